@@ -1,0 +1,43 @@
+#include "base/crc32c.h"
+
+#define POLYNOMIAL UINT32_C(0x82f63b78)
+
+static uint32_t
+crc_portable(uint32_t sum, struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		sum ^= (unsigned char)s.p[i];
+		for (int k = 0; k < 8; k++)
+			sum = sum >> 1 ^ ((sum & 1) != 0 ? POLYNOMIAL : 0u);
+	}
+	return sum;
+}
+
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+
+__attribute__((target("sse4.2"))) static uint32_t
+crc_sse42(uint32_t sum, struct str s)
+{
+	uint64_t wide = sum, word;
+
+	for (; s.n >= 8; s = str_sub(s, 8, s.n)) {
+		memcpy(&word, s.p, 8);
+		wide = _mm_crc32_u64(wide, word);
+	}
+	sum = (uint32_t)wide;
+	for (size_t i = 0; i < s.n; i++)
+		sum = _mm_crc32_u8(sum, (unsigned char)s.p[i]);
+	return sum;
+}
+#endif
+
+uint32_t
+crc32c(uint32_t sum, struct str s)
+{
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("sse4.2"))
+		return ~crc_sse42(~sum, s);
+#endif
+	return ~crc_portable(~sum, s);
+}

@@ -1,0 +1,90 @@
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+static _Thread_local struct err_trail thread_trail;
+static _Thread_local struct err_trail *trail_now;
+
+static struct err_trail *
+trail(void)
+{
+	return trail_now != NULL ? trail_now : &thread_trail;
+}
+
+void
+err_use(struct err_trail *t)
+{
+	trail_now = t;
+}
+
+static void
+trail_prepend(struct err_trail *t, const char *text, size_t n)
+{
+	if (n >= ERR_ROOM)
+		n = ERR_ROOM - 1;
+	if (t->n > ERR_ROOM - 1 - n)
+		t->n = ERR_ROOM - 1 - n;
+	memmove(t->text + n, t->text, t->n);
+	memcpy(t->text, text, n);
+	t->n += n;
+	t->text[t->n] = '\0';
+}
+
+/* %m is the only reason for errno here; vsnprintf gets it as it was. */
+static size_t
+trail_format(char *line, const char *fmt, va_list ap)
+{
+	int saved = errno;
+	int n = vsnprintf(line, ERR_ROOM, fmt, ap);
+
+	errno = saved;
+	if (n < 0)
+		return 0;
+	return (size_t)n < ERR_ROOM ? (size_t)n : ERR_ROOM - 1;
+}
+
+int
+err_set(const char *fmt, ...)
+{
+	char line[ERR_ROOM];
+	va_list ap;
+	size_t n;
+
+	va_start(ap, fmt);
+	n = trail_format(line, fmt, ap);
+	va_end(ap);
+	trail()->n = 0;
+	trail_prepend(trail(), line, n);
+	return -1;
+}
+
+int
+err_add(const char *fmt, ...)
+{
+	char line[ERR_ROOM];
+	va_list ap;
+	size_t n;
+
+	va_start(ap, fmt);
+	n = trail_format(line, fmt, ap);
+	va_end(ap);
+	if (trail()->n > 0)
+		trail_prepend(trail(), ": ", 2);
+	trail_prepend(trail(), line, n);
+	return -1;
+}
+
+const char *
+err_text(void)
+{
+	return trail()->text;
+}
+
+void
+err_clear(void)
+{
+	trail()->n = 0;
+	trail()->text[0] = '\0';
+}

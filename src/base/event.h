@@ -1,0 +1,77 @@
+/*
+ * event.h -- one step of the mail's way, told once.
+ *
+ * The promise: an event is written by whoever knows, with typed fields from
+ * event_field.def, and given to the sink; the text log line, the JSON log line,
+ * the record in the spool, the API and the metrics are all views of it.
+ * Not for: debugging prints.
+ * Waiting: none; a sink that needs the disk queues.
+ * Memory: strings are the caller's until the sink returns.
+ * Errors: at most EVENT_FIELDS fields, more fail a must(); strings are cut at
+ * 1 KiB on output.
+ * Source: DESIGN.md section 6; SECURITY.md row 37; PRODUCT.md A.5 for the text.
+ */
+#ifndef NM_BASE_EVENT_H
+#define NM_BASE_EVENT_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/instant.h"
+
+enum event_type {
+#define EVENT(name, tag, says) EVENT_##name,
+#include "base/event.def"
+#undef EVENT
+	EVENT_TYPES
+};
+
+enum event_field {
+#define FIELD(name, form) FIELD_##name,
+#include "base/event_field.def"
+#undef FIELD
+	EVENT_FIELD_COUNT
+};
+
+enum { EVENT_FIELDS = 24, EVENT_TEXT_MOST = 1024 };
+
+struct event_value {
+	enum event_field field;
+	uint64_t number;
+	struct str string;		/* p == NULL: a number */
+};
+
+struct event {
+	enum event_type type;
+	struct wall at;
+	uint64_t id;			/* of the message; 0: none */
+	size_t n;
+	struct event_value values[EVENT_FIELDS];
+};
+
+/* Where events go.  One sink for the process, set by app/ before any event;
+ * tests set their own. */
+struct event_sink {
+	void (*take)(struct event_sink *, const struct event *);
+};
+
+struct event event_make(enum event_type, struct wall at, uint64_t id);
+void event_str(struct event *, enum event_field, struct str);
+void event_num(struct event *, enum event_field, uint64_t);
+const struct event_value *event_get(const struct event *, enum event_field);
+struct str event_get_str(const struct event *, enum event_field);
+uint64_t event_get_num(const struct event *, enum event_field);
+
+const char *event_name(enum event_type);
+bool event_type_of(struct str name, enum event_type *);
+const char *event_tag(enum event_type);
+const char *event_field_name(enum event_field);
+
+/* As bytes in an EVENT record, and back (strings are slices of `bytes'). */
+void event_encode(const struct event *, struct buf *out);
+bool event_decode(struct str bytes, struct event *);
+
+/* As one JSON object, and as one line with Postfix's tokens; no newline. */
+void event_json(const struct event *, struct buf *out);
+void event_text(const struct event *, struct buf *out);
+
+#endif

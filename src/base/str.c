@@ -1,0 +1,215 @@
+#include "base/str.h"
+
+struct str
+str_of(const char *s)
+{
+	return (struct str){ s, s == NULL ? 0 : strlen(s) };
+}
+
+bool
+str_cstr(struct str s, char *dst, size_t room)
+{
+	if (room > 0)
+		dst[0] = '\0';
+	if (s.n >= room || (s.n > 0 && memchr(s.p, '\0', s.n) != NULL))
+		return false;
+	if (s.n > 0)
+		memcpy(dst, s.p, s.n);
+	dst[s.n] = '\0';
+	return true;
+}
+
+char
+ascii_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+bool
+ascii_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+bool
+ascii_is_alpha(char c)
+{
+	char l = ascii_lower(c);
+
+	return l >= 'a' && l <= 'z';
+}
+
+bool
+ascii_is_alnum(char c)
+{
+	return ascii_is_alpha(c) || ascii_is_digit(c);
+}
+
+bool
+str_eq(struct str a, struct str b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+bool
+str_eq_icase(struct str a, struct str b)
+{
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++)
+		if (ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
+			return false;
+	return true;
+}
+
+int
+str_order(struct str a, struct str b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+	int c = n == 0 ? 0 : memcmp(a.p, b.p, n);
+
+	if (c != 0)
+		return c;
+	return a.n < b.n ? -1 : a.n > b.n;
+}
+
+bool
+str_has_prefix_icase(struct str s, struct str prefix)
+{
+	return s.n >= prefix.n && str_eq_icase(str_sub(s, 0, prefix.n), prefix);
+}
+
+bool
+str_has_suffix_icase(struct str s, struct str suffix)
+{
+	return s.n >= suffix.n &&
+	    str_eq_icase(str_sub(s, s.n - suffix.n, suffix.n), suffix);
+}
+
+bool
+str_skip(struct str *s, struct str prefix)
+{
+	if (!str_eq(str_sub(*s, 0, prefix.n), prefix))
+		return false;
+	*s = str_sub(*s, prefix.n, s->n);
+	return true;
+}
+
+bool
+str_skip_icase(struct str *s, struct str prefix)
+{
+	if (!str_has_prefix_icase(*s, prefix))
+		return false;
+	*s = str_sub(*s, prefix.n, s->n);
+	return true;
+}
+
+struct str
+str_cut(struct str *s, char c)
+{
+	size_t at = str_find(*s, c);
+	struct str head = str_sub(*s, 0, at);
+
+	*s = at == s->n ? str_sub(*s, at, 0) : str_sub(*s, at + 1, s->n);
+	return head;
+}
+
+size_t
+str_find(struct str s, char c)
+{
+	const char *at = s.n == 0 ? NULL : memchr(s.p, c, s.n);
+
+	return at == NULL ? s.n : (size_t)(at - s.p);
+}
+
+size_t
+str_find_last(struct str s, char c)
+{
+	const char *at = s.n == 0 ? NULL : memrchr(s.p, c, s.n);
+
+	return at == NULL ? s.n : (size_t)(at - s.p);
+}
+
+size_t
+str_find_str(struct str s, struct str what)
+{
+	const char *at;
+
+	if (what.n == 0)
+		return 0;
+	at = s.n < what.n ? NULL : memmem(s.p, s.n, what.p, what.n);
+	return at == NULL ? s.n : (size_t)(at - s.p);
+}
+
+struct str
+str_sub(struct str s, size_t from, size_t n)
+{
+	if (from > s.n)
+		from = s.n;
+	if (n > s.n - from)
+		n = s.n - from;
+	return (struct str){ s.p == NULL ? NULL : s.p + from, n };
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct str
+str_trim(struct str s)
+{
+	while (s.n > 0 && is_blank(s.p[0]))
+		s = str_sub(s, 1, s.n);
+	while (s.n > 0 && is_blank(s.p[s.n - 1]))
+		s.n--;
+	return s;
+}
+
+bool
+str_is_printable(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < 0x20 || s.p[i] > 0x7e)
+			return false;
+	return true;
+}
+
+bool
+str_is_ascii(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] > 0x7f)
+			return false;
+	return true;
+}
+
+/* RFC 3629 4: how many octets the character at p takes, 0 when malformed. */
+static size_t
+utf8_length(const unsigned char *p, size_t n)
+{
+	size_t want = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 :
+	    p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+
+	if (want == 0 || want > n)
+		return 0;
+	for (size_t i = 1; i < want; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return want;
+}
+
+bool
+str_is_utf8(struct str s)
+{
+	for (size_t i = 0, n; i < s.n; i += n) {
+		n = utf8_length((const unsigned char *)s.p + i, s.n - i);
+		if (n == 0)
+			return false;
+	}
+	return true;
+}

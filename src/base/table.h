@@ -1,0 +1,42 @@
+/*
+ * table.h -- a hash table whose entries live in their owners.
+ *
+ * The promise: insert, find and remove cost the same for any size; growing
+ * moves no owner.  Walking order is the same for the same history.
+ * Not for: ordered walks.
+ * Waiting: none; a walk must not cross a wait.
+ * Memory: one pointer per bucket; grows by two at a load of one.
+ * Errors: table_insert() is -1 when memory is refused for the first buckets;
+ * later growth that is refused only makes chains longer.
+ * Source: HOUSE.md 7.7.
+ */
+#ifndef NM_BASE_TABLE_H
+#define NM_BASE_TABLE_H
+
+#include "base/hash.h"
+
+struct table_node {
+	struct table_node *next;
+	uint64_t hash;
+};
+
+struct table {
+	struct table_node **buckets;
+	size_t n, n_buckets;		/* buckets: 0 or a power of two */
+};
+
+void table_clear(struct table *);	/* entries are left alone */
+int table_insert(struct table *, struct table_node *, uint64_t hash);
+void table_remove(struct table *, struct table_node *);	/* must be in it */
+
+/* The first entry with this hash, then the next with the same; or NULL.  The
+ * caller compares keys. */
+struct table_node *table_find(const struct table *, uint64_t hash);
+struct table_node *table_again(const struct table_node *);
+
+/* Walk: start with at = 0; NULL at the end.  Removing the returned entry is
+ * allowed, inserting is not. */
+struct table_walk { size_t bucket; struct table_node *next; };
+struct table_node *table_walk(const struct table *, struct table_walk *);
+
+#endif

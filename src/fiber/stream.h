@@ -1,0 +1,73 @@
+/*
+ * stream.h -- a buffered conversation over one connection.
+ *
+ * The promise: (1) output is flushed when, and only when, a read is about to
+ * wait or the buffer is full, so pipelined commands are answered in one packet.
+ * (2) Trouble sticks: after the peer vanished or the deadline passed every read
+ * says so, and writes do nothing.  Write without looking, look at what you read.
+ * Not for: datagrams, files.
+ * Waiting: reads, puts and flushes may yield, until s->deadline, an absolute
+ * instant the owner sets before each phase.
+ * Memory: buffers (16 KiB each way) come from a pool of the core when needed and
+ * go back when empty at a wait: an idle stream holds none.
+ * Errors: s->trouble; STREAM_LONG is cleared by stream_skip_line().
+ * Source: RFC 5321 2.3.8 (lines end in CRLF, nothing else), 4.5.3.2 (deadlines).
+ */
+#ifndef NM_FIBER_STREAM_H
+#define NM_FIBER_STREAM_H
+
+#include "fiber/net.h"
+
+enum stream_trouble {
+	STREAM_FINE = 0,
+	STREAM_GONE,		/* the peer closed or reset, or will not read us */
+	STREAM_LATE,		/* nothing in time; may still be told so */
+	STREAM_LONG,		/* a line did not fit `line_most' */
+};
+
+enum { STREAM_BUFFER = 16 * 1024 };
+
+struct stream_buffer;
+
+struct stream {
+	struct net_end *end;
+	struct mono deadline;
+	enum stream_trouble trouble;
+	size_t in_at, in_end, out_n;
+	struct stream_buffer *in, *out;		/* NULL while empty */
+	uint64_t bytes_in, bytes_out;
+};
+
+/* Takes the end; stream_close() closes it, flushing nothing. */
+void stream_init(struct stream *, struct net_end *);
+void stream_close(struct stream *);
+
+/*
+ * One line up to its line feed, good until the next call on this stream.
+ * `line' excludes the ending.  *ending tells how it ended: a strict caller
+ * refuses all but CRLF (SECURITY.md rows 1, 3).  Longer than most (at most
+ * STREAM_BUFFER - 2): -1 and STREAM_LONG, nothing consumed.
+ */
+enum line_ending { LINE_CRLF, LINE_LF };
+yields int stream_line(struct stream *, size_t most, struct str *line,
+    enum line_ending *ending);
+
+/* Drop bytes through the next LF, at most `most' of them; clears STREAM_LONG.
+ * -1 when there was none within most (close then). */
+yields int stream_skip_line(struct stream *, size_t most);
+
+/* What is buffered, after waiting for at least one byte.  Take it with
+ * stream_consume().  0, or -1 by trouble. */
+yields int stream_peek(struct stream *, struct str *bytes);
+/* Wait for more than `have' buffered bytes; fails with STREAM_LONG when the
+ * buffer is full. */
+yields int stream_peek_more(struct stream *, size_t have, struct str *bytes);
+void stream_consume(struct stream *, size_t n);
+size_t stream_buffered(const struct stream *);	/* unread input at hand */
+
+yields void stream_put(struct stream *, struct str);
+yields void stream_printf(struct stream *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));	/* at most 1 KiB, no CRLF added */
+yields int stream_flush(struct stream *);
+
+#endif
