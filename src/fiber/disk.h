@@ -19,6 +19,7 @@
 #include "fiber/fiber.h"
 #include "fiber/offload.h"
 
+/* DISK_WRITE reads too. */
 enum disk_flags {
 	DISK_READ = 0, DISK_WRITE = 1, DISK_CREATE = 2, DISK_EXCLUSIVE = 4,
 	DISK_DIRECTORY = 8

@@ -59,6 +59,15 @@ bool net_local(const struct net_end *, struct address *out);
 /* Of a Unix connection: who is there (SO_PEERCRED). */
 bool net_peer_uid(const struct net_end *, unsigned *uid, unsigned *gid);
 
+/* Wait for an edge: 0, or -1 at the deadline or when it was stopped.  One
+ * reader and one writer at a time.  Every so often a reader that always finds
+ * bytes lets others run here. */
+yields int net_wait_readable(struct net_end *, struct mono deadline);
+yields int net_wait_writable(struct net_end *, struct mono deadline);
+
+/* Who is told, once each time, that descriptors ran out; NULL: nobody. */
+extern void (*net_tell)(const char *text);
+
 /* Wake whoever waits in net_accept() on it with an error, for good. */
 void net_stop_listening(struct net_end *);
 

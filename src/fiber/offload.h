@@ -18,6 +18,11 @@
 
 enum { OFFLOAD_BUSY = -2 };
 
+/* Before the cores start: how many helper threads for offload() and how many
+ * for disk verbs, and how many offload() calls may wait.  Default 4, 4, 1024. */
+void offload_configure(unsigned threads, unsigned disk_threads,
+    unsigned queue_most);
+
 /* Returns fn's result, or OFFLOAD_BUSY. */
 yields int offload(int (*fn)(void *), void *arg);
 
