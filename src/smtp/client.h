@@ -1,0 +1,91 @@
+/*
+ * client.h -- hand messages to another server over one connection.
+ *
+ * The promise: client_send() gives every recipient exactly one verdict, made of
+ * the peer's own reply where there was one.  A recipient is DELIVERED only when
+ * the peer answered 2xx to the end of the data; a connection lost after the dot
+ * is DEFERRED (RFC 1047: he may get it twice, never not at all).  Commands go
+ * in one packet when the peer offers PIPELINING.
+ * Not for: finding the host, connecting, retrying (deliver/), or choosing whom
+ * to send together.
+ * Waiting: all but client_init() yield.  Each phase has the deadline of RFC
+ * 5321 4.5.3.2, set here on the stream; the whole body must keep
+ * CLIENT_RATE_LEAST octets a second.
+ * Memory: struct client is the caller's and holds the peer's capabilities; no
+ * reply is kept but the sanitised text in a verdict.  Verdicts, recipients and
+ * what read() needs are the caller's for the length of the call.
+ * Errors: all in verdicts.  After trouble client_is_usable() is false: close
+ * the stream.
+ * Source: RFC 5321 3.3, 4.2, 4.5.3.2; RFC 1870; RFC 2920; RFC 2034; RFC 6152;
+ * SECURITY.md rows 2, 49.
+ */
+#ifndef NM_SMTP_CLIENT_H
+#define NM_SMTP_CLIENT_H
+
+#include "fiber/stream.h"
+#include "wire/disposition.h"
+
+enum { CLIENT_RATE_LEAST = 500, CLIENT_EHLO_LINES = 100 };
+
+/* What the peer's EHLO reply offered, as bits. */
+enum client_offer {
+#define OFFER(name, bit) CLIENT_##name = 1u << (bit),
+#include "smtp/offers.def"
+#undef OFFER
+};
+
+/* How long each phase may take: RFC 5321 4.5.3.2 by default. */
+struct client_patience {
+	int64_t greeting_ns;		/* the 220, and EHLO's reply */
+	int64_t command_ns;		/* MAIL, RCPT, RSET */
+	int64_t data_ns;		/* the 354 */
+	int64_t block_ns;		/* each full buffer of the body */
+	int64_t end_ns;			/* the reply to the dot */
+	int64_t quit_ns;		/* farewell */
+};
+extern const struct client_patience client_patience_rfc;
+
+struct client {
+	struct stream *net;
+	const struct client_patience *patience;
+	unsigned offers;		/* enum client_offer */
+	uint64_t size_most;		/* 0: not said */
+	unsigned transactions;		/* begun on this connection */
+	bool is_greeted;
+	bool must_reset;		/* a transaction was left half-way */
+	bool is_over;			/* no more commands on this connection */
+};
+
+/* One message to some of its recipients. */
+struct client_message {
+	struct str sender;		/* without <>; n == 0: the null sender */
+	const struct str *recipients;	/* mailboxes without <>, ASCII */
+	size_t n;
+	uint64_t size;			/* octets the body will have */
+	bool has_8bit;
+	/* The next octets of the body, canonical CRLF lines: how many, 0 at the
+	 * end, negative when it cannot be read (then: DEFERRED for all, and the
+	 * connection is dropped before the dot). */
+	yields int64_t (*read)(void *arg, char *to, size_t n);
+	void *arg;
+};
+
+/* The stream stays the caller's: open before, closed after. */
+void client_init(struct client *, struct stream *,
+    const struct client_patience *);
+
+/* Hear the greeting, say EHLO (or HELO when that is not understood) with our
+ * name.  DELIVERED: ready to send. */
+yields struct verdict client_greet(struct client *, struct str hostname);
+
+/* One transaction; verdicts[i] is for recipients[i]; n is at least 1. */
+yields void client_send(struct client *, const struct client_message *,
+    struct verdict verdicts[]);
+
+/* May another message go over this connection? */
+bool client_is_usable(const struct client *);
+
+/* Say QUIT and hear the answer, briefly.  Harmless at any time. */
+yields void client_quit(struct client *);
+
+#endif
