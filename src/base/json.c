@@ -11,23 +11,13 @@ json_begin(struct json *j, struct buf *out)
 	*j = (struct json){ .out = out };
 }
 
-/* The octets of one well-formed UTF-8 character at s, or 0. */
-static size_t
-char_length(struct str s)
-{
-	for (size_t n = 1; n <= 4 && n <= s.n; n++)
-		if (str_is_utf8(str_sub(s, 0, n)))
-			return n;
-	return 0;
-}
-
 static void
 json_escape(struct buf *out, struct str s)
 {
 	for (size_t n; s.n > 0; s = str_sub(s, n, s.n)) {
 		unsigned char c = (unsigned char)s.p[0];
 
-		n = char_length(s);
+		n = str_utf8_char(s);
 		if (n == 0) {
 			buf_put(out, STR("\\ufffd"));
 			n = 1;

@@ -185,14 +185,18 @@ str_is_ascii(struct str s)
 	return true;
 }
 
-/* RFC 3629 4: how many octets the character at p takes, 0 when malformed. */
-static size_t
-utf8_length(const unsigned char *p, size_t n)
+/* RFC 3629 4. */
+size_t
+str_utf8_char(struct str s)
 {
-	size_t want = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 :
-	    p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+	const unsigned char *p = (const unsigned char *)s.p;
+	size_t want;
 
-	if (want == 0 || want > n)
+	if (s.n == 0)
+		return 0;
+	want = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 :
+	    p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+	if (want == 0 || want > s.n)
 		return 0;
 	for (size_t i = 1; i < want; i++)
 		if ((p[i] & 0xc0) != 0x80)
@@ -206,10 +210,8 @@ utf8_length(const unsigned char *p, size_t n)
 bool
 str_is_utf8(struct str s)
 {
-	for (size_t i = 0, n; i < s.n; i += n) {
-		n = utf8_length((const unsigned char *)s.p + i, s.n - i);
-		if (n == 0)
+	for (size_t n; s.n > 0; s = str_sub(s, n, s.n))
+		if ((n = str_utf8_char(s)) == 0)
 			return false;
-	}
 	return true;
 }

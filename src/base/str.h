@@ -67,5 +67,7 @@ bool ascii_is_alnum(char c);
 bool str_is_printable(struct str);
 bool str_is_ascii(struct str);
 bool str_is_utf8(struct str);		/* RFC 3629: no surrogates, no overlong */
+/* How many octets the UTF-8 character at the front takes; 0: none is there. */
+size_t str_utf8_char(struct str);
 
 #endif
