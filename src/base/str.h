@@ -25,6 +25,8 @@ struct str {
 };
 
 #define STR(lit) ((struct str){ "" lit, sizeof(lit) - 1 })
+/* The same as an initialiser of static tables. */
+#define STR_INIT(lit) { "" lit, sizeof(lit) - 1 }
 #define STR_NONE ((struct str){ NULL, 0 })
 #define STR_FMT "%.*s"
 #define STR_ARG(s) (int)(s).n, ((s).p == NULL ? "" : (s).p)
