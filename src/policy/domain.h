@@ -1,0 +1,94 @@
+/*
+ * domain.h -- own domains: who lives there, and under which other names.
+ *
+ * The promise: what an own domain knows about a local part is answered from
+ * tables read at load: users (a passwd-file or a list), aliases(5), the
+ * subaddress separator, catch-all.  postmaster and abuse always exist.
+ * Local parts are compared without regard to ASCII case.
+ * Not for: domains of others (route.h).
+ * Waiting: none.
+ * Memory: the configuration's; valid while it is pinned.
+ * Errors: none at run time; files that cannot be read are config_load()'s.
+ * Source: RFC 5321 2.4, 4.5.1; RFC 2142; RFC 5233 (subaddress); aliases(5);
+ * SECURITY.md rows 13, 14.
+ */
+#ifndef NM_POLICY_DOMAIN_H
+#define NM_POLICY_DOMAIN_H
+
+#include "base/table.h"
+#include "policy/config.h"
+#include "wire/address.h"
+
+struct user {
+	struct table_node node;
+	struct str name;		/* lower case, safe as a file name */
+	struct str home;		/* n == 0: none */
+	bool has_uid;			/* uid and gid are told by the file */
+	uint32_t uid, gid;
+};
+
+/* One users: value; domains that name the same file share it. */
+struct user_set {
+	struct user_set *next;
+	struct str path;		/* p == NULL: a list in place */
+	struct table users;
+};
+
+/* name: targets.  Targets are whole mailboxes, or local parts of the domain
+ * that is being asked. */
+struct alias_entry {
+	struct table_node node;
+	struct str name;		/* lower case */
+	size_t n;
+	struct str *targets;
+	unsigned line;			/* in the file */
+};
+struct alias_set {
+	struct alias_set *next;
+	struct str path;
+	struct table entries;
+};
+
+struct domain {
+	struct table_node node;
+	struct str name;		/* lower case, A-labels */
+	struct str alias_of_name;	/* as configured */
+	const struct domain *alias_of;	/* never an alias itself; or NULL */
+	struct str users_from;
+	const struct user_set *users;	/* NULL: not told; with relay_to all */
+	struct str aliases_from;
+	const struct alias_set *aliases;	/* or NULL */
+	struct str catch_all;		/* user or mailbox; n == 0: none */
+	struct str subaddress;		/* separators, n == 0: none */
+	struct str maildir;		/* template; n == 0: deliver.maildir */
+	struct relay *relay_to;		/* mail goes on to there; or NULL */
+	struct place at;
+};
+
+/* What a domain knows about a local part (without quotes). */
+enum resident_kind {
+	RESIDENT_NONE,			/* nobody: 550 5.1.1 */
+	RESIDENT_USER,
+	RESIDENT_ALIAS,
+	RESIDENT_CATCH_ALL,
+	RESIDENT_ROLE,			/* postmaster, abuse: to admin */
+	RESIDENT_RELAYED		/* the next hop knows (relay_to) */
+};
+struct resident {
+	enum resident_kind kind;
+	const struct user *user;		/* USER */
+	const struct alias_entry *alias;	/* ALIAS */
+	struct str detail;			/* behind the separator */
+};
+struct resident domain_resident(const struct domain *, struct str local);
+
+const struct user *user_find(const struct user_set *, struct str name);
+const struct alias_entry *alias_find(const struct alias_set *,
+    struct str name);
+
+/* postmaster, abuse: RFC 5321 4.5.1, RFC 2142. */
+bool local_is_role(struct str local);
+/* [A-Za-z0-9._+=-]+, not beginning with '.' or '-': fit for a path. */
+bool local_is_safe(struct str local);
+
+#endif

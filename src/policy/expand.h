@@ -1,0 +1,34 @@
+/*
+ * expand.h -- a recipient becomes those it stands for.
+ *
+ * The promise: aliases are followed to their ends, each end once, however they
+ * are nested or loop; an alias that names itself means the user of that name.
+ * A domain that is alias_of another is replaced by it, catch-all and roles by
+ * their targets.  What is not ours, or a plain user, comes back as it is.
+ * Not for: mailing lists with many members (EXPAND_MOST).
+ * Waiting: none.
+ * Memory: results in the caller's arena.
+ * Errors: a verdict that is not DELIVERED: 550 5.1.1 unknown, 550 5.4.6 only a
+ * loop, 550 5.2.4 too many results, 452 4.3.1 arena full.
+ * Source: aliases(5); RFC 5321 3.9, 3.9.1, 3.9.2; SECURITY.md rows 14, 16.
+ */
+#ifndef NM_POLICY_EXPAND_H
+#define NM_POLICY_EXPAND_H
+
+#include "policy/domain.h"
+
+enum { EXPAND_DEPTH = 32, EXPAND_MOST = 1000 };
+
+struct expansion {
+	struct verdict verdict;		/* DELIVERED: the list stands */
+	size_t n;
+	struct str *to;			/* mailboxes as text */
+	bool is_same;			/* one result, the recipient itself */
+	struct str owner;		/* owner-NAME exists: reports go there;
+					 * otherwise absent */
+};
+
+struct expansion expand(const struct config *, const struct path *rcpt,
+    struct arena *);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * route.h -- where mail for a recipient goes next.
+ *
+ * The promise: route_find() is a pure function of the configuration, the sender
+ * and the recipient: own domains are delivered here or handed to their
+ * relay_to; everything else goes by the first rule of `route' that matches, or
+ * by MX.  '%', '!' and '@' in a local part are plain characters.
+ * Not for: who may send there (judge.h), or aliases (expand.h): give it what
+ * expand() returned.
+ * Waiting: none; but the route points into the configuration: keep it pinned or
+ * copy what you need before you wait long.
+ * Memory: a value.
+ * Errors: ROUTE_REFUSED with the reason in `why'.
+ * Source: DESIGN.md section 6; RFC 5321 5.1; PRODUCT.md B.4 (route).
+ */
+#ifndef NM_POLICY_ROUTE_H
+#define NM_POLICY_ROUTE_H
+
+#include "policy/domain.h"
+
+enum route_kind {
+	ROUTE_LOCAL,			/* a mailbox here: place.h */
+	ROUTE_RELAY_MX,			/* the MX of `domain' */
+	ROUTE_RELAY_HOST,		/* the hosts of `relay' */
+	ROUTE_DISCARD,			/* drop it, by the rule `rule' */
+	ROUTE_REFUSED			/* `why' */
+};
+
+struct route {
+	enum route_kind kind;
+	struct str domain;		/* of the recipient, as it was given */
+	const struct domain *home;	/* LOCAL */
+	const struct user *user;	/* LOCAL; NULL: the admin's mailbox */
+	struct str detail;		/* LOCAL: subaddress; may be absent */
+	const struct relay *relay;	/* RELAY_HOST */
+	struct str rule;		/* "route[2]", its name, or absent */
+	struct verdict why;		/* DISCARD, REFUSED */
+};
+
+/* sender: the reverse path's mailbox, n == 0: null.  rcpt: a mailbox as text,
+ * as expand() gives it. */
+struct route route_find(const struct config *, struct str sender,
+    struct str rcpt);
+
+/* Is this name one by which this server is known (hostname, own domains)?
+ * For loops back to ourselves. */
+bool route_is_self(const struct config *, struct str host);
+
+const char *route_kind_name(enum route_kind);
+
+#endif
