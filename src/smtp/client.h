@@ -23,33 +23,22 @@
 #define NM_SMTP_CLIENT_H
 
 #include "fiber/stream.h"
-#include "wire/disposition.h"
+#include "wire/reply.h"
 
-enum { CLIENT_RATE_LEAST = 500, CLIENT_EHLO_LINES = 100 };
+enum { CLIENT_RATE_LEAST = 500 };
 
-/* What the peer's EHLO reply offered, as bits. */
-enum client_offer {
-#define OFFER(name, bit) CLIENT_##name = 1u << (bit),
-#include "smtp/offers.def"
-#undef OFFER
-};
-
-/* How long each phase may take: RFC 5321 4.5.3.2 by default. */
+/* How long each phase may take, in ns; phases.def names them. */
 struct client_patience {
-	int64_t greeting_ns;		/* the 220, and EHLO's reply */
-	int64_t command_ns;		/* MAIL, RCPT, RSET */
-	int64_t data_ns;		/* the 354 */
-	int64_t block_ns;		/* each full buffer of the body */
-	int64_t end_ns;			/* the reply to the dot */
-	int64_t quit_ns;		/* farewell */
+#define PHASE(name, what, seconds) int64_t name;
+#include "smtp/phases.def"
+#undef PHASE
 };
 extern const struct client_patience client_patience_rfc;
 
 struct client {
 	struct stream *net;
 	const struct client_patience *patience;
-	unsigned offers;		/* enum client_offer */
-	uint64_t size_most;		/* 0: not said */
+	struct ehlo ehlo;		/* what the peer offered */
 	unsigned transactions;		/* begun on this connection */
 	bool is_greeted;
 	bool must_reset;		/* a transaction was left half-way */
@@ -70,7 +59,7 @@ struct client_message {
 	void *arg;
 };
 
-/* The stream stays the caller's: open before, closed after. */
+/* The stream and the patience stay the caller's, longer than the client. */
 void client_init(struct client *, struct stream *,
     const struct client_patience *);
 
