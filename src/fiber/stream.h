@@ -70,4 +70,9 @@ yields void stream_printf(struct stream *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));	/* at most 1 KiB, no CRLF added */
 yields int stream_flush(struct stream *);
 
+/* By another fiber of the core: this stream's deadline is now at most `at', also
+ * for whoever waits on it at this moment (a server that is short of sessions or
+ * stops takes patience back).  STREAM_LATE when it has come. */
+void stream_hurry(struct stream *, struct mono at);
+
 #endif
