@@ -1,0 +1,79 @@
+/*
+ * envelope.h -- what the log knows of a message besides its body.
+ *
+ * The promise: envelope_decode() gives back what envelope_encode() was given;
+ * tags it does not know and may skip are skipped here and kept when a message
+ * is moved.  Every message has a tenant and a stream.
+ * Not for: what became of its recipients (kept.h, outcome.h).
+ * Waiting: none.
+ * Memory: decoded strings are slices of the bytes; the recipients' array is in
+ * the arena.
+ * Errors: enum envelope_fault.
+ * Source: DESIGN.md sections 4 and 5; RFC 5321 2.3.1; RFC 3461 (dsn, opaque).
+ * The tags stand in envelope.c.
+ */
+#ifndef NM_SPOOL_ENVELOPE_H
+#define NM_SPOOL_ENVELOPE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/instant.h"
+
+enum envelope_flags {
+	ENVELOPE_8BIT = 1,		/* BODY=8BITMIME, or 8-bit octets seen */
+	ENVELOPE_SMTPUTF8 = 2,
+	ENVELOPE_REPORT = 4		/* made here, from the null sender */
+};
+
+enum recipient_flags {
+	RECIPIENT_EXPANDED = 1,		/* stands for the children that name it as
+					 * parent, in the same envelope */
+	RECIPIENT_DISCARDED = 2		/* dropped by a named rule at acceptance */
+};
+
+#define RECIPIENT_NO_PARENT UINT32_MAX
+
+enum { RECIPIENTS_MOST = 100000 };
+
+struct recipient {
+	struct str address;		/* where it goes */
+	struct str orig;		/* as the client gave it; p == NULL: same */
+	uint32_t parent;		/* index, or RECIPIENT_NO_PARENT */
+	uint32_t flags;			/* enum recipient_flags */
+	struct str dsn;			/* NOTIFY, ORCPT: TLVs nobody here reads */
+};
+
+struct envelope {
+	uint64_t id;			/* set by the draft */
+	uint64_t parent;		/* message this one is about; 0: none */
+	struct str sender;		/* n == 0: the null sender */
+	struct str tenant, stream;	/* n == 0: "default" */
+	struct str idempotency_key;
+	struct str client, client_name, helo, user, protocol, listener;
+	struct wall arrived;
+	struct wall release;		/* not due before; 0: at once */
+	struct wall expires;		/* 0: by configuration */
+	uint32_t flags;			/* enum envelope_flags */
+	uint64_t size;			/* octets of the body; set by the draft */
+	uint16_t epoch;
+	size_t n_rcpts;
+	struct recipient *rcpts;
+};
+
+enum envelope_fault {
+	ENVELOPE_FINE = 0,
+	ENVELOPE_MALFORMED,
+	ENVELOPE_FOREIGN,		/* holds a tag that must be understood */
+	ENVELOPE_NO_ROOM		/* the arena is full */
+};
+
+/* At least what envelope_encode() will write. */
+size_t envelope_room(const struct envelope *);
+void envelope_encode(const struct envelope *, struct buf *out);
+enum envelope_fault envelope_decode(struct str payload, struct arena *,
+    struct envelope *out);
+
+/* Ended from the start: expanded or discarded. */
+bool recipient_is_over(const struct recipient *);
+
+#endif
