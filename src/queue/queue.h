@@ -1,0 +1,148 @@
+/*
+ * queue.h -- a core's own messages: what is due, and when.
+ *
+ * The promise: an item is one message's recipients in one domain.  Each item
+ * admitted is handed out when due, comes home by queue_settle(), and ends by it
+ * exactly once; between it is counted in exactly one state (enum item_state).
+ * Nothing is given out twice at a time, or before it is due.  A domain with
+ * due items is asked for once, not once per message; so is one that failed,
+ * after a back-off that all its messages share.  Between tenants and streams
+ * hand-outs go round; no site can take all room for what is away.
+ * Not for: limits per destination (ready.h, on the owner's core), looking and
+ * counting (view.h), or remembering: the spool does that.
+ * Waiting: none, and no clock: `now' is always an argument and never goes back.
+ * Memory: slabs of its own: about 120 bytes an item and its share of tables;
+ * domains, tenants, sites are kept once.  config.items_most is the ceiling.
+ * Errors: -1 when memory is refused; nothing changed then.  A ref that is not
+ * away fails a must() in queue_settle().
+ * Source: DESIGN.md section 4; RFC 5321 4.5.4.1.
+ */
+#ifndef NM_QUEUE_QUEUE_H
+#define NM_QUEUE_QUEUE_H
+
+#include "queue/handoff.h"
+
+struct queue;
+
+/*
+ * STATE      entered by                        what is true
+ * SCHEDULED  admit, settle, retry_now          waits for `due'
+ * DUE        time, domain_failed's next gate   waits for its domain, its turn
+ * AWAY       hand_out, failed_next, overdue,   somebody owes a settle
+ *            cancel
+ * HELD       admit, hold, settle               waits for release or its age
+ * (gone)     settle QUEUE_ENDED                counted in `ended'
+ */
+enum item_state { ITEM_SCHEDULED, ITEM_DUE, ITEM_AWAY, ITEM_HELD, ITEM_STATES };
+const char *item_state_name(enum item_state);
+
+/* What intake or recovery knows of a message, per domain. */
+struct queue_entry {
+	uint64_t id;
+	struct str domain;		/* lower case; 1..255 octets */
+	struct str tenant, stream;	/* 1..255 octets */
+	enum priority priority;
+	uint32_t n_rcpts;		/* at least 1 */
+	uint64_t size;			/* octets */
+	struct mono arrived;		/* may be in the past, or negative */
+	struct mono due;		/* release time; past: at once */
+	struct mono expires;
+	unsigned tries;			/* so far */
+	bool is_held, was_warned;
+};
+
+/* The config (and its map) must outlive its use here. */
+struct queue *queue_open(unsigned core, const struct queue_config *);
+void queue_close(struct queue *);	/* items are forgotten; NULL allowed */
+void queue_configure(struct queue *, struct mono now,
+    const struct queue_config *);
+
+/* due is clamped: after a try to one retry interval from now, always to
+ * expires when that is ahead (SECURITY.md row 45). */
+int queue_admit(struct queue *, struct mono now, const struct queue_entry *);
+bool queue_is_full(const struct queue *);
+
+/* When there is next something to do here; in the past: now; or MONO_NEVER. */
+struct mono queue_next_at(const struct queue *);
+
+/*
+ * The next domain that has due items and no fresh route.  The caller resolves
+ * it and then calls queue_domain_resolved() or queue_domain_failed(), once;
+ * until then it is not named again and `domain' stays readable.
+ */
+bool queue_due_domain(struct queue *, struct mono now, struct str *domain);
+
+/* Where a domain's mail goes.  Site and source name the shard; keys are opaque
+ * here.  All 1..255 octets but pool, which may be empty. */
+struct queue_route {
+	struct str site, pool, source;
+	int64_t fresh_ns;		/* how long this may be relied on */
+};
+/* -1: memory is refused; the domain will be asked for again shortly. */
+int queue_domain_resolved(struct queue *, struct mono now, struct str domain,
+    const struct queue_route *);
+
+/*
+ * It cannot be resolved.  All items due now share the verdict: take each by
+ * queue_failed_next() and settle it (RETRY or ENDED).  You may wait between.
+ * false closes the matter: `domain' may then be gone, and is asked for again
+ * when items are due and (unless for_good) the shared back-off is over.
+ */
+void queue_domain_failed(struct queue *, struct mono now, struct str domain,
+    bool for_good);
+bool queue_failed_next(struct queue *, struct mono now, struct str domain,
+    struct handoff *);
+
+/* The next due item of a domain with a fresh route, for ready_admit() on core
+ * handoff.owner.  Call until false, or come back: a little each turn is fair.
+ */
+bool queue_hand_out(struct queue *, struct mono now, struct handoff *);
+
+/* The next item that was held for too long: record it as expired, report, and
+ * settle ENDED. */
+bool queue_overdue(struct queue *, struct mono now, struct handoff *);
+
+enum queue_end {
+	QUEUE_ENDED,		/* each recipient has its outcome on record */
+	QUEUE_RETRY,		/* tried; n_rcpts are left */
+	QUEUE_RETURNED,		/* not tried: due at once, as before */
+	QUEUE_PUT_OFF		/* not tried, trouble here: in put_off_ns */
+};
+struct queue_result {
+	enum queue_end end;
+	uint32_t n_rcpts;		/* RETRY: left, at least 1 */
+	struct mono not_before;		/* RETRY: 0, or due no earlier */
+};
+
+enum queue_duty {
+	DUTY_NONE,
+	DUTY_WARN,		/* back in the queue; its sender should know */
+	DUTY_EXPIRE,		/* still away: fail the rest as expired, then */
+	DUTY_CANCEL		/*  ... or as cancelled, and settle ENDED */
+};
+struct queue_settled {
+	enum queue_duty duty;
+	enum item_state state;		/* when not ENDED */
+	unsigned tries;
+	struct mono due;		/* next, or MONO_NEVER */
+};
+struct queue_settled queue_settle(struct queue *, struct mono now,
+    struct queue_ref, struct queue_result);
+
+/*
+ * What an operator does to an item (refs come from view.h).  False when there
+ * is no such item any more.  What is away obeys when it is settled.
+ */
+bool queue_hold(struct queue *, struct mono now, struct queue_ref);
+bool queue_release(struct queue *, struct mono now, struct queue_ref);
+bool queue_retry_now(struct queue *, struct mono now, struct queue_ref);
+
+enum queue_cancel {
+	CANCEL_GONE,		/* no such item */
+	CANCEL_NOW,		/* yours: record CANCEL, then settle ENDED */
+	CANCEL_LATER		/* away: its settle will say DUTY_CANCEL */
+};
+enum queue_cancel queue_cancel(struct queue *, struct mono now,
+    struct queue_ref, struct handoff *);
+
+#endif
