@@ -46,7 +46,7 @@ trail_format(char *line, const char *fmt, va_list ap)
 }
 
 int
-err_set(const char *fmt, ...)
+(err_set)(const char *fmt, ...)
 {
 	char line[ERR_ROOM];
 	va_list ap;
@@ -61,7 +61,7 @@ err_set(const char *fmt, ...)
 }
 
 int
-err_add(const char *fmt, ...)
+(err_add)(const char *fmt, ...)
 {
 	char line[ERR_ROOM];
 	va_list ap;

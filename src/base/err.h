@@ -31,6 +31,10 @@ void err_use(struct err_trail *);
 int err_set(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "recovering segment 7: " is put before what is there.  Returns -1. */
 int err_add(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* %m is not ISO C, but right here. */
+#define err_set(...) __extension__ err_set(__VA_ARGS__)
+#define err_add(...) __extension__ err_add(__VA_ARGS__)
+
 const char *err_text(void);	/* "" when nothing was set */
 void err_clear(void);
 

@@ -7,8 +7,9 @@
  * Not for: debugging prints.
  * Waiting: none; a sink that needs the disk queues.
  * Memory: strings are the caller's until the sink returns.
- * Errors: at most EVENT_FIELDS fields, more fail a must(); strings are cut at
- * 1 KiB on output.
+ * Errors: each field at most once and at most EVENT_FIELDS of them, or a must()
+ * fails; strings are cut at 1 KiB on output, so that a line of either form fits
+ * in EVENT_LINE_MOST octets; event_encode() sets the buffer's `full'.
  * Source: DESIGN.md section 6; SECURITY.md row 37; PRODUCT.md A.5 for the text.
  */
 #ifndef NM_BASE_EVENT_H
@@ -32,7 +33,7 @@ enum event_field {
 	EVENT_FIELD_COUNT
 };
 
-enum { EVENT_FIELDS = 24, EVENT_TEXT_MOST = 1024 };
+enum { EVENT_FIELDS = 32, EVENT_TEXT_MOST = 1024, EVENT_LINE_MOST = 36 * 1024 };
 
 struct event_value {
 	enum event_field field;
@@ -55,22 +56,31 @@ struct event_sink {
 };
 
 struct event event_make(enum event_type, struct wall at, uint64_t id);
+/* An absent string (p == NULL) is not written; an empty one is. */
 void event_str(struct event *, enum event_field, struct str);
 void event_num(struct event *, enum event_field, uint64_t);
 const struct event_value *event_get(const struct event *, enum event_field);
-struct str event_get_str(const struct event *, enum event_field);
-uint64_t event_get_num(const struct event *, enum event_field);
+struct str event_get_str(const struct event *, enum event_field);	/* or STR_NONE */
+uint64_t event_get_num(const struct event *, enum event_field);	/* or 0 */
 
 const char *event_name(enum event_type);
 bool event_type_of(struct str name, enum event_type *);
 const char *event_tag(enum event_type);
 const char *event_field_name(enum event_field);
 
-/* As bytes in an EVENT record, and back (strings are slices of `bytes'). */
+/* As bytes in an EVENT record, and back (strings are slices of `bytes').
+ * Fields that a later version added are skipped.  False: malformed, or of a
+ * type this version does not know. */
 void event_encode(const struct event *, struct buf *out);
 bool event_decode(struct str bytes, struct event *);
 
-/* As one JSON object, and as one line with Postfix's tokens; no newline. */
+/*
+ * As one JSON object, and as one line with Postfix's tokens, both without a
+ * newline.  The line begins after "tag[pid]: ", which is the sink's: with the
+ * message's id, NOQUEUE, or the words "connect from".  No octet of a field can
+ * end the line, and no field of a peer's choice stands before the address that
+ * fail2ban reads.
+ */
 void event_json(const struct event *, struct buf *out);
 void event_text(const struct event *, struct buf *out);
 

@@ -1,9 +1,12 @@
 #include "base/json.h"
 
 #include "base/must.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <time.h>
+
+enum { CHAR_ROOM = 13 };	/* a surrogate pair, escaped, and a NUL */
 
 void
 json_begin(struct json *j, struct buf *out)
@@ -11,30 +14,54 @@ json_begin(struct json *j, struct buf *out)
 	*j = (struct json){ .out = out };
 }
 
+/* RFC 8259 7: characters beyond U+FFFF are escaped as a surrogate pair. */
 static void
-json_escape(struct buf *out, struct str s)
+json_escaped(struct buf *out, uint32_t code)
 {
-	for (size_t n; s.n > 0; s = str_sub(s, n, s.n)) {
-		unsigned char c = (unsigned char)s.p[0];
-
-		n = str_utf8_char(s);
-		if (n == 0) {
-			buf_put(out, STR("\\ufffd"));
-			n = 1;
-		} else if (c == '"' || c == '\\')
-			buf_printf(out, "\\%c", c);
-		else if (c < 0x20 || c == 0x7f)
-			buf_printf(out, "\\u%04x", c);
-		else
-			buf_put(out, str_sub(s, 0, n));
+	if (code > 0xffff) {
+		code -= 0x10000;
+		buf_printf(out, "\\u%04x", 0xd800u + (code >> 10));
+		code = 0xdc00u + (code & 0x3ff);
 	}
+	buf_printf(out, "\\u%04x", code);
+}
+
+/* One character off s, as it stands between quotes. */
+static void
+json_char(struct buf *out, struct str *s)
+{
+	uint32_t code;
+	size_t n = utf8_next(str_sub(*s, 0, UTF8_MOST), &code);
+
+	if (n == 0) {
+		buf_put(out, STR("\\ufffd"));
+		n = 1;
+	} else if (code == '"' || code == '\\')
+		buf_printf(out, "\\%c", (char)code);
+	else if (!utf8_is_visible(code))
+		json_escaped(out, code);
+	else
+		buf_put(out, str_sub(*s, 0, n));
+	*s = str_sub(*s, n, s->n);
 }
 
 static void
-json_quote(struct buf *out, struct str s)
+json_quote(struct buf *out, struct str s, size_t most)
 {
+	char room[CHAR_ROOM];
+	size_t n = 0;
+
 	buf_putc(out, '"');
-	json_escape(out, s);
+	while (s.n > 0) {
+		struct buf one = BUF_OF(room);
+
+		json_char(&one, &s);
+		must(!one.full);
+		if (one.n > most - n)
+			break;
+		n += one.n;
+		buf_put(out, buf_str(&one));
+	}
 	buf_putc(out, '"');
 }
 
@@ -46,7 +73,7 @@ json_lead(struct json *j, const char *key)
 	if (j->depth > 0)
 		j->has_member[j->depth - 1] = true;
 	if (key != NULL) {
-		json_quote(j->out, str_of(key));
+		json_quote(j->out, str_of(key), SIZE_MAX);
 		buf_putc(j->out, ':');
 	}
 }
@@ -69,59 +96,65 @@ json_close(struct json *j, char bracket)
 }
 
 void
-json_object(struct json *j, const char *key)
+json_put_object(struct json *j, const char *key)
 {
 	json_open(j, key, '{');
 }
 
 void
-json_object_end(struct json *j)
+json_end_object(struct json *j)
 {
 	json_close(j, '}');
 }
 
 void
-json_array(struct json *j, const char *key)
+json_put_array(struct json *j, const char *key)
 {
 	json_open(j, key, '[');
 }
 
 void
-json_array_end(struct json *j)
+json_end_array(struct json *j)
 {
 	json_close(j, ']');
 }
 
 void
-json_str(struct json *j, const char *key, struct str s)
+json_put_str(struct json *j, const char *key, struct str s)
 {
-	json_lead(j, key);
-	json_quote(j->out, s);
+	json_put_cut(j, key, s, SIZE_MAX);
 }
 
 void
-json_u64(struct json *j, const char *key, uint64_t v)
+json_put_cut(struct json *j, const char *key, struct str s, size_t most)
+{
+	json_lead(j, key);
+	json_quote(j->out, s, most);
+}
+
+void
+json_put_u64(struct json *j, const char *key, uint64_t v)
 {
 	json_lead(j, key);
 	buf_put_u64(j->out, v);
 }
 
 void
-json_i64(struct json *j, const char *key, int64_t v)
+json_put_i64(struct json *j, const char *key, int64_t v)
 {
 	json_lead(j, key);
 	buf_printf(j->out, "%lld", (long long)v);
 }
 
 void
-json_bool(struct json *j, const char *key, bool v)
+json_put_bool(struct json *j, const char *key, bool v)
 {
 	json_lead(j, key);
 	buf_put(j->out, v ? STR("true") : STR("false"));
 }
 
 void
-json_null(struct json *j, const char *key)
+json_put_null(struct json *j, const char *key)
 {
 	json_lead(j, key);
 	buf_put(j->out, STR("null"));
@@ -144,12 +177,12 @@ wall_print(struct wall w)
 }
 
 void
-json_wall(struct json *j, const char *key, struct wall w)
+json_put_wall(struct json *j, const char *key, struct wall w)
 {
 	struct wall_text t = wall_print(w);
 
 	if (t.text[0] == '\0')
-		json_null(j, key);
+		json_put_null(j, key);
 	else
-		json_str(j, key, str_of(t.text));
+		json_put_str(j, key, str_of(t.text));
 }

@@ -2,8 +2,9 @@
  * json.h -- JSON out, by one writer that cannot be talked into bad syntax.
  *
  * The promise: what is written is valid UTF-8 JSON: commas are its own affair,
- * control characters, quotes and malformed UTF-8 are escaped (the last as
- * U+FFFD), keys come in the order written.  Reading JSON is jansson's work.
+ * quotes, control characters and all that a person cannot see are escaped,
+ * malformed UTF-8 becomes U+FFFD, keys come in the order written.  Reading
+ * JSON is jansson's work; no name here is one of jansson's.
  * Not for: documents larger than the buffer; write JSON Lines, one by one.
  * Waiting: none.
  * Memory: writes into the caller's struct buf.
@@ -22,21 +23,22 @@ struct json {
 	struct buf *out;
 	unsigned depth;
 	bool has_member[JSON_DEPTH];
-	bool after_key;
 };
 
 void json_begin(struct json *, struct buf *out);
 /* key is NULL inside arrays and at the top. */
-void json_object(struct json *, const char *key);
-void json_object_end(struct json *);
-void json_array(struct json *, const char *key);
-void json_array_end(struct json *);
-void json_str(struct json *, const char *key, struct str);
-void json_u64(struct json *, const char *key, uint64_t);
-void json_i64(struct json *, const char *key, int64_t);
-void json_bool(struct json *, const char *key, bool);
-void json_null(struct json *, const char *key);
-void json_wall(struct json *, const char *key, struct wall);	/* RFC 3339 */
+void json_put_object(struct json *, const char *key);
+void json_end_object(struct json *);
+void json_put_array(struct json *, const char *key);
+void json_end_array(struct json *);
+void json_put_str(struct json *, const char *key, struct str);
+/* At most `most' octets between the quotes, cut between characters. */
+void json_put_cut(struct json *, const char *key, struct str, size_t most);
+void json_put_u64(struct json *, const char *key, uint64_t);
+void json_put_i64(struct json *, const char *key, int64_t);
+void json_put_bool(struct json *, const char *key, bool);
+void json_put_null(struct json *, const char *key);
+void json_put_wall(struct json *, const char *key, struct wall);	/* RFC 3339 */
 
 /* "2026-11-20T13:40:01.121Z" */
 struct wall_text { char text[32]; };

@@ -1,5 +1,7 @@
 #include "base/str.h"
 
+#include "base/utf8.h"
+
 struct str
 str_of(const char *s)
 {
@@ -185,26 +187,12 @@ str_is_ascii(struct str s)
 	return true;
 }
 
-/* RFC 3629 4. */
 size_t
 str_utf8_char(struct str s)
 {
-	const unsigned char *p = (const unsigned char *)s.p;
-	size_t want;
+	uint32_t code;
 
-	if (s.n == 0)
-		return 0;
-	want = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 :
-	    p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-	if (want == 0 || want > s.n)
-		return 0;
-	for (size_t i = 1; i < want; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return want;
+	return utf8_next(s, &code);
 }
 
 bool

@@ -1,0 +1,272 @@
+#include "base/event.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+static char room[EVENT_LINE_MOST];
+
+static void
+expect(const struct event *e, const char *text)
+{
+	struct buf out = BUF_OF(room);
+
+	event_text(e, &out);
+	assert_false(out.full);
+	room[out.n] = '\0';
+	assert_string_equal(room, text);
+}
+
+static struct event
+make(enum event_type type, uint64_t id)
+{
+	return event_make(type, (struct wall){ 1795182001121000 }, id);
+}
+
+static struct event
+attempt(enum event_type type)
+{
+	struct event e = make(type, 7);
+
+	event_str(&e, FIELD_recipient, STR("bob@y.example"));
+	event_str(&e, FIELD_relay, STR("mx.y.example[203.0.113.9]:25"));
+	event_num(&e, FIELD_delay_us, 1412345);
+	event_num(&e, FIELD_queue_us, 20000);
+	event_num(&e, FIELD_connect_us, 600000);
+	event_num(&e, FIELD_transfer_us, 800000);
+	return e;
+}
+
+static void
+test_outcomes(void **state)
+{
+	struct event e = attempt(EVENT_delivered);
+
+	(void)state;
+	event_str(&e, FIELD_dsn, STR("2.0.0"));
+	event_str(&e, FIELD_reply, STR("250 2.0.0 OK"));
+	event_str(&e, FIELD_pool, STR("trans"));
+	event_str(&e, FIELD_source, STR("198.51.100.10"));
+	expect(&e, "0000000000007: to=<bob@y.example>, "
+	    "relay=mx.y.example[203.0.113.9]:25, delay=1.4, "
+	    "delays=0.02/0/0.6/0.8, dsn=2.0.0, status=sent (250 2.0.0 OK), "
+	    "pool=trans, src=198.51.100.10");
+	e = attempt(EVENT_failed);
+	event_str(&e, FIELD_orig_to, STR("robert@y.example"));
+	event_num(&e, FIELD_code, 550);
+	event_str(&e, FIELD_dsn, STR("5.1.1"));
+	event_str(&e, FIELD_reply, STR("User unknown (here)"));
+	event_str(&e, FIELD_stage, STR("RCPT"));
+	event_num(&e, FIELD_attempt, 2);
+	expect(&e, "0000000000007: to=<bob@y.example>, "
+	    "orig_to=<robert@y.example>, relay=mx.y.example[203.0.113.9]:25, "
+	    "delay=1.4, delays=0.02/0/0.6/0.8, dsn=5.1.1, status=bounced "
+	    "(host mx.y.example[203.0.113.9] said: 550 5.1.1 User unknown "
+	    "(here) (in reply to RCPT command)), attempt=2");
+}
+
+static void
+test_outcomes_without_a_reply(void **state)
+{
+	struct event e = make(EVENT_delayed, 7);
+
+	(void)state;
+	event_str(&e, FIELD_recipient, STR("bob@y.example"));
+	event_str(&e, FIELD_dsn, STR("4.4.1"));
+	event_str(&e, FIELD_text, STR("connect to mx[203.0.113.9]:25: timed out"));
+	expect(&e, "0000000000007: to=<bob@y.example>, relay=none, delay=0, "
+	    "delays=0/0/0/0, dsn=4.4.1, status=deferred "
+	    "(connect to mx[203.0.113.9]:25: timed out)");
+	e = make(EVENT_delivered, 7);
+	event_str(&e, FIELD_recipient, STR("bob"));
+	event_str(&e, FIELD_file, STR("/home/bob/Maildir/new/1"));
+	expect(&e, "0000000000007: to=<bob>, relay=local, delay=0, "
+	    "delays=0/0/0/0, status=sent (delivered to /home/bob/Maildir/new/1)");
+	e = make(EVENT_expired, 7);
+	event_str(&e, FIELD_recipient, STR("<bob>"));
+	expect(&e, "0000000000007: to=<bob>, relay=none, delay=0, "
+	    "delays=0/0/0/0, status=expired ()");
+}
+
+static void
+test_delays(void **state)
+{
+	static const struct { uint64_t us; const char *text; } cases[] = {
+		{ 0, "0" }, { 4999, "0" }, { 5000, "0.01" }, { 90000, "0.09" },
+		{ 100000, "0.1" }, { 350000, "0.35" }, { 994999, "0.99" },
+		{ 995000, "1" }, { 1000000, "1" }, { 1049999, "1" },
+		{ 1050000, "1.1" }, { 9949999, "9.9" }, { 9950000, "10" },
+		{ 10400000, "10" }, { 145000000, "145" },
+		{ UINT64_MAX, "18446744073709" },
+	};
+	char text[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct event e = make(EVENT_canceled, 1);
+
+		event_str(&e, FIELD_recipient, STR("a"));
+		event_num(&e, FIELD_delay_us, cases[i].us);
+		snprintf(text, sizeof text, "0000000000001: to=<a>, relay=none, "
+		    "delay=%s, delays=0/0/0/0, status=canceled ()",
+		    cases[i].text);
+		expect(&e, text);
+	}
+}
+
+static struct event
+refusal(struct str client_name)
+{
+	struct event e = make(EVENT_refused, 0);
+
+	event_str(&e, FIELD_stage, STR("RCPT"));
+	event_str(&e, FIELD_client, STR("192.0.2.7"));
+	event_str(&e, FIELD_client_name, client_name);
+	return e;
+}
+
+static void
+test_refusals(void **state)
+{
+	struct event e = refusal(STR_NONE);
+
+	(void)state;
+	event_num(&e, FIELD_code, 554);
+	event_str(&e, FIELD_dsn, STR("5.7.1"));
+	event_str(&e, FIELD_reply, STR("<a@b.example>: Relay access denied"));
+	event_str(&e, FIELD_sender, STR("x@y"));
+	event_str(&e, FIELD_recipient, STR("a@b.example"));
+	event_str(&e, FIELD_protocol, STR("ESMTP"));
+	event_str(&e, FIELD_helo, STR("z"));
+	expect(&e, "NOQUEUE: reject: RCPT from unknown[192.0.2.7]: 554 5.7.1 "
+	    "<a@b.example>: Relay access denied; from=<x@y> to=<a@b.example> "
+	    "proto=ESMTP helo=<z>");
+	e = refusal(STR("mx.example"));
+	event_str(&e, FIELD_reply, STR("452 4.3.1 Disk full"));
+	event_num(&e, FIELD_code, 452);
+	event_str(&e, FIELD_sender, STR(""));
+	expect(&e, "NOQUEUE: reject: RCPT from mx.example[192.0.2.7]: "
+	    "452 4.3.1 Disk full; from=<>");
+	e = refusal(STR("mx.example"));
+	event_str(&e, FIELD_reason, STR("errors"));
+	expect(&e, "too many errors after RCPT from mx.example[192.0.2.7]");
+	e = refusal(STR("mx.example"));
+	event_str(&e, FIELD_reason, STR("pipelining"));
+	expect(&e,
+	    "improper command pipelining after RCPT from mx.example[192.0.2.7]");
+}
+
+static void
+test_connections(void **state)
+{
+	struct event e = make(EVENT_connected, 0);
+
+	(void)state;
+	expect(&e, "connect from unknown[unknown]");
+	event_str(&e, FIELD_client, STR("2001:db8::7"));
+	expect(&e, "connect from unknown[2001:db8::7]");
+	e.type = EVENT_disconnected;
+	event_num(&e, FIELD_commands, 4);
+	expect(&e, "disconnect from unknown[2001:db8::7] commands=4");
+	event_str(&e, FIELD_reason, STR("gone"));
+	expect(&e, "lost connection after CONNECT from unknown[2001:db8::7] "
+	    "commands=4");
+	event_str(&e, FIELD_stage, STR("DATA"));
+	expect(&e, "lost connection after DATA from unknown[2001:db8::7] "
+	    "commands=4");
+}
+
+static void
+test_the_queue(void **state)
+{
+	struct event e = make(EVENT_queued, 7);
+
+	(void)state;
+	event_str(&e, FIELD_sender, STR("a@x.example"));
+	event_num(&e, FIELD_size, 4213);
+	event_num(&e, FIELD_recipients, 2);
+	expect(&e, "0000000000007: from=<a@x.example>, size=4213, nrcpt=2 "
+	    "(queue active)");
+	event_str(&e, FIELD_client, STR("192.0.2.7"));
+	event_str(&e, FIELD_message_id, STR("<1@x.example>"));
+	expect(&e, "0000000000007: from=<a@x.example>, size=4213, nrcpt=2 "
+	    "(queue active), client=unknown[192.0.2.7], "
+	    "message-id=<1@x.example>");
+	e = make(EVENT_bounce_made, 9);
+	event_str(&e, FIELD_parent, STR("0000000000007"));
+	expect(&e, "0000000000007: sender non-delivery notification: "
+	    "0000000000009");
+	e = make(EVENT_held, 7);
+	expect(&e, "0000000000007: placed on hold");
+	e = make(EVENT_trouble, 0);
+	event_str(&e, FIELD_text, STR("open spool/7: No space left on device"));
+	expect(&e, "warning: open spool/7: No space left on device");
+	e = make(EVENT_reloaded, 0);
+	event_str(&e, FIELD_text, STR("kept the old one"));
+	expect(&e, "reload -- kept the old one");
+}
+
+/* A name with brackets would be read as an address; CR LF as another line. */
+static void
+test_no_line_is_forged(void **state)
+{
+	struct event e = refusal(STR("x[198.51.100.1]: 554"));
+
+	(void)state;
+	event_str(&e, FIELD_reply, STR("550 no\r\nNOQUEUE: reject\xe2\x80\xa8"));
+	event_str(&e, FIELD_sender, STR("\"a> to=<b\"@c\x1b[2J"));
+	event_str(&e, FIELD_helo, STR("\xc2\x85\xff\x00z\xc3\xa4"));
+	expect(&e, "NOQUEUE: reject: RCPT from x?198.51.100.1?:?554[192.0.2.7]: "
+	    "550 no??NOQUEUE: reject?; from=<\"a? to=?b\"@c?[2J> "
+	    "helo=<???z\xc3\xa4>");
+	e = make(EVENT_delayed, 7);
+	event_str(&e, FIELD_recipient, STR("a\n"));
+	event_str(&e, FIELD_relay, STR("m, status=sent [(192.0.2.1]:25"));
+	event_str(&e, FIELD_dsn, STR("4.0.0, x=y"));
+	event_str(&e, FIELD_reply, STR("ok), status=sent (("));
+	expect(&e, "0000000000007: to=<a?>, relay=m??status?sent?[?192.0.2.1]:25, "
+	    "delay=0, delays=0/0/0/0, dsn=4.0.0??x?y, status=deferred "
+	    "(host m??status?sent?[?192.0.2.1] said: ok?, status=sent ?" "?)");
+}
+
+/* Every octet in every field of every type: one line, and no control. */
+static void
+test_every_octet_everywhere(void **state)
+{
+	char octets[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof octets; i++)
+		octets[i] = (char)i;
+	for (unsigned type = 0; type < EVENT_TYPES; type++) {
+		struct event e = make((enum event_type)type, 7);
+		struct buf out = BUF_OF(room);
+
+		for (; e.n < EVENT_FIELDS; e.n++)
+			e.values[e.n] = (struct event_value){
+				.field = (enum event_field)e.n,
+				.string = { octets, sizeof octets } };
+		event_text(&e, &out);
+		assert_false(out.full);
+		assert_true(str_is_printable(buf_str(&out)));
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_outcomes),
+		cmocka_unit_test(test_outcomes_without_a_reply),
+		cmocka_unit_test(test_delays),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_the_queue),
+		cmocka_unit_test(test_no_line_is_forged),
+		cmocka_unit_test(test_every_octet_everywhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
