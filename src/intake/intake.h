@@ -1,106 +1,94 @@
 /*
  * intake.h -- the one door in, for SMTP and for our own reports.
  *
- * The promise: what intake_commit() answered DELIVERED for is on disk, whole,
- * with its envelope, and was handed up to `kept'; everything else left no trace
- * but its event.  On the way the content is read once: canonical lines only,
- * the size limit, the header section's limits, loops; our Received field stands
- * on top, and on submission Message-ID and Date are added when missing.
- * Not for: deciding who may send to whom (policy/; smtp/ asks it at RCPT), nor
- * for taking Return-Path off (deliver/ does, at final delivery).
- * Waiting: intake_open(), intake_content() and intake_commit() yield (disk).
- * Memory: all in the mail arena given to intake_open(); arena_clear() drops a
- * message that was not committed, draft and all.
- * Errors: a verdict whose disposition is not DELIVERED: FAILED or DEFERRED with
- * the reply to give, as 552 5.3.4, 554 5.4.6, 452 4.3.1, 451 4.3.0.
- * Source: RFC 5321 4.4, 6.3; RFC 6409 8; RFC 3848; SECURITY.md rows 1, 16, 22,
- * 27, 28.
+ * The promise: a message for which intake_commit() said DELIVERED is on disk,
+ * whole, with its envelope, and was handed up to `kept'; any other left no trace
+ * but its event.  On the way the content is read once: the size limit, the
+ * header section's limits, loops; our Received field is put on top, and on
+ * submission Message-ID and Date are added when missing.  Aliases become
+ * children of their recipient in the same envelope; each mailbox gets one copy.
+ * Not for: deciding who may send to whom (policy/judge.h; smtp/ asks it), for
+ * framing (canonical lines come in), nor for taking Return-Path off (deliver/
+ * does, at final delivery).
+ * Waiting: intake_content() and intake_commit() yield (disk).
+ * Memory: all in the mail arena of intake_new(), which also drops the draft when
+ * it is cleared without a commit.  The configuration stays pinned as long.
+ * Errors: a verdict that is not DELIVERED is the reply to give: 452 4.3.1,
+ * 451 4.3.0, 421 4.3.2, 552 5.3.4, 554 5.4.6, or what expansion or route said.
+ * Source: RFC 5321 4.4, 6.3; RFC 6409 8; RFC 3848; SECURITY.md rows 16, 22, 27,
+ * 28.
  */
 #ifndef NM_INTAKE_INTAKE_H
 #define NM_INTAKE_INTAKE_H
 
-#include "base/arena.h"
-#include "base/event.h"
-#include "fiber/fiber.h"
-#include "wire/disposition.h"
-
-struct config;
-struct intake;
-struct intake_kept;
-struct spool;
+#include "policy/config.h"
+#include "spool/spool.h"
+#include "wire/address.h"
 
 /* What intake needs of its core; app/ fills one for each core. */
 struct intake_core {
 	struct spool *spool;
 	struct event_sink *sink;
-	/* The one way up: a message is on disk.  Takes what it needs before it
-	 * returns; does not yield. */
-	void (*kept)(struct intake_core *, const struct intake_kept *);
+	/* The one way up: this message is on disk.  Takes what it needs before
+	 * it returns; does not yield. */
+	void (*kept)(struct intake_core *, const struct kept *,
+	    const struct envelope *);
 	void *owner;			/* app's own */
 };
 
-/* Who brings it, and how: facts, for Received and the events.  Strings live at
- * least as long as the mail arena.  p == NULL: not known. */
+/* Who brings what, and how.  Strings live as long as the mail arena; p == NULL
+ * is "not known". */
 struct intake_origin {
-	struct str listener;		/* "mx:25"; STR_NONE: from inside */
-	struct str protocol;		/* "ESMTP", as RFC 3848 names it */
+	struct str sender;		/* mailbox; n == 0: the null sender */
+	struct str listener;		/* its name; n == 0: from inside */
+	struct str protocol;		/* "ESMTP": received_with() */
 	struct str helo;
 	struct str client;		/* address without brackets */
 	struct str client_name;		/* its verified name */
 	struct str user;
-	struct str tenant, stream;	/* STR_NONE: "default" */
+	struct str tenant, stream;	/* n == 0: "default" */
+	uint64_t parent;		/* message this one is about; 0: none */
+	unsigned flags;			/* enum envelope_flags */
 	bool is_submission;		/* complete Message-ID and Date */
 };
 
-struct intake_recipient {
-	struct intake_recipient *next;
-	struct str address;		/* where it goes, after aliases */
-	struct str original;		/* as the client gave it */
-	unsigned index;			/* in the COMMIT record */
-};
+struct intake;
 
-/* A message that is on disk, as the queue must know it. */
-struct intake_kept {
-	uint64_t id;
-	struct wall accepted_at;
-	struct str sender;		/* n == 0: the null sender */
-	struct str tenant, stream;
-	uint64_t size;			/* octets with our fields */
-	bool has_8bit;
-	size_t n;
-	const struct intake_recipient *recipients;
-};
+/* Is there room for one more message?  452 4.3.1 while the disk or the queue is
+ * full, 421 4.3.2 when the spool takes no more. */
+struct verdict intake_has_room(const struct intake_core *,
+    const struct config *);
 
-/* Begin a message: its id and draft.  NULL: *no says the reply. */
-yields struct intake *intake_open(struct intake_core *, const struct config *,
-    struct arena *, const struct intake_origin *, struct str sender,
-    struct verdict *no);
+/* Begin an envelope.  NULL: the arena is full (452 4.3.1). */
+struct intake *intake_new(struct intake_core *, const struct config *,
+    struct arena *, const struct intake_origin *);
 
-/* One accepted recipient.  -1: no room (452 4.3.1). */
-int intake_recipient_add(struct intake *, struct str address);
+/* One recipient that was judged well: expanded, routed, each mailbox once. */
+struct verdict intake_recipient(struct intake *, const struct path *to);
 
-/* The next octets of the content, cut anywhere; canonical lines, no dots
- * stuffed.  -1: it will be refused; go on reading if you must, and commit to
- * hear why. */
-yields int intake_content(struct intake *, struct str bytes);
+/* The envelope is complete, the content begins: takes an id and a draft. */
+struct verdict intake_open(struct intake *);
+uint64_t intake_id(const struct intake *);	/* 0 before */
 
-/* The content is complete: keep it, or say why not.  *id is the message's. */
-yields struct verdict intake_commit(struct intake *, uint64_t *id);
+/* The next octets of the content, cut anywhere: canonical lines, not stuffed.
+ * -1: it will be refused; intake_commit() says why. */
+yields int intake_content(struct intake *, struct str octets);
 
-/* A whole message from inside, as a report: open, add, content, commit. */
+/* The content is complete: keep it, or say why not. */
+yields struct verdict intake_commit(struct intake *);
+
+/* A whole message from inside, as a report: all of the above in one. */
 struct intake_post {
-	struct str sender;		/* n == 0: the null sender */
-	const struct str *recipients;
+	struct intake_origin origin;
+	const struct str *recipients;	/* mailboxes */
 	size_t n_recipients;
 	const struct str *parts;	/* of the content */
 	size_t n_parts;
-	struct str tenant, stream;
-	uint64_t parent;		/* the message it is about; 0: none */
 };
 yields struct verdict intake_post(struct intake_core *, const struct config *,
     struct arena *, const struct intake_post *, uint64_t *id);
 
-/* Tell an event: to the sink, and into the spool as an EVENT record. */
+/* Tell an event: to the sink, and as an EVENT record into the spool. */
 void intake_tell(struct intake_core *, const struct event *);
 
 #endif

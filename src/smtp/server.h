@@ -3,48 +3,72 @@
  *
  * The promise: server_session() speaks RFC 5321 with whoever connected until
  * one side has enough, and gives everything back.  A 250 after the dot means
- * intake_commit() said the message is on disk.  Nothing a client sends makes it
- * wait longer than a deadline, hold more than its arenas, or answer other than
- * from the table of verbs and states.
- * Not for: accepting connections (app/listen), LMTP, TLS.
- * Waiting: server_session() yields all the time; the configuration is pinned
- * from MAIL to the transaction's end and not otherwise.
- * Memory: the session lives on its fiber's stack and in two arenas: session
- * 64 KiB, mail 256 KiB; both are empty while the client idles before MAIL.
+ * intake_commit() said that the message is on disk.  Nothing a client sends
+ * makes it wait longer than its deadlines, hold more than its arenas, or answer
+ * other than states.def and replies.def say.
+ * Not for: accepting connections (app/), LMTP, TLS.
+ * Waiting: server_session() and what it calls; the rest does not.
+ * Memory: the session lives on its fiber's stack and in two arenas with the
+ * ceilings of the configuration (session 64 KiB, mail 256 KiB); the second is
+ * empty outside a transaction.  The configuration is pinned from MAIL to the
+ * end of the transaction.  Servers and houses are the caller's.
  * Errors: told to the client and to the events; none are returned.
  * Source: RFC 5321; RFC 1870; RFC 2034; RFC 2920; RFC 6152; SECURITY.md part A.
  */
 #ifndef NM_SMTP_SERVER_H
 #define NM_SMTP_SERVER_H
 
+#include "base/list.h"
 #include "fiber/net.h"
 #include "intake/intake.h"
+#include "policy/holder.h"
+#include "policy/limit.h"
 
-enum server_role { SERVER_MX, SERVER_SUBMISSION };
-
-struct server_listener {
-	struct str name;		/* "mx:25", for events */
-	enum server_role role;
-};
-
-struct server_counts {			/* of one core, since its start */
-	uint64_t connections, refused;	/* refused: before the banner */
-	uint64_t messages, commands;
-	unsigned sessions;		/* now */
-};
-
-/* The SMTP server of one core; app/ makes one for each. */
 struct server;
-struct server *server_open(struct intake_core *);
-void server_close(struct server *);	/* after its last session */
-const struct server_counts *server_counts(const struct server *);
+
+/* What the servers of all cores share; filled before the first connection. */
+struct server_house {
+	struct hash_key key;		/* of the limit tables */
+	unsigned n;			/* cores that count clients */
+	struct server *cores[CORES_MOST];
+	unsigned _Atomic sessions;	/* at once, all cores, all listeners */
+};
+
+/* A place where clients connect, the same for all cores. */
+struct server_listener {
+	struct str name;		/* in events */
+	enum listener_role role;
+	uint64_t connections;		/* at once; 0: any number */
+	unsigned _Atomic sessions;
+};
+
+/* One core's SMTP server; each core makes its own. */
+struct server {
+	struct server_house *house;
+	struct intake_core *intake;
+	struct config_holder *configs;
+	struct limit_table *limits;	/* of the networks this core counts */
+	struct list waiting;		/* sessions that wait for a command */
+	uint64_t memory;		/* octets in arenas of sessions */
+	unsigned sessions;		/* now */
+	bool is_busy;			/* short of sessions: patience is too */
+	bool is_shut;
+	struct {			/* since the start */
+		uint64_t connections, turned_away, commands, errors, messages;
+	} counts;
+};
+
+/* -1 when memory is refused. */
+int server_open(struct server *, struct server_house *, struct intake_core *,
+    struct config_holder *);
+void server_close(struct server *);		/* after its last session */
 
 /* Speak with the client at `end', which is closed on return. */
-yields void server_session(struct server *, const struct server_listener *,
+yields void server_session(struct server *, struct server_listener *,
     struct net_end *end, const struct address *client);
 
-/* No new sessions or transactions: sessions say 421 4.3.2 at their next
- * command, and those that wait for one are woken to say it. */
+/* Stop: sessions hear 421 4.3.2 instead of their next command, those that wait
+ * for one at once.  A message under way is still taken. */
 void server_shut(struct server *);
 
 #endif
