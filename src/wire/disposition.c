@@ -1,0 +1,164 @@
+#include "wire/disposition.h"
+
+#include "base/must.h"
+#include "base/num.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { ESC_PART_MOST = 999 };
+
+/* RFC 3463 2: status-code = class "." subject "." detail
+ *	class = "2"/"4"/"5"; subject, detail = 1*3digit, no leading zeros. */
+static bool
+esc_part(struct str digits, unsigned short *out)
+{
+	uint64_t v;
+
+	if (digits.n > 3 || (digits.n > 1 && digits.p[0] == '0') ||
+	    !parse_u64(digits, ESC_PART_MOST, &v))
+		return false;
+	*out = (unsigned short)v;
+	return true;
+}
+
+bool
+esc_parse(struct str text, struct esc *out)
+{
+	struct str class = str_cut(&text, '.');
+	struct str subject = str_cut(&text, '.');
+	struct esc e = ESC_NONE;
+
+	if (class.n != 1 || (class.p[0] != '2' && class.p[0] != '4' &&
+	    class.p[0] != '5'))
+		return false;
+	e.class = (unsigned char)(class.p[0] - '0');
+	if (!esc_part(subject, &e.subject) || !esc_part(text, &e.detail))
+		return false;
+	*out = e;
+	return true;
+}
+
+bool
+esc_take(struct str *text, struct esc *out)
+{
+	struct str rest = *text, word = str_cut(&rest, ' ');
+
+	if (!esc_parse(word, out))
+		return false;
+	*text = rest;
+	return true;
+}
+
+struct esc_text
+esc_print(struct esc e)
+{
+	struct esc_text t = { "" };
+
+	if (e.class == 0)
+		return t;
+	must(e.class <= 9 && e.subject <= ESC_PART_MOST &&
+	    e.detail <= ESC_PART_MOST);
+	snprintf(t.text, sizeof t.text, "%u.%u.%u", e.class % 10u,
+	    e.subject % 1000u, e.detail % 1000u);
+	return t;
+}
+
+bool
+esc_eq(struct esc a, struct esc b)
+{
+	return a.class == b.class && a.subject == b.subject &&
+	    a.detail == b.detail;
+}
+
+static unsigned char
+disposition_class(enum disposition d)
+{
+	return d == DELIVERED ? 2 : d == DEFERRED ? 4 : 5;
+}
+
+const char *
+disposition_name(enum disposition d)
+{
+	return d == DELIVERED ? "delivered" : d == DEFERRED ? "deferred" :
+	    "failed";
+}
+
+struct verdict
+verdict_of(enum disposition d, short code, struct esc esc, struct str text)
+{
+	struct verdict v = { .disposition = d, .code = code, .esc = esc };
+
+	if (esc.class != disposition_class(d))
+		v.esc = (struct esc){ disposition_class(d), 0, 0 };
+	text_clean(text, v.text, sizeof v.text);
+	return v;
+}
+
+struct verdict
+verdict_make(enum disposition d, short code, const char *esc, const char *fmt,
+    ...)
+{
+	char text[2 * VERDICT_TEXT];
+	struct esc e = ESC_NONE;
+	va_list ap;
+	int n;
+
+	must(esc_parse(str_of(esc), &e) && e.class == disposition_class(d));
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	must(n >= 0);
+	return verdict_of(d, code, e, str_of(text));
+}
+
+/* Characters that hide or turn round what stands beside them: C1 controls,
+ * zero widths, directions, line separators, fillers, tags. */
+static bool
+text_hides(uint32_t c)
+{
+	static const uint32_t ranges[][2] = {
+		{ 0x80, 0x9f }, { 0xad, 0xad }, { 0x61c, 0x61c },
+		{ 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },
+		{ 0xfeff, 0xfeff }, { 0xfff0, 0xfffb }, { 0xe0000, 0xe0fff },
+	};
+
+	for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+		if (c >= ranges[i][0] && c <= ranges[i][1])
+			return true;
+	return false;
+}
+
+/* RFC 3629 3, for n octets that str_utf8_char() found well-formed. */
+static uint32_t
+text_char(struct str s, size_t n)
+{
+	static const unsigned char lead[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+	uint32_t c = (unsigned char)s.p[0] & lead[n];
+
+	for (size_t i = 1; i < n; i++)
+		c = c << 6 | ((unsigned char)s.p[i] & 0x3f);
+	return c;
+}
+
+void
+text_clean(struct str s, char *dst, size_t room)
+{
+	struct buf b = { .p = dst, .cap = room - 1 };
+
+	must(room > 0);
+	for (size_t n; s.n > 0 && !b.full; s = str_sub(s, n, s.n)) {
+		char c = s.p[0];
+
+		n = str_utf8_char(s);
+		if (c == '\t' || c == '\r' || c == '\n')
+			buf_putc(&b, ' ');
+		else if (n == 0 || (n == 1 && (c < 0x20 || c == 0x7f)) ||
+		    (n > 1 && text_hides(text_char(s, n))))
+			buf_putc(&b, '?');
+		else
+			buf_put(&b, str_sub(s, 0, n));
+		n = n == 0 ? 1 : n;
+	}
+	dst[b.n] = '\0';
+}
