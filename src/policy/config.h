@@ -29,22 +29,29 @@
 
 struct domain;			/* domain.h */
 
+/* Where a value was set, for `config show'; a list, newest first. */
+struct origin;			/* show.h */
+
 struct conf_strings { struct str *v; size_t n; };
 struct conf_durations { int64_t *v; size_t n; };	/* ns */
 struct conf_networks { struct network *v; size_t n; };
 struct conf_addresses { struct address *v; size_t n; };
 
+/* relay: anyone may bring mail for own domains, trusted networks for all, and
+ * nothing is ever completed.  mx: the same, from the Internet.  submission:
+ * trusted networks only, Message-ID and Date are completed. */
 enum listener_role { ROLE_MX, ROLE_SUBMISSION, ROLE_RELAY };
 
 /* listen[]: where conversations begin. */
 struct listener {
-	struct str name;		/* in events; "role:port" by default */
-	struct conf_addresses at;	/* address(es) with port */
+	struct origin *origins;
+	struct str name;		/* in events; "mx:25" by default */
+	struct conf_addresses at;	/* with port: bind these */
 	enum listener_role role;
 	uint64_t connections;		/* at once on this listener */
-	/* as written, before they became `at' */
-	struct conf_addresses addresses;
+	struct conf_addresses address;	/* as configured */
 	uint64_t port;
+	struct place place;
 };
 
 /* A next hop: smtp://host[:port], several in order of preference. */
@@ -62,40 +69,39 @@ struct relay {
 
 /* route[]: first match wins. */
 struct route_rule {
-	struct str name;
-	struct {
-		struct conf_strings rcpt_domain;	/* x, *.x, or * */
-		struct conf_strings sender_domain;	/* "<>": null sender */
-	} when;
+	struct origin *origins;
+	struct str name;		/* "route[0]" by default */
+	struct conf_strings rcpt_domain;	/* x, *.x, or * */
+	struct conf_strings sender_domain;	/* and "<>": null sender */
 	struct relay *relay;		/* exactly one of these three */
 	struct str discard;		/* why, for the event */
 	struct str refuse;		/* text of the 550 5.7.1 */
-	struct place at;
+	struct place place;
 };
 
-enum line_endings { LINES_REFUSE, LINES_NORMALIZE };
 enum double_bounces { DOUBLE_ADMIN, DOUBLE_DISCARD };
 enum ip_preference { IP_V6_FIRST, IP_V4_FIRST, IP_V6_ONLY, IP_V4_ONLY };
 enum log_format { LOG_TEXT, LOG_JSON };
 enum log_target { LOG_STDERR, LOG_SYSLOG, LOG_FILE };
 
 struct config {
+	struct origin *origins;
 	struct arena arena;
 	unsigned _Atomic refs;		/* holder.h */
 	struct { unsigned n; char apart[60]; } pins[CORES_MOST]; /* holder.h */
 
 	struct str hostname;		/* lower case */
 	struct str node;
-	struct str admin;		/* mailbox; empty: none */
-	unsigned cores;			/* 0: as many as the machine has */
-	struct str user, group;		/* empty: stay who we are */
+	struct str admin;		/* mailbox as text; never empty */
+	uint64_t cores;			/* 0: as many as the machine has */
+	struct str user, group;		/* to become when started as root */
 
 	struct {
 		struct str path;
 		uint64_t segment;	/* bytes */
-		uint64_t reserve;	/* bytes kept free: below, 452 4.3.1 */
-		uint64_t reserve_percent;
-		int64_t result_sync;	/* ns: outcomes are synced within */
+		uint64_t reserve;	/* bytes kept free; 0: the default */
+		uint64_t buffer;	/* bytes not yet written */
+		int64_t outcome_sync;	/* ns: outcomes are synced within */
 	} spool;
 
 	size_t n_listeners;
@@ -104,16 +110,14 @@ struct config {
 
 	struct table domains;		/* struct domain by name */
 	size_t n_domains;
-	struct domain **domain_list;	/* in the order of the file */
+	struct domain **domain_list;	/* as in the file, implied ones last */
 
 	struct {
 		struct str maildir;	/* template; "~/" is the user's home */
 		struct str virtual;	/* template for users without a home */
-		struct str admin;	/* where root's mail goes without admin */
-		struct str user;	/* owns virtual mailboxes */
-		uint64_t size;		/* a mailbox takes messages up to */
-		bool user_is_known;
-		unsigned uid, gid;	/* of deliver.user, when it is known */
+		struct str admin;	/* mail to admin, when admin is nobody */
+		struct str user;	/* owns virtual mailboxes; n == 0: we */
+		uint32_t uid, gid;	/* of deliver.user */
 	} deliver;
 
 	size_t n_routes;
@@ -123,100 +127,96 @@ struct config {
 		struct conf_durations retry;	/* the last repeats */
 		int64_t expire;		/* ns, since acceptance */
 		int64_t bounce_expire;	/* ns, for null senders */
+		int64_t hold;		/* ns, the longest held */
 		int64_t delay_warning;	/* ns, 0: none */
 		uint64_t connections;	/* per site, at once */
-		uint64_t total;		/* all sites, at once */
-		uint64_t per_connection;	/* messages */
+		uint64_t connections_total;
+		uint64_t per_connection;	/* messages; 0: any number */
 		uint64_t recipients;	/* per transaction */
 		struct rate rate;	/* messages per site */
 		int64_t idle;		/* ns a connection is kept unused */
 		uint64_t port;
-		uint64_t mx;		/* MX hosts tried per attempt */
-		int prefer;		/* enum ip_preference */
+		uint64_t hosts;		/* addresses tried per attempt */
+		enum ip_preference prefer;
 		struct conf_addresses bind;	/* source: one per family */
 		struct str ehlo;	/* default: hostname */
-		int64_t backoff;	/* ns a dead host is left alone */
 	} outbound;
 
 	struct {
 		uint64_t size;		/* octets of a message; RFC 1870 */
 		uint64_t recipients;
 		uint64_t connections;	/* all listeners, all cores */
-		uint64_t connections_per_ip;	/* per /24 or /64 */
+		uint64_t connections_per_ip;	/* per /24 or /64; 0: any */
 		struct rate per_ip;	/* connections per network */
 		struct rate messages_per_ip;	/* MAILs per network */
 		uint64_t errors;	/* 4xx/5xx to the client, then 421 */
 		uint64_t junk;		/* commands that move no mail */
-		uint64_t transactions;	/* per connection */
-		uint64_t command;	/* octets of a command line */
+		uint64_t messages;	/* per connection; 0: any number */
 		uint64_t hops;		/* Received fields; RFC 5321 6.3 */
 		uint64_t header;	/* octets of a header section */
 		uint64_t header_lines;
+		uint64_t line;		/* octets of a line of text */
 		uint64_t session_memory;	/* octets */
 		uint64_t message_memory;	/* octets of metadata */
-		uint64_t memory;	/* octets, all sessions of a core */
-		uint64_t minimum_rate;	/* octets/s of DATA, 0: none */
+		uint64_t memory;	/* octets of all sessions */
+		uint64_t data_rate;	/* least octets/s of DATA; 0: any */
 		uint64_t queue;		/* messages; beyond, 452 4.3.1 */
-		uint64_t expansion;	/* results of an alias */
-		uint64_t bounces;	/* reports per sender domain and hour */
+		struct rate bounces;	/* reports to one domain */
 	} limits;
 
-	struct {
-		int64_t command;	/* server: next command */
-		int64_t command_busy;	/* the same when short of sessions */
-		int64_t data;		/* server: next block of a message */
-		int64_t data_window;	/* over which minimum_rate is taken */
-		int64_t write;		/* server: the peer takes a reply */
-		int64_t connect;	/* client, RFC 5321 4.5.3.2 from here */
-		int64_t greeting;
-		int64_t helo;
-		int64_t mail;
-		int64_t rcpt;
-		int64_t data_init;
-		int64_t data_block;
-		int64_t data_end;
-		int64_t quit;
-		int64_t rset;
+	struct {			/* all ns */
+		struct {		/* RFC 5321 4.5.3.2.7 */
+			int64_t command;	/* the next command */
+			int64_t busy;	/* the same when short of sessions */
+			int64_t data;	/* the next octets of a message */
+			int64_t window;	/* over which data_rate is taken */
+			int64_t write;	/* the client takes our replies */
+		} server;
+		struct {		/* RFC 5321 4.5.3.2.1 to .6 */
+			int64_t connect;
+			int64_t greeting;	/* the 220, and EHLO's reply */
+			int64_t command;	/* MAIL, RCPT, RSET */
+			int64_t data;	/* the 354 */
+			int64_t block;	/* each block of the message */
+			int64_t end;	/* the reply to the dot */
+			int64_t quit;
+		} client;
 		int64_t dns;
 		int64_t stop;		/* drain at stop */
-	} timeouts;			/* all ns */
+	} timeouts;
 
 	struct {
-		int line_endings;	/* enum line_endings */
 		struct conf_networks normalize;	/* whose bare LF are forgiven */
-		uint64_t line;		/* octets of a line of text */
 	} inbound;
 
 	struct {
-		struct str zone;	/* text of the zone file; p NULL: none */
-		struct str zone_path;
+		struct str zone;	/* path; n == 0: none */
+		struct str zone_text;
 		struct conf_addresses forwarders;
+		struct str anchor;	/* path; n == 0: the system's */
 	} dns;
 
 	struct { int64_t events; } retain;	/* ns */
 
 	struct {
-		int format;		/* enum log_format */
+		enum log_format format;
 		struct str to;		/* stderr | syslog | path */
-		int target;		/* enum log_target */
+		enum log_target target;
 		struct str ident;
 	} log;
 
 	struct { struct str socket, group; } control;
 
 	struct {
-		int double_bounces;	/* enum double_bounces */
+		enum double_bounces twice;	/* of a bounce */
 		uint64_t body;		/* octets of the original returned */
 		struct str from;	/* display name of reports */
 	} bounce;
-
-	struct conf_tree *tree;		/* show.h: what stands where */
 };
 
 /* Parse, check, build.  The config, with one reference that is the caller's
  * (holder.h), or NULL with at least one error in problems; warnings and hints
- * may come with either.  path is the main file; `absent' files are an error
- * unless path is empty: then all is default. */
+ * may come with either.  path is the main file; n == 0: all is default. */
 struct config *config_load(struct conf_source *, struct str path,
     struct problems *);
 
@@ -227,7 +227,9 @@ void config_free(struct config *);
  * domains are followed. */
 const struct domain *config_domain(const struct config *, struct str name);
 
-/* Is this client in `trusted'? */
+/* Is this client in `trusted'?  In inbound.normalize? */
 bool config_trusts(const struct config *, const struct address *client);
+bool config_normalizes(const struct config *, const struct address *client);
+bool networks_have(const struct conf_networks *, const struct address *);
 
 #endif

@@ -50,19 +50,21 @@ struct alias_set {
 };
 
 struct domain {
+	struct origin *origins;
 	struct table_node node;
 	struct str name;		/* lower case, A-labels */
 	struct str alias_of_name;	/* as configured */
+	bool is_implied;		/* hostname, localhost */
 	const struct domain *alias_of;	/* never an alias itself; or NULL */
-	struct str users_from;
+	struct conf_strings users_from;	/* file:PATH, system, or the names */
 	const struct user_set *users;	/* NULL: not told; with relay_to all */
-	struct str aliases_from;
+	struct str aliases_from;	/* path */
 	const struct alias_set *aliases;	/* or NULL */
 	struct str catch_all;		/* user or mailbox; n == 0: none */
 	struct str subaddress;		/* separators, n == 0: none */
 	struct str maildir;		/* template; n == 0: deliver.maildir */
 	struct relay *relay_to;		/* mail goes on to there; or NULL */
-	struct place at;
+	struct place place;
 };
 
 /* What a domain knows about a local part (without quotes). */
