@@ -47,7 +47,7 @@ struct queue_config {
 	struct retry retry;
 	int64_t warn_ns;	/* a delay warning after this age; 0: none */
 	int64_t put_off_ns;	/* QUEUE_PUT_OFF: our own trouble */
-	int64_t hold_most_ns;	/* held longer than this, a message expires */
+	int64_t hold_most_ns;	/* held for longer, a message expires */
 	struct backoff domain_backoff;	/* DNS trouble */
 	struct backoff site_backoff;	/* no connection */
 	struct site_limits limits;	/* where no rule is */

@@ -26,8 +26,8 @@ struct queue;
 
 /*
  * STATE      entered by                        what is true
- * SCHEDULED  admit, settle, retry_now          waits for `due'
- * DUE        time, domain_failed's next gate   waits for its domain, its turn
+ * SCHEDULED  admit, settle, release            waits for `due'
+ * DUE        time, admit, settle, retry_now    waits for its domain, its turn
  * AWAY       hand_out, failed_next, overdue,   somebody owes a settle
  *            cancel
  * HELD       admit, hold, settle               waits for release or its age
@@ -49,20 +49,22 @@ struct queue_entry {
 	struct mono expires;
 	unsigned tries;			/* so far */
 	bool is_held, was_warned;
+	struct mono held_since;		/* when is_held */
 };
 
-/* The config (and its map) must outlive its use here. */
+/* The config (and its map) must outlive its use here.  NULL: no memory. */
 struct queue *queue_open(unsigned core, const struct queue_config *);
 void queue_close(struct queue *);	/* items are forgotten; NULL allowed */
-void queue_configure(struct queue *, struct mono now,
-    const struct queue_config *);
+/* All routes are asked for again. */
+void queue_configure(struct queue *, const struct queue_config *);
 
 /* due is clamped: after a try to one retry interval from now, always to
- * expires when that is ahead (SECURITY.md row 45). */
+ * expires when that is ahead (SECURITY.md row 45); it is kept by the ms. */
 int queue_admit(struct queue *, struct mono now, const struct queue_entry *);
 bool queue_is_full(const struct queue *);
 
-/* When there is next something to do here; in the past: now; or MONO_NEVER. */
+/* When there is next something to do here (or a little earlier); in the past:
+ * now; or MONO_NEVER. */
 struct mono queue_next_at(const struct queue *);
 
 /*
@@ -98,15 +100,11 @@ bool queue_failed_next(struct queue *, struct mono now, struct str domain,
  */
 bool queue_hand_out(struct queue *, struct mono now, struct handoff *);
 
-/* The next item that was held for too long: record it as expired, report, and
- * settle ENDED. */
-bool queue_overdue(struct queue *, struct mono now, struct handoff *);
-
 enum queue_end {
 	QUEUE_ENDED,		/* each recipient has its outcome on record */
 	QUEUE_RETRY,		/* tried; n_rcpts are left */
 	QUEUE_RETURNED,		/* not tried: due at once, as before */
-	QUEUE_PUT_OFF		/* not tried, trouble here: in put_off_ns */
+	QUEUE_PUT_OFF		/* trouble of our own: again in put_off_ns */
 };
 struct queue_result {
 	enum queue_end end;
@@ -117,9 +115,9 @@ struct queue_result {
 enum queue_duty {
 	DUTY_NONE,
 	DUTY_WARN,		/* back in the queue; its sender should know */
-	DUTY_EXPIRE,		/* still away: fail the rest as expired, then */
-	DUTY_CANCEL		/*  ... or as cancelled, and settle ENDED */
-};
+	DUTY_EXPIRE,		/* still away: end the rest as expired, or */
+	DUTY_CANCEL		/*  as cancelled, then settle again: ENDED, */
+};				/*  or PUT_OFF when that cannot be recorded */
 struct queue_settled {
 	enum queue_duty duty;
 	enum item_state state;		/* when not ENDED */
@@ -128,6 +126,11 @@ struct queue_settled {
 };
 struct queue_settled queue_settle(struct queue *, struct mono now,
     struct queue_ref, struct queue_result);
+
+/* The next item that must end without another try: it was held for too long
+ * (DUTY_EXPIRE), or its cancelling was put off (DUTY_CANCEL). */
+bool queue_overdue(struct queue *, struct mono now, struct handoff *,
+    enum queue_duty *);
 
 /*
  * What an operator does to an item (refs come from view.h).  False when there
@@ -139,7 +142,7 @@ bool queue_retry_now(struct queue *, struct mono now, struct queue_ref);
 
 enum queue_cancel {
 	CANCEL_GONE,		/* no such item */
-	CANCEL_NOW,		/* yours: record CANCEL, then settle ENDED */
+	CANCEL_NOW,		/* yours: as after DUTY_CANCEL */
 	CANCEL_LATER		/* away: its settle will say DUTY_CANCEL */
 };
 enum queue_cancel queue_cancel(struct queue *, struct mono now,

@@ -29,14 +29,15 @@ struct ready;
  * STATE    entered by                  what is true
  * OPENING  ready_next_site             the permit is taken
  * BUSY     ready_take: TAKEN           carries a message
- * IDLE     ready_take: EMPTY           open, unused; in ready_next_idle's list
+ * IDLE     ready_take: EMPTY           open, unused; ready_next_idle may call it
+ * CALLED   ready_next_idle             its fiber will call ready_take
  * PACED    ready_take: WAIT            open, waits for the site's rate
  * FAILED   ready_failed                ready_failed_next() may be called
  * CLOSED   ready_closed                unknown here; the permit is back
  */
 enum connection_state {
 	CONNECTION_CLOSED, CONNECTION_OPENING, CONNECTION_BUSY,
-	CONNECTION_IDLE, CONNECTION_PACED, CONNECTION_FAILED
+	CONNECTION_IDLE, CONNECTION_CALLED, CONNECTION_PACED, CONNECTION_FAILED
 };
 
 struct ready_connection {
@@ -60,11 +61,12 @@ void ready_configure(struct ready *, struct mono now,
  * QUEUE_PUT_OFF. */
 int ready_admit(struct ready *, struct mono now, const struct handoff *);
 
-/* When there is next something to do here; in the past: now; or MONO_NEVER. */
+/* When there is next something to do here (or a little earlier); in the past:
+ * now; or MONO_NEVER. */
 struct mono ready_next_at(const struct ready *);
 
 /* An idle open connection whose site has work: wake its fiber, which calls
- * ready_take().  It is BUSY in all but name: no longer offered. */
+ * ready_take() (or ready_closed(): another is then opened). */
 struct ready_connection *ready_next_idle(struct ready *, struct mono now);
 
 /* A site that has more work than open connections, a free permit, and is not
@@ -72,7 +74,8 @@ struct ready_connection *ready_next_idle(struct ready *, struct mono now);
 bool ready_next_site(struct ready *, struct mono now,
     struct ready_connection *c);
 
-/* The greeting was good: the site lives; others may be opened too. */
+/* The greeting was good: the site lives; others may be opened too.  The row of
+ * failures ends when a message went well. */
 void ready_opened(struct ready *, struct mono now, struct ready_connection *);
 
 enum ready_take {
@@ -101,6 +104,9 @@ void ready_closed(struct ready *, struct mono now, struct ready_connection *);
 void ready_flush(struct ready *, struct mono now,
     const struct ready_connection *at);
 bool ready_give_back(struct ready *, struct handoff *);
+
+/* An operator wants all sites tried now: none is left alone any longer. */
+void ready_retry_now(struct ready *, struct mono now);
 
 /* Looking: {0} begins; strings last until the next change. */
 struct ready_cursor { uint32_t slot; };
