@@ -1,8 +1,8 @@
 /*
  * core.h -- one thread, one epoll, its fibers; and calls between cores.
  *
- * The promise: core_run_all() runs n cores until core_stop_all(); start(core's
- * index) is the first fiber on each.  core_call() runs fn(arg) as a fiber of
+ * The promise: core_run_all() runs n cores until core_stop_all(); start(arg) is
+ * the first fiber on each.  core_call() runs fn(arg) as a fiber of
  * another core and wakes the caller when it has returned; calls from one core
  * to another start in order.  Nothing else crosses cores.
  * Not for: sharing memory between cores; pass values or owned pointers.

@@ -35,7 +35,7 @@ struct address_text address_print(const struct address *);	/* no port */
 bool address_eq_ip(const struct address *, const struct address *);
 bool address_is_loopback(const struct address *);
 
-/* "192.0.2.0/24" or a bare address. */
+/* "192.0.2.0/24" or a bare address; no bits may be set behind the prefix. */
 struct network { struct address base; unsigned bits; };
 bool network_parse(struct str, struct network *out);
 bool network_has(const struct network *, const struct address *);

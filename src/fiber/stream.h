@@ -4,7 +4,8 @@
  * The promise: (1) output is flushed when, and only when, a read is about to
  * wait or the buffer is full, so pipelined commands are answered in one packet.
  * (2) Trouble sticks: after the peer vanished or the deadline passed every read
- * says so, and writes do nothing.  Write without looking, look at what you read.
+ * says so, and after STREAM_GONE writes do nothing.  Write without looking, look
+ * at what you read.
  * Not for: datagrams, files.
  * Waiting: reads, puts and flushes may yield, until s->deadline, an absolute
  * instant the owner sets before each phase.
@@ -21,7 +22,8 @@
 enum stream_trouble {
 	STREAM_FINE = 0,
 	STREAM_GONE,		/* the peer closed or reset, or will not read us */
-	STREAM_LATE,		/* nothing in time; may still be told so */
+	STREAM_LATE,		/* nothing in time; may still be told so, by a
+				 * new deadline */
 	STREAM_LONG,		/* a line did not fit `line_most' */
 };
 
@@ -45,8 +47,8 @@ void stream_close(struct stream *);
 /*
  * One line up to its line feed, good until the next call on this stream.
  * `line' excludes the ending.  *ending tells how it ended: a strict caller
- * refuses all but CRLF (SECURITY.md rows 1, 3).  Longer than most (at most
- * STREAM_BUFFER - 2): -1 and STREAM_LONG, nothing consumed.
+ * refuses all but CRLF (SECURITY.md rows 1, 3).  More than `most' octets before
+ * the ending (at most STREAM_BUFFER - 2): -1 and STREAM_LONG, nothing consumed.
  */
 enum line_ending { LINE_CRLF, LINE_LF };
 yields int stream_line(struct stream *, size_t most, struct str *line,
@@ -66,8 +68,10 @@ void stream_consume(struct stream *, size_t n);
 size_t stream_buffered(const struct stream *);	/* unread input at hand */
 
 yields void stream_put(struct stream *, struct str);
+/* At most 1 KiB: more is cut, but a CRLF at its end stays.  None is added. */
 yields void stream_printf(struct stream *, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));	/* at most 1 KiB, no CRLF added */
+    __attribute__((format(printf, 2, 3)));
+/* Send what is buffered.  0, or -1 by STREAM_GONE. */
 yields int stream_flush(struct stream *);
 
 /* By another fiber of the core: this stream's deadline is now at most `at', also

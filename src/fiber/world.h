@@ -10,7 +10,7 @@
  * random.
  * Waiting: none yields.  Each verb says where it may be called: by a core, by
  * any thread, or on a helper thread, where it may block.
- * Memory: a struct net_end is the first member of the world's own struct and is
+ * Memory: a struct net_end is a member of the world's own struct and is
  * made and freed by the world; jobs and posts belong to whoever waits for them.
  * Errors: 0 or more, or a negative errno; -EAGAIN from the network when it
  * would block.  The world leaves err trails alone: fiber/ says what it tried.
@@ -72,9 +72,9 @@ void world_core_kick(struct world_core *);
  * A world's struct lane runs jobs in order of submission, at most `threads' at
  * once: job_run(j), then job_done(j).  The simulator calls job_run() from its
  * loop, outside all fibers (core_enter(NULL)), and job_done() after a delay
- * drawn from the seed.  Threads start when first needed.
+ * drawn from the seed.  The first thread starts at once, more when needed.
  */
-struct lane *world_lane_open(const char *name, unsigned threads);
+int world_lane_open(const char *name, unsigned threads, struct lane **out);
 void world_lane_close(struct lane *);	/* idle; threads have ended after */
 void world_lane_submit(struct lane *, struct job *);	/* by a core */
 
@@ -195,6 +195,8 @@ struct net_end {
 	unsigned magic;
 	bool can_read, can_write;	/* an edge came that nobody consumed */
 	bool is_stopped;		/* net_stop_listening() */
+	bool is_told;			/* of running out of descriptors */
+	unsigned burst;			/* reads that found bytes at once */
 	struct core *home;
 	struct fiber *reader, *writer;
 };

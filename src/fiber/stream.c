@@ -1,0 +1,365 @@
+#include "fiber/stream.h"
+
+#include "fiber/inner.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { STREAM_PRINT_MOST = 1024, STREAM_BUFFERS_KEPT = 256 };
+
+struct stream_buffer {
+	struct stream_buffer *next;	/* while idle, in the core */
+	char bytes[STREAM_BUFFER];
+};
+
+/* ---- buffers ---- */
+
+static struct stream_buffer *
+stream_buffer_take(struct stream *s)
+{
+	struct core *c = core_current();
+	struct stream_buffer *b = c->buffers;
+
+	if (b != NULL) {
+		c->buffers = b->next;
+		c->n_buffers--;
+		return b;
+	}
+	if ((b = malloc(sizeof *b)) == NULL) {
+		err_set("no memory for a stream's buffer");
+		s->trouble = STREAM_GONE;
+	}
+	return b;
+}
+
+static void
+stream_buffer_give(struct stream_buffer **b)
+{
+	struct core *c = core_current();
+
+	if (*b == NULL)
+		return;
+	if (c->n_buffers < STREAM_BUFFERS_KEPT) {
+		(*b)->next = c->buffers;
+		c->buffers = *b;
+		c->n_buffers++;
+	} else {
+		free(*b);
+	}
+	*b = NULL;
+}
+
+void
+stream_buffers_clear(struct core *c)
+{
+	struct stream_buffer *b;
+
+	while ((b = c->buffers) != NULL) {
+		c->buffers = b->next;
+		free(b);
+	}
+	c->n_buffers = 0;
+}
+
+void
+stream_init(struct stream *s, struct net_end *end)
+{
+	*s = (struct stream){ .end = end, .deadline = MONO_NEVER };
+}
+
+void
+stream_close(struct stream *s)
+{
+	stream_buffer_give(&s->in);
+	stream_buffer_give(&s->out);
+	net_close(s->end);
+	*s = (struct stream){ .trouble = STREAM_GONE };
+}
+
+void
+stream_hurry(struct stream *s, struct mono at)
+{
+	s->deadline = mono_first(s->deadline, at);
+	if (s->end == NULL)
+		return;
+	fiber_wake(s->end->reader);
+	fiber_wake(s->end->writer);
+}
+
+/* ---- output ---- */
+
+static yields void
+stream_send(struct stream *s, struct str bytes)
+{
+	int64_t n;
+
+	while (bytes.n > 0 && s->trouble != STREAM_GONE) {
+		if (!s->end->can_write &&
+		    net_await_writable(s->end, &s->deadline) != 0) {
+			s->trouble = STREAM_GONE;
+			return;
+		}
+		n = world_send(s->end, bytes.p, bytes.n);
+		if (n >= 0) {
+			must((uint64_t)n <= bytes.n);
+			s->bytes_out += (uint64_t)n;
+			bytes = str_sub(bytes, (size_t)n, bytes.n);
+		} else if (n == -EAGAIN) {
+			s->end->can_write = false;
+		} else {
+			errno = (int)-n;
+			err_set("send: %m");
+			s->trouble = STREAM_GONE;
+		}
+	}
+}
+
+yields int
+stream_flush(struct stream *s)
+{
+	if (s->out != NULL) {
+		stream_send(s, (struct str){ s->out->bytes, s->out_n });
+		s->out_n = 0;
+		stream_buffer_give(&s->out);
+	}
+	return s->trouble == STREAM_GONE ? -1 : 0;
+}
+
+static yields void
+stream_put_some(struct stream *s, struct str *text)
+{
+	size_t room = STREAM_BUFFER - s->out_n;
+	struct str part = str_sub(*text, 0, room);
+
+	if (s->out == NULL && (s->out = stream_buffer_take(s)) == NULL)
+		return;
+	memcpy(s->out->bytes + s->out_n, part.p, part.n);
+	s->out_n += part.n;
+	*text = str_sub(*text, part.n, text->n);
+	if (s->out_n == STREAM_BUFFER)
+		(void)stream_flush(s);
+}
+
+yields void
+stream_put(struct stream *s, struct str text)
+{
+	while (text.n > 0 && s->trouble != STREAM_GONE) {
+		if (s->out_n == 0 && text.n >= STREAM_BUFFER) {
+			stream_send(s, text);	/* no need to copy it first */
+			return;
+		}
+		stream_put_some(s, &text);
+	}
+}
+
+yields void
+stream_printf(struct stream *s, const char *fmt, ...)
+{
+	char text[STREAM_PRINT_MOST + 1];
+	size_t n = strlen(fmt);
+	bool is_line = n >= 2 && memcmp(fmt + n - 2, "\r\n", 2) == 0;
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	len = vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	must(len >= 0);
+	n = (size_t)len;
+	if (n > STREAM_PRINT_MOST) {
+		n = STREAM_PRINT_MOST;
+		if (is_line)
+			memcpy(text + n - 2, "\r\n", 2);
+	}
+	stream_put(s, (struct str){ text, n });
+}
+
+/* ---- input ---- */
+
+size_t
+stream_buffered(const struct stream *s)
+{
+	return s->in_end - s->in_at;
+}
+
+void
+stream_consume(struct stream *s, size_t n)
+{
+	must(n <= stream_buffered(s));
+	s->in_at += n;
+	if (s->in_at == s->in_end)
+		s->in_at = s->in_end = 0;
+}
+
+static struct str
+stream_at_hand(const struct stream *s)
+{
+	if (s->in == NULL)
+		return (struct str){ "", 0 };
+	return (struct str){ s->in->bytes + s->in_at, stream_buffered(s) };
+}
+
+/* Room behind the unread bytes, or STREAM_LONG. */
+static int
+stream_make_room(struct stream *s)
+{
+	size_t n = stream_buffered(s);
+
+	if (n == STREAM_BUFFER) {
+		s->trouble = STREAM_LONG;
+		return -1;
+	}
+	if (s->in == NULL) {
+		must(n == 0);
+		s->in_at = s->in_end = 0;
+		return (s->in = stream_buffer_take(s)) == NULL ? -1 : 0;
+	}
+	if (s->in_at > 0) {
+		memmove(s->in->bytes, s->in->bytes + s->in_at, n);
+		s->in_at = 0;
+		s->in_end = n;
+	}
+	return 0;
+}
+
+/* The only place where a conversation waits for its peer's words. */
+static yields int
+stream_await(struct stream *s)
+{
+	if (!s->end->can_read) {
+		if (stream_flush(s) != 0)
+			return -1;
+		if (stream_buffered(s) == 0)
+			stream_buffer_give(&s->in);
+	}
+	if (net_await_readable(s->end, &s->deadline) == 0)
+		return 0;
+	s->trouble = STREAM_LATE;
+	return -1;
+}
+
+static yields int
+stream_receive(struct stream *s)
+{
+	int64_t n;
+
+	if (stream_make_room(s) != 0)
+		return -1;
+	n = world_recv(s->end, s->in->bytes + s->in_end,
+	    STREAM_BUFFER - s->in_end);
+	if (n > 0) {
+		must((uint64_t)n <= STREAM_BUFFER - s->in_end);
+		s->in_end += (size_t)n;
+		s->bytes_in += (uint64_t)n;
+		return 0;
+	}
+	if (n == -EAGAIN) {
+		s->end->can_read = false;
+		return 0;
+	}
+	errno = (int)-n;
+	err_set(n == 0 ? "the peer closed" : "receive: %m");
+	s->trouble = STREAM_GONE;
+	return -1;
+}
+
+/* At least one byte more than now. */
+static yields int
+stream_fill(struct stream *s)
+{
+	size_t had = stream_buffered(s);
+
+	if (had == STREAM_BUFFER)
+		return stream_make_room(s);
+	while (s->trouble == STREAM_FINE && stream_buffered(s) == had) {
+		if (stream_await(s) != 0 || stream_receive(s) != 0)
+			break;
+	}
+	return s->trouble == STREAM_FINE ? 0 : -1;
+}
+
+/*
+ * RFC 5321 2.3.8: lines end in CRLF and nothing else; what ended here by LF
+ * alone is told so, for the caller to refuse.
+ */
+static int
+stream_take_line(struct stream *s, size_t n, size_t most, struct str *line,
+    enum line_ending *ending)
+{
+	struct str have = stream_at_hand(s);
+	bool is_crlf = n > 0 && have.p[n - 1] == '\r';
+
+	*line = str_sub(have, 0, is_crlf ? n - 1 : n);
+	*ending = is_crlf ? LINE_CRLF : LINE_LF;
+	if (line->n > most) {
+		s->trouble = STREAM_LONG;
+		return -1;
+	}
+	/* Not stream_consume(): the line stays where it is until the next. */
+	s->in_at += n + 1;
+	return 0;
+}
+
+yields int
+stream_line(struct stream *s, size_t most, struct str *line,
+    enum line_ending *ending)
+{
+	size_t scanned = 0;
+	struct str have, rest;
+
+	must(most <= STREAM_BUFFER - 2);
+	for (;;) {
+		if (s->trouble != STREAM_FINE)
+			return -1;
+		have = stream_at_hand(s);
+		rest = str_sub(have, scanned, have.n);
+		scanned += str_find(rest, '\n');
+		if (scanned < have.n)
+			return stream_take_line(s, scanned, most, line,
+			    ending);
+		if (have.n >= most + 2)
+			s->trouble = STREAM_LONG;
+		else
+			(void)stream_fill(s);
+	}
+}
+
+yields int
+stream_skip_line(struct stream *s, size_t most)
+{
+	struct str have;
+	size_t at;
+
+	if (s->trouble == STREAM_LONG)
+		s->trouble = STREAM_FINE;
+	for (; s->trouble == STREAM_FINE; (void)stream_fill(s)) {
+		have = str_sub(stream_at_hand(s), 0, most);
+		at = str_find(have, '\n');
+		if (at < have.n) {
+			stream_consume(s, at + 1);
+			return 0;
+		}
+		stream_consume(s, have.n);
+		most -= have.n;
+		if (most == 0)
+			return err_set("no end of line in what may be skipped");
+	}
+	return -1;
+}
+
+yields int
+stream_peek_more(struct stream *s, size_t have, struct str *bytes)
+{
+	while (s->trouble == STREAM_FINE && stream_buffered(s) <= have)
+		(void)stream_fill(s);
+	*bytes = stream_at_hand(s);
+	return s->trouble == STREAM_FINE ? 0 : -1;
+}
+
+yields int
+stream_peek(struct stream *s, struct str *bytes)
+{
+	return stream_peek_more(s, 0, bytes);
+}
