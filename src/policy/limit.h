@@ -31,11 +31,11 @@ unsigned limit_owner(struct hash_key, const struct address *client,
     unsigned n);
 
 /* A connection comes: yes counts it until limit_disconnect(), which must then
- * be called with the same client. */
+ * be called with the same client, whatever a reload made of `trusted'
+ * meanwhile: who was not counted does not call it. */
 struct judgment limit_connect(struct limit_table *, const struct config *,
     const struct address *client, struct mono now);
-void limit_disconnect(struct limit_table *, const struct config *,
-    const struct address *client);
+void limit_disconnect(struct limit_table *, const struct address *client);
 
 /* One more MAIL. */
 struct judgment limit_mail(struct limit_table *, const struct config *,
