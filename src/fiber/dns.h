@@ -43,7 +43,11 @@ struct dns_answer {
 	struct dns_record *records;
 };
 
-/* `name' without final dot, at most 253 octets, LDH or what DNS allows. */
+/* Can the DNS have this name?  At most 253 octets without the final dot, all
+ * 0x21-0x7e but "\", in labels of 1 to 63. */
+bool dns_name_fits(struct str name);
+
+/* A name that does not fit is DNS_NO_NAME. */
 yields void dns_ask(struct str name, enum dns_type, struct arena *,
     struct mono deadline, struct dns_answer *out);
 
