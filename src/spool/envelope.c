@@ -1,0 +1,258 @@
+#include "spool/envelope.h"
+
+#include "base/must.h"
+#include "spool/tlv.h"
+
+/*
+ * An envelope is the payload of a COMMIT or MOVED: the tags of tag.def, each at
+ * most once but RCPT, which comes once for each recipient, in order of index.
+ * EXTENTS and STATE may stand among them and are not looked at here.  Absent
+ * numbers are 0, absent strings STR_NONE; tenant and stream are always there.
+ */
+
+enum { NUMBER_ROOM = TLV_HEAD + 8 };
+
+static const struct str no_name = { "default", 7 };
+
+static struct str
+name_or_default(struct str s)
+{
+	return s.n > 0 ? s : no_name;
+}
+
+static size_t
+recipient_room(const struct recipient *r)
+{
+	return (size_t)TLV_HEAD * 4 + 2 * (size_t)NUMBER_ROOM + r->address.n +
+	    r->orig.n + r->dsn.n;
+}
+
+size_t
+envelope_room(const struct envelope *e)
+{
+	size_t n = 10 * (size_t)TLV_HEAD + 8 * (size_t)NUMBER_ROOM;
+
+	n += e->sender.n + e->tenant.n + e->stream.n + 2 * no_name.n;
+	n += e->idempotency_key.n + e->client.n + e->client_name.n + e->helo.n;
+	n += e->user.n + e->protocol.n + e->listener.n;
+	for (size_t i = 0; i < e->n_rcpts; i++)
+		n += recipient_room(&e->rcpts[i]);
+	return n;
+}
+
+static void
+put_number(struct buf *b, uint8_t tag, uint64_t v)
+{
+	if (v > 0)
+		tlv_put_u64(b, tag, v);
+}
+
+/* A clock before 1970 is no reason to lose a message. */
+static void
+put_wall(struct buf *b, uint8_t tag, struct wall w)
+{
+	put_number(b, tag, w.us > 0 ? (uint64_t)w.us : 0);
+}
+
+static void
+recipient_encode(const struct recipient *r, struct buf *b)
+{
+	size_t opened = tlv_open(b, TAG_RCPT);
+
+	tlv_put(b, TAG_RCPT_ADDRESS, r->address);
+	tlv_put_some(b, TAG_RCPT_ORIG, r->orig);
+	if (r->parent != RECIPIENT_NO_PARENT)
+		tlv_put_u64(b, TAG_RCPT_PARENT, (uint64_t)r->parent + 1);
+	put_number(b, TAG_RCPT_FLAGS, r->flags);
+	tlv_put_some(b, TAG_RCPT_DSN, r->dsn);
+	tlv_close(b, opened);
+}
+
+void
+envelope_encode(const struct envelope *e, struct buf *b)
+{
+	must(e->n_rcpts <= RECIPIENTS_MOST);
+	tlv_put(b, TAG_SENDER, e->sender);
+	tlv_put(b, TAG_TENANT, name_or_default(e->tenant));
+	tlv_put(b, TAG_STREAM, name_or_default(e->stream));
+	put_wall(b, TAG_ARRIVED, e->arrived);
+	put_wall(b, TAG_RELEASE_AT, e->release);
+	put_wall(b, TAG_EXPIRES, e->expires);
+	put_number(b, TAG_FLAGS, e->flags);
+	put_number(b, TAG_SIZE, e->size);
+	put_number(b, TAG_EPOCH, e->epoch);
+	put_number(b, TAG_PARENT, e->parent);
+	tlv_put_some(b, TAG_IDEMPOTENCY_KEY, e->idempotency_key);
+	tlv_put_some(b, TAG_CLIENT, e->client);
+	tlv_put_some(b, TAG_CLIENT_NAME, e->client_name);
+	tlv_put_some(b, TAG_HELO, e->helo);
+	tlv_put_some(b, TAG_USER, e->user);
+	tlv_put_some(b, TAG_PROTOCOL, e->protocol);
+	tlv_put_some(b, TAG_LISTENER, e->listener);
+	for (size_t i = 0; i < e->n_rcpts; i++)
+		recipient_encode(&e->rcpts[i], b);
+}
+
+static enum envelope_fault
+take_number(struct str value, uint64_t most, uint64_t *out)
+{
+	if (!tlv_u64(value, out) || *out > most)
+		return ENVELOPE_MALFORMED;
+	return ENVELOPE_FINE;
+}
+
+static enum envelope_fault
+take_wall(struct str value, struct wall *out)
+{
+	uint64_t v = 0;
+	enum envelope_fault fault = take_number(value, INT64_MAX, &v);
+
+	out->us = (int64_t)v;
+	return fault;
+}
+
+static enum envelope_fault
+take_u32(struct str value, uint64_t most, uint32_t *out)
+{
+	uint64_t v = 0;
+	enum envelope_fault fault = take_number(value, most, &v);
+
+	*out = (uint32_t)v;
+	return fault;
+}
+
+static enum envelope_fault
+recipient_take(struct tlv t, struct recipient *r)
+{
+	enum envelope_fault fault;
+
+	switch (t.tag) {
+	case TAG_RCPT_ADDRESS:
+		r->address = t.value;
+		return ENVELOPE_FINE;
+	case TAG_RCPT_ORIG:
+		r->orig = t.value;
+		return ENVELOPE_FINE;
+	case TAG_RCPT_DSN:
+		r->dsn = t.value;
+		return ENVELOPE_FINE;
+	case TAG_RCPT_FLAGS:
+		return take_u32(t.value, UINT32_MAX, &r->flags);
+	case TAG_RCPT_PARENT:
+		fault = take_u32(t.value, RECIPIENTS_MOST, &r->parent);
+		r->parent--;		/* 0 becomes RECIPIENT_NO_PARENT */
+		return fault;
+	default:
+		return tlv_is_native(t.tag) ? ENVELOPE_FINE : ENVELOPE_FOREIGN;
+	}
+}
+
+static enum envelope_fault
+recipient_decode(struct str bytes, struct recipient *r)
+{
+	enum envelope_fault fault;
+	enum tlv_result got;
+	struct tlv t;
+
+	*r = (struct recipient){ .parent = RECIPIENT_NO_PARENT };
+	while ((got = tlv_next(&bytes, &t)) == TLV_VALUE)
+		if ((fault = recipient_take(t, r)) != ENVELOPE_FINE)
+			return fault;
+	return got == TLV_END && r->address.p != NULL ? ENVELOPE_FINE :
+	    ENVELOPE_MALFORMED;
+}
+
+/* The strings; false when the tag is none of them. */
+static bool
+envelope_take_str(struct tlv t, struct envelope *e)
+{
+	struct str *const homes[] = {
+		&e->sender, &e->tenant, &e->stream, &e->idempotency_key,
+		&e->client, &e->client_name, &e->helo, &e->user, &e->protocol,
+		&e->listener };
+	static const uint8_t tags[] = {
+		TAG_SENDER, TAG_TENANT, TAG_STREAM, TAG_IDEMPOTENCY_KEY,
+		TAG_CLIENT, TAG_CLIENT_NAME, TAG_HELO, TAG_USER, TAG_PROTOCOL,
+		TAG_LISTENER };
+
+	for (size_t i = 0; i < sizeof tags; i++)
+		if (tags[i] == t.tag) {
+			*homes[i] = t.value;
+			return true;
+		}
+	return false;
+}
+
+static enum envelope_fault
+envelope_take_number(struct tlv t, struct envelope *e)
+{
+	enum envelope_fault fault;
+	uint32_t v;
+
+	switch (t.tag) {
+	case TAG_ARRIVED:
+		return take_wall(t.value, &e->arrived);
+	case TAG_RELEASE_AT:
+		return take_wall(t.value, &e->release);
+	case TAG_EXPIRES:
+		return take_wall(t.value, &e->expires);
+	case TAG_FLAGS:
+		return take_u32(t.value, UINT32_MAX, &e->flags);
+	case TAG_SIZE:
+		return take_number(t.value, UINT64_MAX, &e->size);
+	case TAG_PARENT:
+		return take_number(t.value, UINT64_MAX, &e->parent);
+	case TAG_EPOCH:
+		fault = take_u32(t.value, UINT16_MAX, &v);
+		e->epoch = (uint16_t)v;
+		return fault;
+	default:
+		return tlv_is_native(t.tag) ? ENVELOPE_FINE : ENVELOPE_FOREIGN;
+	}
+}
+
+/* How many there are, so that the array is made once. */
+static enum envelope_fault
+envelope_count(struct str bytes, size_t *n)
+{
+	enum tlv_result got;
+	struct tlv t;
+
+	for (*n = 0; (got = tlv_next(&bytes, &t)) == TLV_VALUE;)
+		*n += t.tag == TAG_RCPT;
+	return got == TLV_END && *n <= RECIPIENTS_MOST ? ENVELOPE_FINE :
+	    ENVELOPE_MALFORMED;
+}
+
+enum envelope_fault
+envelope_decode(struct str bytes, struct arena *a, struct envelope *e)
+{
+	enum envelope_fault fault;
+	size_t n, at = 0;
+	struct tlv t;
+
+	*e = (struct envelope){ .id = 0 };
+	if ((fault = envelope_count(bytes, &n)) != ENVELOPE_FINE)
+		return fault;
+	e->rcpts = arena_alloc(a, (n + 1) * sizeof *e->rcpts);
+	if (e->rcpts == NULL)
+		return ENVELOPE_NO_ROOM;
+	while (fault == ENVELOPE_FINE && tlv_next(&bytes, &t) == TLV_VALUE) {
+		if (t.tag == TAG_RCPT)
+			fault = recipient_decode(t.value, &e->rcpts[at++]);
+		else if (!envelope_take_str(t, e))
+			fault = envelope_take_number(t, e);
+	}
+	e->n_rcpts = n;
+	e->tenant = name_or_default(e->tenant);
+	e->stream = name_or_default(e->stream);
+	if (fault == ENVELOPE_FINE && (n == 0 || e->sender.p == NULL))
+		fault = ENVELOPE_MALFORMED;
+	return fault;
+}
+
+bool
+recipient_is_over(const struct recipient *r)
+{
+	return (r->flags & (RECIPIENT_EXPANDED | RECIPIENT_DISCARDED)) != 0;
+}

@@ -1,0 +1,185 @@
+#include "spool/envelope.h"
+
+#include "spool/tlv.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+enum { ROOM = 4096 };
+
+static struct arena arena;
+
+static int
+arena_up(void **state)
+{
+	(void)state;
+	arena_init(&arena, 1 << 20);
+	return 0;
+}
+
+static int
+arena_down(void **state)
+{
+	(void)state;
+	arena_clear(&arena);
+	return 0;
+}
+
+static struct recipient rcpts[] = {
+	{ .address = STR("list@example.org"), .parent = RECIPIENT_NO_PARENT,
+	  .flags = RECIPIENT_EXPANDED },
+	{ .address = STR("a@example.org"), .orig = STR("List@example.org"),
+	  .parent = 0, .dsn = STR("\1\2\3") },
+	{ .address = STR("\"b c\"@example.net"), .parent = 0,
+	  .flags = RECIPIENT_DISCARDED },
+};
+
+static const struct envelope full = {
+	.parent = 77, .sender = STR("s@example.com"), .tenant = STR("acme"),
+	.stream = STR("bulk"), .idempotency_key = STR("k-1"),
+	.client = STR("2001:db8::1"), .client_name = STR("host.example"),
+	.helo = STR("me"), .user = STR("joe"), .protocol = STR("ESMTPSA"),
+	.listener = STR("mx:25"), .arrived = { 1700000000000000 },
+	.release = { 1700000001000000 }, .expires = { INT64_MAX },
+	.flags = ENVELOPE_8BIT | ENVELOPE_SMTPUTF8, .size = 123456789012,
+	.epoch = 65535, .n_rcpts = 3, .rcpts = rcpts,
+};
+
+static void
+recipients_equal(const struct recipient *x, const struct recipient *y)
+{
+	assert_true(str_eq(x->address, y->address));
+	assert_true(str_eq(x->orig, y->orig));
+	assert_true(str_eq(x->dsn, y->dsn));
+	assert_int_equal(x->parent, y->parent);
+	assert_int_equal(x->flags, y->flags);
+	assert_int_equal(recipient_is_over(x), recipient_is_over(y));
+}
+
+static void
+all_fields_come_back(void **state)
+{
+	char room[ROOM];
+	struct buf b = BUF_OF(room);
+	struct envelope e;
+
+	(void)state;
+	envelope_encode(&full, &b);
+	assert_false(b.full);
+	assert_true(b.n <= envelope_room(&full));
+	assert_int_equal(envelope_decode(buf_str(&b), &arena, &e), ENVELOPE_FINE);
+	assert_int_equal(e.parent, 77);
+	assert_true(str_eq(e.sender, full.sender));
+	assert_true(str_eq(e.tenant, full.tenant));
+	assert_true(str_eq(e.stream, full.stream));
+	assert_true(str_eq(e.idempotency_key, full.idempotency_key));
+	assert_true(str_eq(e.client, full.client));
+	assert_true(str_eq(e.client_name, full.client_name));
+	assert_true(str_eq(e.helo, full.helo));
+	assert_true(str_eq(e.user, full.user));
+	assert_true(str_eq(e.protocol, full.protocol));
+	assert_true(str_eq(e.listener, full.listener));
+	assert_true(e.arrived.us == full.arrived.us);
+	assert_true(e.release.us == full.release.us);
+	assert_true(e.expires.us == INT64_MAX);
+	assert_int_equal(e.flags, full.flags);
+	assert_true(e.size == full.size);
+	assert_int_equal(e.epoch, 65535);
+	assert_int_equal(e.n_rcpts, 3);
+	for (size_t i = 0; i < 3; i++)
+		recipients_equal(&e.rcpts[i], &rcpts[i]);
+}
+
+static void
+little_is_enough(void **state)
+{
+	struct recipient r = { .address = STR("a@b"),
+		.parent = RECIPIENT_NO_PARENT };
+	struct envelope e = { .n_rcpts = 1, .rcpts = &r,
+		.arrived = { -5 } };
+	char room[ROOM];
+	struct buf b = BUF_OF(room);
+
+	(void)state;
+	envelope_encode(&e, &b);
+	assert_true(b.n <= envelope_room(&e));
+	assert_int_equal(envelope_decode(buf_str(&b), &arena, &e), ENVELOPE_FINE);
+	assert_non_null(e.sender.p);
+	assert_int_equal(e.sender.n, 0);
+	assert_true(str_eq(e.tenant, STR("default")));
+	assert_true(str_eq(e.stream, STR("default")));
+	assert_true(e.arrived.us == 0);
+	assert_null(e.user.p);
+}
+
+static void
+unknown_tags_are_skipped_or_foreign(void **state)
+{
+	char room[ROOM];
+	struct buf b = BUF_OF(room);
+	struct envelope e;
+
+	(void)state;
+	envelope_encode(&full, &b);
+	tlv_put(&b, 0xf0, STR("later"));
+	tlv_put(&b, TAG_EXTENTS, STR("0123456789abcdef"));
+	assert_int_equal(envelope_decode(buf_str(&b), &arena, &e), ENVELOPE_FINE);
+	tlv_put(&b, 0x7e, STR("new law"));
+	assert_int_equal(envelope_decode(buf_str(&b), &arena, &e),
+	    ENVELOPE_FOREIGN);
+}
+
+static void
+every_cut_is_malformed_or_less(void **state)
+{
+	char room[ROOM];
+	struct buf b = BUF_OF(room);
+	struct envelope e;
+
+	(void)state;
+	envelope_encode(&full, &b);
+	for (size_t i = 0; i < b.n; i++) {
+		struct arena_mark m = arena_mark(&arena);
+		enum envelope_fault fault = envelope_decode(
+		    (struct str){ room, i }, &arena, &e);
+
+		assert_true(fault == ENVELOPE_MALFORMED || e.n_rcpts < 3);
+		arena_back(&arena, m);
+	}
+}
+
+static void
+a_full_arena_is_said(void **state)
+{
+	char room[ROOM];
+	struct buf b = BUF_OF(room);
+	struct arena small;
+	struct envelope e;
+
+	(void)state;
+	envelope_encode(&full, &b);
+	arena_init(&small, 100);
+	assert_int_equal(envelope_decode(buf_str(&b), &small, &e),
+	    ENVELOPE_NO_ROOM);
+	arena_clear(&small);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(all_fields_come_back, arena_up,
+		    arena_down),
+		cmocka_unit_test_setup_teardown(little_is_enough, arena_up,
+		    arena_down),
+		cmocka_unit_test_setup_teardown(unknown_tags_are_skipped_or_foreign,
+		    arena_up, arena_down),
+		cmocka_unit_test_setup_teardown(every_cut_is_malformed_or_less,
+		    arena_up, arena_down),
+		cmocka_unit_test_setup_teardown(a_full_arena_is_said, arena_up,
+		    arena_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
