@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-enum { ROOM = 4096 };
+enum { ROOM = 2048 };
 
 static struct arena arena;
 
@@ -27,20 +27,20 @@ arena_down(void **state)
 }
 
 static struct recipient rcpts[] = {
-	{ .address = STR("list@example.org"), .parent = RECIPIENT_NO_PARENT,
+	{ .address = STR_INIT("list@example.org"), .parent = RECIPIENT_NO_PARENT,
 	  .flags = RECIPIENT_EXPANDED },
-	{ .address = STR("a@example.org"), .orig = STR("List@example.org"),
-	  .parent = 0, .dsn = STR("\1\2\3") },
-	{ .address = STR("\"b c\"@example.net"), .parent = 0,
+	{ .address = STR_INIT("a@example.org"), .orig = STR_INIT("List@example.org"),
+	  .parent = 0, .dsn = STR_INIT("\1\2\3") },
+	{ .address = STR_INIT("\"b c\"@example.net"), .parent = 0,
 	  .flags = RECIPIENT_DISCARDED },
 };
 
 static const struct envelope full = {
-	.parent = 77, .sender = STR("s@example.com"), .tenant = STR("acme"),
-	.stream = STR("bulk"), .idempotency_key = STR("k-1"),
-	.client = STR("2001:db8::1"), .client_name = STR("host.example"),
-	.helo = STR("me"), .user = STR("joe"), .protocol = STR("ESMTPSA"),
-	.listener = STR("mx:25"), .arrived = { 1700000000000000 },
+	.parent = 77, .sender = STR_INIT("s@example.com"), .tenant = STR_INIT("acme"),
+	.stream = STR_INIT("bulk"), .idempotency_key = STR_INIT("k-1"),
+	.client = STR_INIT("2001:db8::1"), .client_name = STR_INIT("host.example"),
+	.helo = STR_INIT("me"), .user = STR_INIT("joe"), .protocol = STR_INIT("ESMTPSA"),
+	.listener = STR_INIT("mx:25"), .arrived = { 1700000000000000 },
 	.release = { 1700000001000000 }, .expires = { INT64_MAX },
 	.flags = ENVELOPE_8BIT | ENVELOPE_SMTPUTF8, .size = 123456789012,
 	.epoch = 65535, .n_rcpts = 3, .rcpts = rcpts,

@@ -59,16 +59,19 @@ struct seen {
 	bool is_prefix;
 };
 
-/* Windows of `step' bytes, or what is asked for. */
+/* Windows of `step' bytes, or what is asked for; begins behind the first `skip'
+ * records, which count as seen. */
 static struct seen
-segment_scan(struct str bytes, size_t step, bool wants_bodies)
+segment_scan(struct str bytes, size_t skip, size_t step, bool wants_bodies)
 {
-	struct seen seen = { .first_missing = n_records, .is_prefix = true };
+	struct seen seen = { .records = skip, .first_missing = n_records,
+		.is_prefix = true };
 	enum scan_result got;
 	struct record r;
 	struct scan s;
 
-	scan_init(&s, salt, 0, bytes.n, wants_bodies);
+	scan_init(&s, salt, begins[skip], bytes.n, wants_bodies);
+	s.sequence = skip;
 	while ((got = scan_next(&s, &r)) != SCAN_END) {
 		if (got == SCAN_MORE) {
 			assert_true(s.want_n > 0 && s.want_at < bytes.n);
@@ -103,7 +106,8 @@ a_whole_segment_is_read_in_any_windows(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
 		for (int bodies = 0; bodies < 2; bodies++) {
-			struct seen seen = segment_scan(all, steps[i], bodies);
+			struct seen seen = segment_scan(all, 0, steps[i],
+			    bodies);
 
 			assert_int_equal(seen.records, n_records);
 			assert_int_equal(seen.damages, 0);
@@ -118,11 +122,14 @@ a_cut_anywhere_leaves_the_longest_prefix(void **state)
 
 	(void)state;
 	for (size_t cut = 0; cut <= SEGMENT; cut++) {
-		struct seen seen = segment_scan((struct str){ segment, cut },
-		    SEGMENT, true);
+		struct str left = { segment, cut };
+		struct seen seen;
 
 		while (whole < n_records && begins[whole + 1] <= cut)
 			whole++;
+		/* all of it now and then, else what the cut can concern */
+		seen = segment_scan(left, cut % 61 == 0 || whole == 0 ? 0 :
+		    whole - 1, SEGMENT, true);
 		assert_int_equal(seen.records, whole);
 		assert_true(seen.is_prefix);
 		if (cut == begins[whole] || cut > begins[n_records])
@@ -137,6 +144,7 @@ a_cut_anywhere_leaves_the_longest_prefix(void **state)
 static void
 flip_and_look(size_t at, unsigned char by)
 {
+	struct str all = { hurt, SEGMENT };
 	struct record r;
 	size_t i = 0;
 	struct seen seen;
@@ -144,7 +152,13 @@ flip_and_look(size_t at, unsigned char by)
 	while (i < n_records && begins[i + 1] <= at)
 		i++;
 	hurt[at] = (char)(hurt[at] ^ by);
-	seen = segment_scan((struct str){ hurt, SEGMENT }, SEGMENT, true);
+	if (at % 61 == 0) {
+		seen = segment_scan(all, 0, SEGMENT, true);
+	} else {	/* what the flip can concern */
+		all.n = i + 2 < n_records ? begins[i + 2] : SEGMENT;
+		seen = segment_scan(all, i > 0 ? i - 1 : 0, SEGMENT, true);
+		seen.records += i + 2 < n_records ? n_records - i - 2 : 0;
+	}
 	hurt[at] = (char)(hurt[at] ^ by);
 	if (i == n_records) {
 		assert_int_equal(seen.records, n_records);
@@ -190,15 +204,15 @@ sectors_zeroed_filled_or_swapped_cost_only_theirs(void **state)
 	while (begins[before + 1] <= from)
 		before++;
 	memset(hurt + from, 0, 1024);
-	seen = segment_scan((struct str){ hurt, SEGMENT }, SEGMENT, true);
+	seen = segment_scan((struct str){ hurt, SEGMENT }, 0, SEGMENT, true);
 	assert_true(seen.records >= before && seen.records < n_records);
 	memset(hurt + from, 0xa5, 1024);
-	seen = segment_scan((struct str){ hurt, SEGMENT }, SEGMENT, true);
+	seen = segment_scan((struct str){ hurt, SEGMENT }, 0, SEGMENT, true);
 	assert_true(seen.records >= before && seen.records < n_records);
 	assert_int_equal(seen.damages, 1);
 	memcpy(hurt + from, segment + from + 512, 512);
 	memcpy(hurt + from + 512, segment + from, 512);
-	seen = segment_scan((struct str){ hurt, SEGMENT }, SEGMENT, true);
+	seen = segment_scan((struct str){ hurt, SEGMENT }, 0, SEGMENT, true);
 	assert_true(seen.records >= before && seen.records < n_records);
 	memcpy(hurt, segment, SEGMENT);
 }
