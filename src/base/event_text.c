@@ -14,7 +14,6 @@
 #include "base/event.h"
 
 #include "base/id.h"
-#include "base/json.h"
 #include "base/must.h"
 #include "base/utf8.h"
 
