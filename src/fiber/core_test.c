@@ -1,0 +1,265 @@
+#include "fiber/test_core.h"
+
+enum { CALLS = 2000, POSTS = 200 };
+
+static unsigned count, sum;
+
+static void
+on_cores(unsigned n, yields void (*fn)(void *))
+{
+	setenv("CMOCKA_TEST_ABORT", "1", 1);
+	assert_int_equal(core_run_all(n, fn, NULL), 0);
+}
+
+struct ball { unsigned hits, left; };
+
+static void
+hit(void *arg)
+{
+	struct ball *b = arg;
+
+	b->hits++;
+	if (b->left-- % 3 == 0)
+		fiber_yield();
+}
+
+static void
+body_ping_pong(void *arg)
+{
+	struct ball b = { .left = CALLS };
+	unsigned other = 1 - core_index();
+
+	(void)arg;
+	assert_int_equal(core_count(), 2);
+	for (unsigned i = 0; i < CALLS; i++)
+		assert_int_equal(core_call(other, hit, &b), 0);
+	assert_int_equal(b.hits, CALLS);
+}
+
+static void
+test_ping_pong(void **state)
+{
+	(void)state;
+	on_cores(2, body_ping_pong);	/* both ways at once */
+}
+
+/* There and back again, on each other's fibers. */
+static void
+relay(void *arg)
+{
+	unsigned *left = arg;
+
+	if (*left == 0)
+		return;
+	--*left;
+	assert_int_equal(core_call(1 - core_index(), relay, left), 0);
+}
+
+static void
+body_relay(void *arg)
+{
+	unsigned left = 20;
+
+	(void)arg;
+	if (core_index() == 0) {
+		assert_int_equal(core_call(1, relay, &left), 0);
+		assert_int_equal(left, 0);
+	}
+}
+
+static void
+test_relay(void **state)
+{
+	(void)state;
+	on_cores(2, body_relay);
+}
+
+static void
+in_order(void *arg)
+{
+	unsigned i = (unsigned)(uintptr_t)arg;
+
+	assert_int_equal(core_index(), 1);
+	assert_int_equal(i, count);
+	count++;
+}
+
+static void
+body_posts(void *arg)
+{
+	(void)arg;
+	if (core_index() != 0)
+		return;		/* and still its core must serve */
+	count = 0;
+	for (uintptr_t i = 0; i < POSTS; i++)
+		assert_int_equal(core_post(1, in_order, (void *)i), 0);
+}
+
+static void
+test_posts(void **state)
+{
+	(void)state;
+	on_cores(2, body_posts);
+	assert_int_equal(count, POSTS);
+}
+
+static void
+add_index(void *arg)
+{
+	(void)arg;
+	sum += core_index() + 1;
+}
+
+static void
+body_own(void *arg)
+{
+	(void)arg;
+	sum = 0;
+	assert_int_equal(core_call(0, add_index, NULL), 0);
+	assert_int_equal(sum, 1);
+	assert_int_equal(core_post(0, add_index, NULL), 0);
+	fiber_yield();
+	fiber_yield();
+}
+
+static void
+test_own(void **state)
+{
+	(void)state;
+	on_cores(1, body_own);
+	assert_int_equal(sum, 2);
+}
+
+static void
+wait_stop(void *arg)
+{
+	(void)arg;
+	assert_int_equal(core_wait_stop(MONO_NEVER), 0);
+	assert_true(core_is_stopping());
+	assert_int_equal(core_wait_stop(MONO_NEVER), 0);
+}
+
+static void
+body_stop(void *arg)
+{
+	(void)arg;
+	assert_false(core_is_stopping());
+	assert_int_equal(core_wait_stop(in_ms(1)), -1);
+	assert_int_equal(fiber_go("waits", wait_stop, NULL), 0);
+	assert_int_equal(fiber_go("waits too", wait_stop, NULL), 0);
+	if (core_index() == 2) {
+		fiber_sleep(in_ms(5));
+		core_stop_all();
+		/* outcomes still find home */
+		assert_int_equal(core_call(0, add_index, NULL), 0);
+	}
+}
+
+static void
+test_stop(void **state)
+{
+	(void)state;
+	sum = 0;
+	on_cores(3, body_stop);
+	assert_int_equal(sum, 1);
+	assert_false(core_is_stopping());
+}
+
+/* ---- before the core waits ---- */
+
+static struct fiber *hooked;
+static unsigned batches, batched;
+
+static void
+send_batch(void *arg)
+{
+	unsigned *n = arg;
+
+	if (*n == 0)
+		return;
+	batches++;
+	batched += *n;
+	*n = 0;
+	fiber_wake(hooked);
+}
+
+static void
+add_to_batch(void *arg)
+{
+	++*(unsigned *)arg;
+}
+
+static void
+body_hook(void *arg)
+{
+	static unsigned n;
+
+	(void)arg;
+	hooked = fiber_self();
+	assert_int_equal(core_before_wait(send_batch, &n), 0);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(fiber_go("adder", add_to_batch, &n), 0);
+	assert_int_equal(fiber_park(in_ms(5000)), 0);
+	assert_int_equal(batches, 1);
+	assert_int_equal(batched, 10);
+	for (int i = 1; i < CORE_HOOKS; i++)
+		assert_int_equal(core_before_wait(send_batch, &n), 0);
+	assert_int_equal(core_before_wait(send_batch, &n), -1);
+}
+
+static void
+test_hook(void **state)
+{
+	(void)state;
+	batches = batched = 0;
+	on_cores(1, body_hook);
+}
+
+static void
+body_clock(void *arg)
+{
+	struct mono m = clock_mono();
+	struct wall w = clock_wall();
+	struct wall later = wall_add(w, 5 * US_PER_SECOND);
+
+	(void)arg;
+	assert_int_equal(clock_mono_at(later, NS_PER_SECOND * 60).ns,
+	    mono_add(m, 5 * NS_PER_SECOND).ns);
+	assert_int_equal(clock_mono_at(later, NS_PER_SECOND).ns,
+	    mono_add(m, NS_PER_SECOND).ns);
+	assert_int_equal(clock_mono_at(WALL_NEVER, NS_PER_SECOND).ns,
+	    mono_add(m, NS_PER_SECOND).ns);
+	assert_int_equal(clock_mono_at((struct wall){ 0 }, NS_PER_SECOND).ns,
+	    m.ns);
+	assert_int_equal(clock_mono_at((struct wall){ INT64_MIN }, 1).ns, m.ns);
+	assert_int_equal(clock_wall_at(mono_add(m, NS_PER_SECOND)).us,
+	    w.us + US_PER_SECOND);
+	assert_int_equal(clock_wall_at(MONO_NEVER).us, WALL_NEVER.us);
+	fiber_sleep(in_ms(2));
+	assert_true(clock_mono().ns >= m.ns + 2 * NS_PER_MS);
+	assert_true(clock_mono_exact().ns >= clock_mono().ns);
+}
+
+static void
+test_clock(void **state)
+{
+	(void)state;
+	on_cores(1, body_clock);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ping_pong),
+		cmocka_unit_test(test_relay),
+		cmocka_unit_test(test_posts),
+		cmocka_unit_test(test_own),
+		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_hook),
+		cmocka_unit_test(test_clock),
+	};
+
+	assert_in_range(core_auto(), 1, CORES_MOST);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
