@@ -33,7 +33,7 @@ enum {
 };
 
 enum client_phase {
-#define PHASE(name, what, seconds) PHASE_##name,
+#define PHASE(name, what, patience) PHASE_##name,
 #include "smtp/phases.def"
 #undef PHASE
 	CLIENT_PHASES
@@ -43,14 +43,8 @@ static const struct client_phase_row {
 	const char *what;
 	size_t patience;		/* offset in struct client_patience */
 } client_phases[CLIENT_PHASES] = {
-#define PHASE(name, what, seconds) \
-	{ what, offsetof(struct client_patience, name) },
-#include "smtp/phases.def"
-#undef PHASE
-};
-
-const struct client_patience client_patience_rfc = {
-#define PHASE(name, what, seconds) .name = (seconds) * NS_PER_SECOND,
+#define PHASE(name, what, patience) \
+	{ what, offsetof(struct client_patience, patience) },
 #include "smtp/phases.def"
 #undef PHASE
 };
@@ -62,6 +56,19 @@ struct exchange {
 	size_t said, heard;		/* recipients */
 	bool mail_is_heard, mail_is_good, data_is_said;
 };
+
+struct client_patience
+client_patience_of(const struct config *config)
+{
+	return (struct client_patience){
+		.greeting = config->timeouts.client.greeting,
+		.command = config->timeouts.client.command,
+		.data = config->timeouts.client.data,
+		.block = config->timeouts.client.block,
+		.end = config->timeouts.client.end,
+		.quit = config->timeouts.client.quit,
+	};
+}
 
 void
 client_init(struct client *c, struct stream *net,
@@ -336,7 +343,7 @@ exchange_hear_rcpts(struct exchange *x)
 static yields void
 exchange_say_data(struct exchange *x)
 {
-	client_await(x->client, PHASE_data_init);
+	client_await(x->client, PHASE_data);
 	stream_put(x->client->net, STR("DATA\r\n"));
 	x->data_is_said = true;
 }
@@ -353,10 +360,10 @@ exchange_hear_rest(struct exchange *x, size_t rcpts)
 		client_hear(c, PHASE_rcpt, NULL);
 	if (!x->data_is_said || c->is_over)
 		return;
-	v = client_hear(c, PHASE_data_init, NULL);
+	v = client_hear(c, PHASE_data, NULL);
 	if (v.code == 354 && !c->is_over) {
 		stream_put(c->net, STR(".\r\n"));
-		client_hear(c, PHASE_data_end, NULL);
+		client_hear(c, PHASE_end, NULL);
 	}
 }
 
@@ -410,7 +417,7 @@ exchange_body_pass(struct exchange *x, char *block, size_t room)
 	while ((n = m->read(m->arg, block, room)) > 0) {
 		must((size_t)n <= room);
 		in = (struct str){ block, (size_t)n };
-		client_await(c, PHASE_data_block);
+		client_await(c, PHASE_block);
 		c->net->deadline = mono_first(c->net->deadline, last);
 		while (data_write(&writer, &in, &out))
 			stream_put(c->net, out);
@@ -446,8 +453,8 @@ exchange_body(struct exchange *x)
 		    "our copy of the message could not be read");
 	}
 	if (c->net->trouble != STREAM_FINE)
-		return client_lose(c, PHASE_data_block);
-	v = client_hear(c, PHASE_data_end, NULL);
+		return client_lose(c, PHASE_block);
+	v = client_hear(c, PHASE_end, NULL);
 	if (v.code != 0)
 		c->must_reset = false;
 	return v;
@@ -461,7 +468,7 @@ static yields struct verdict
 exchange_data(struct exchange *x)
 {
 	struct client *c = x->client;
-	struct verdict v = client_hear(c, PHASE_data_init, NULL);
+	struct verdict v = client_hear(c, PHASE_data, NULL);
 
 	if (c->is_over)
 		return v;
@@ -469,7 +476,7 @@ exchange_data(struct exchange *x)
 		if (exchange_count(x) > 0)
 			return exchange_body(x);
 		stream_put(c->net, STR(".\r\n"));
-		client_hear(c, PHASE_data_end, NULL);
+		client_hear(c, PHASE_end, NULL);
 		c->must_reset = false;
 	} else if (v.code / 100 < 4) {
 		/* "250" to DATA: nobody knows what it takes what follows for */

@@ -23,17 +23,21 @@
 #define NM_SMTP_CLIENT_H
 
 #include "fiber/stream.h"
+#include "policy/config.h"
 #include "wire/reply.h"
 
 enum { CLIENT_RATE_LEAST = 500 };
 
-/* How long each phase may take, in ns; phases.def names them. */
+/* How long each phase may take, in ns; phases.def says which is whose. */
 struct client_patience {
-#define PHASE(name, what, seconds) int64_t name;
-#include "smtp/phases.def"
-#undef PHASE
+	int64_t greeting;		/* the 220, and EHLO's reply */
+	int64_t command;		/* MAIL, RCPT, RSET */
+	int64_t data;			/* the 354 */
+	int64_t block;			/* a full buffer of the body */
+	int64_t end;			/* the reply to the dot */
+	int64_t quit;
 };
-extern const struct client_patience client_patience_rfc;
+struct client_patience client_patience_of(const struct config *);
 
 struct client {
 	struct stream *net;

@@ -1,0 +1,178 @@
+#include "smtp/session.h"
+
+#include "base/must.h"
+#include "fiber/clock.h"
+#include "wire/received.h"
+#include "wire/reply.h"
+
+static const struct session_says {
+	short code;
+	struct esc esc;
+	struct str text;
+} session_says[SESSION_REPLIES] = {
+#define REPLY(name, code, class, subject, detail, text) \
+	[REPLY_##name] = { code, { class, subject, detail }, STR_INIT(text) },
+#include "smtp/replies.def"
+#undef REPLY
+};
+
+const struct config *
+session_config(const struct session *s)
+{
+	return s->txn.config != NULL ? s->txn.config :
+	    config_now(s->server->configs);
+}
+
+struct judge_client
+session_facts(const struct session *s)
+{
+	return (struct judge_client){
+		.address = s->guest.client, .role = s->listener->role,
+		.user = STR_NONE,
+	};
+}
+
+struct str
+session_protocol(const struct session *s)
+{
+	return str_of(received_with(s->is_extended ? WITH_EXTENDED : 0));
+}
+
+void
+session_weigh(struct session *s)
+{
+	uint64_t now = s->arena.used + s->txn.arena.used;
+
+	must(s->server->memory >= s->counted);
+	s->server->memory += now - s->counted;
+	s->counted = now;
+}
+
+void
+txn_reset(struct session *s)
+{
+	struct config *config = s->txn.config;
+
+	arena_clear(&s->txn.arena);
+	s->txn = (struct txn){ 0 };
+	if (config != NULL)
+		config_unpin(s->server->configs, config);
+	if (s->state > SESSION_READY)
+		s->state = SESSION_READY;
+	session_weigh(s);
+}
+
+yields void
+session_put(struct session *s, short code, struct esc esc, struct str text)
+{
+	char room[1024];
+	struct buf out = BUF_OF(room);
+
+	reply_write(&out, code, esc, text, false);
+	must(!out.full);
+	stream_put(&s->net, buf_str(&out));
+	s->code = code;
+	if (code >= 500) {
+		s->errors++;
+		s->server->counts.errors++;
+	}
+	/* RFC 5321 3.8: 421 is said before the connection is closed. */
+	if (code == 421)
+		s->is_over = true;
+}
+
+yields void
+session_say(struct session *s, enum session_reply reply)
+{
+	const struct session_says *says = &session_says[reply];
+
+	session_put(s, says->code, says->esc, says->text);
+}
+
+yields void
+session_say_refusal(struct session *s, const struct refusal *r)
+{
+	session_put(s, r->code, r->esc, str_of(r->text));
+}
+
+yields void
+session_say_verdict(struct session *s, const struct verdict *v)
+{
+	session_put(s, v->code, v->esc, str_of(v->text));
+}
+
+static void
+session_event(const struct session *s, struct event *e)
+{
+	event_str(e, FIELD_client, str_of(s->client.text));
+	event_str(e, FIELD_listener, s->listener->name);
+	if (s->helo.p != NULL) {
+		event_str(e, FIELD_helo, s->helo);
+		event_str(e, FIELD_protocol, session_protocol(s));
+	}
+}
+
+void
+session_tell_refused(const struct session *s, const char *stage, struct str rcpt,
+    const struct verdict *v)
+{
+	struct event e = event_make(EVENT_refused, clock_wall(), 0);
+	struct esc_text esc = esc_print(v->esc);
+
+	session_event(s, &e);
+	event_str(&e, FIELD_stage, str_of(stage));
+	event_num(&e, FIELD_code, (uint64_t)v->code);
+	event_str(&e, FIELD_dsn, str_of(esc.text));
+	event_str(&e, FIELD_reply, str_of(v->text));
+	if (s->txn.sender.p != NULL)
+		event_str(&e, FIELD_sender, s->txn.sender);
+	if (rcpt.p != NULL)
+		event_str(&e, FIELD_recipient, rcpt);
+	intake_tell(s->server->intake, &e);
+}
+
+yields void
+session_refuse(struct session *s, const char *stage, struct str rcpt,
+    const struct verdict *v)
+{
+	session_tell_refused(s, stage, rcpt, v);
+	session_say_verdict(s, v);
+}
+
+struct verdict
+session_verdict(enum session_reply reply)
+{
+	const struct session_says *says = &session_says[reply];
+
+	return verdict_of(says->code >= 500 ? FAILED : DEFERRED, says->code,
+	    says->esc, says->text);
+}
+
+struct verdict
+session_verdict_of(const struct refusal *r)
+{
+	return verdict_of(r->code >= 500 ? FAILED : DEFERRED, r->code, r->esc,
+	    str_of(r->text));
+}
+
+void
+session_tell_connected(const struct session *s)
+{
+	struct event e = event_make(EVENT_connected, clock_wall(), 0);
+
+	session_event(s, &e);
+	s->server->intake->sink->take(s->server->intake->sink, &e);
+}
+
+void
+session_tell_disconnected(const struct session *s)
+{
+	struct event e = event_make(EVENT_disconnected, clock_wall(), 0);
+
+	session_event(s, &e);
+	event_num(&e, FIELD_commands, s->commands);
+	event_num(&e, FIELD_seconds,
+	    (uint64_t)((clock_mono().ns - s->began.ns) / NS_PER_SECOND));
+	s->server->intake->sink->take(s->server->intake->sink, &e);
+}
+

@@ -1,0 +1,97 @@
+/*
+ * session.h -- one conversation's memory, and its voice.
+ *
+ * The promise: whatever a session says leaves through session_put(): one
+ * encoder, one count of errors, and 421 always ends the conversation.  A
+ * transaction ends in txn_reset() and nowhere else, and wholly.
+ * Not for: anybody but server.c and its tests.
+ * Waiting: what puts a reply yields.
+ * Memory: struct session is on its fiber's stack; the arena holds what HELO
+ * told, the transaction's arena all of the transaction.
+ * Errors: trouble with the client sticks to the stream.
+ * Source: RFC 5321 3.8, 4.2; SECURITY.md rows 4, 17, 24.
+ */
+#ifndef NM_SMTP_SESSION_H
+#define NM_SMTP_SESSION_H
+
+#include "fiber/stream.h"
+#include "smtp/door.h"
+
+enum session_state {
+	SESSION_START, SESSION_READY, SESSION_MAIL, SESSION_RCPT,
+	SESSION_STATES
+};
+
+enum session_reply {
+	REPLY_GO,			/* no reply: the verb's function decides */
+#define REPLY(name, code, class, subject, detail, text) REPLY_##name,
+#include "smtp/replies.def"
+#undef REPLY
+	SESSION_REPLIES
+};
+
+/* All of a mail transaction.  It has no life outside txn_reset(). */
+struct txn {
+	struct arena arena;
+	struct config *config;		/* pinned; NULL: no transaction */
+	struct intake *intake;
+	struct str sender;
+	size_t n_rcpts;			/* accepted */
+	struct mono began;
+};
+
+struct session {
+	struct server *server;
+	struct server_listener *listener;
+	struct stream net;
+	struct guest guest;
+	struct waiter waiter;
+	struct address_text client;
+	struct mono began;
+
+	/* What the client told since the conversation began; a conversation
+	 * that begins again (after STARTTLS) forgets all of it. */
+	struct arena arena;
+	enum session_state state;
+	struct str helo;
+	bool is_extended;		/* EHLO */
+	struct txn txn;
+
+	uint64_t errors, junk;		/* since the last message */
+	uint64_t commands, messages;
+	uint64_t counted;		/* octets, in server->memory */
+	short code;			/* of the last reply */
+	bool is_heard;			/* something was read */
+	bool took_data;			/* by the last command */
+	bool is_over;
+};
+
+/* The transaction's pinned configuration, or the current one: not to be held
+ * across a wait in the second case. */
+const struct config *session_config(const struct session *);
+struct judge_client session_facts(const struct session *);
+struct str session_protocol(const struct session *);	/* RFC 3848 */
+
+/* What the arenas hold counts against limits.memory. */
+void session_weigh(struct session *);
+
+/* The one end of a transaction, good or bad (SECURITY.md row 17): recipients,
+ * envelope and draft die with the arena, the configuration is let go. */
+void txn_reset(struct session *);
+
+yields void session_put(struct session *, short code, struct esc, struct str);
+yields void session_say(struct session *, enum session_reply);
+yields void session_say_verdict(struct session *, const struct verdict *);
+yields void session_say_refusal(struct session *, const struct refusal *);
+struct verdict session_verdict(enum session_reply);
+struct verdict session_verdict_of(const struct refusal *);
+
+/* Say it, and tell that an envelope, or somebody at the door, was refused. */
+yields void session_refuse(struct session *, const char *stage, struct str rcpt,
+    const struct verdict *);
+void session_tell_refused(const struct session *, const char *stage,
+    struct str rcpt, const struct verdict *);
+void session_tell_connected(const struct session *);
+void session_tell_disconnected(const struct session *);
+
+#endif
