@@ -1,0 +1,669 @@
+/*
+ * The life of a message on its way in:
+ *
+ * STATE     function that moves there  what is true
+ * envelope  intake_new                 sender known, recipients are added
+ * header    intake_open                it has an id and a draft; our Received
+ *                                      stands in the draft
+ * body      intake_content, at the     fields that were missing follow the
+ *           first empty line           others in the draft
+ * refused   any                        `no' says why; the first reason stays
+ * kept      intake_commit              it is on disk and was handed up
+ *
+ * A refused one, or one whose arena is cleared, leaves nothing in the spool.
+ */
+#include "intake/intake.h"
+
+#include "base/id.h"
+#include "base/must.h"
+#include "fiber/clock.h"
+#include "policy/expand.h"
+#include "policy/route.h"
+#include "spool/draft.h"
+#include "spool/outcome.h"
+#include "wire/date.h"
+#include "wire/header.h"
+#include "wire/received.h"
+
+#include <inttypes.h>
+
+enum {
+	INTAKE_RCPTS_FIRST = 4,		/* room at first; then twice that */
+	INTAKE_MSGID_MOST = 250		/* octets told in the event */
+};
+
+struct intake {
+	struct intake_core *core;
+	const struct config *config;
+	struct arena *arena;
+	struct intake_origin origin;
+	struct envelope envelope;
+	uint64_t *hashes;		/* of each recipient's key */
+	size_t room;			/* for recipients */
+	size_t asked;			/* recipients as the client gave them */
+	struct str asked_first;
+	struct draft *draft;
+	struct verdict no;		/* DELIVERED: nothing to say against it */
+	struct header_scan scan;
+	struct arena scan_arena;
+	struct str message_id;
+	uint64_t octets;		/* of the client's content */
+	bool in_body;
+};
+
+static struct verdict
+intake_yes(void)
+{
+	return verdict_make(DELIVERED, 250, "2.0.0", "Ok");
+}
+
+static struct verdict
+intake_no_memory(void)
+{
+	return verdict_make(DEFERRED, 452, "4.3.1",
+	    "No memory for that now; try again later");
+}
+
+static struct verdict
+intake_trouble(enum draft_trouble trouble)
+{
+	switch (trouble) {
+	case DRAFT_FINE:
+		break;
+	case DRAFT_NO_ROOM:
+		return verdict_make(DEFERRED, 452, "4.3.1",
+		    "The disk is full; try again later");
+	case DRAFT_DISK_FAILED:
+		return verdict_make(DEFERRED, 451, "4.3.0",
+		    "Our disk failed, not you; try again later");
+	case DRAFT_BROKEN:
+		return verdict_make(DEFERRED, 421, "4.3.2",
+		    "Our disk failed; we take no mail now");
+	}
+	return intake_yes();
+}
+
+struct verdict
+intake_has_room(const struct intake_core *core, const struct config *config)
+{
+	switch (spool_health(core->spool)) {
+	case SPOOL_HEALTHY:
+		break;
+	case SPOOL_NO_ROOM:
+		return intake_trouble(DRAFT_NO_ROOM);
+	case SPOOL_BROKEN:
+		return intake_trouble(DRAFT_BROKEN);
+	}
+	if (config->limits.queue != 0 &&
+	    spool_stats(core->spool).kept >= config->limits.queue)
+		return verdict_make(DEFERRED, 452, "4.3.1",
+		    "The queue is full; try again later");
+	return intake_yes();
+}
+
+/* ---- the envelope ---- */
+
+static void
+intake_end(void *arg)
+{
+	struct intake *in = arg;
+
+	arena_clear(&in->scan_arena);
+}
+
+struct intake *
+intake_new(struct intake_core *core, const struct config *config,
+    struct arena *arena, const struct intake_origin *origin)
+{
+	struct intake *in = arena_new(arena, struct intake);
+
+	if (in == NULL || arena_defer(arena, intake_end, in) != 0)
+		return NULL;
+	in->core = core;
+	in->config = config;
+	in->arena = arena;
+	in->origin = *origin;
+	in->no = intake_yes();
+	arena_init(&in->scan_arena, HEADER_ARENA);
+	in->envelope = (struct envelope){
+		.parent = origin->parent, .sender = origin->sender,
+		.tenant = origin->tenant, .stream = origin->stream,
+		.client = origin->client, .client_name = origin->client_name,
+		.helo = origin->helo, .user = origin->user,
+		.protocol = origin->protocol, .listener = origin->listener,
+		.flags = origin->flags,
+	};
+	return in;
+}
+
+uint64_t
+intake_id(const struct intake *in)
+{
+	return in->draft == NULL ? 0 : draft_id(in->draft);
+}
+
+/* Room for one more.  What was outgrown stays in the arena: less than twice. */
+static int
+intake_grow(struct intake *in)
+{
+	struct envelope *e = &in->envelope;
+	size_t room = in->room == 0 ? INTAKE_RCPTS_FIRST : 2 * in->room;
+	struct recipient *rcpts;
+	uint64_t *hashes;
+
+	if (e->n_rcpts < in->room)
+		return 0;
+	rcpts = arena_alloc(in->arena, room * sizeof(*rcpts));
+	hashes = arena_alloc(in->arena, room * sizeof(*hashes));
+	if (rcpts == NULL || hashes == NULL)
+		return -1;
+	if (e->n_rcpts > 0) {
+		memcpy(rcpts, e->rcpts, e->n_rcpts * sizeof(*rcpts));
+		memcpy(hashes, in->hashes, e->n_rcpts * sizeof(*hashes));
+	}
+	e->rcpts = rcpts;
+	in->hashes = hashes;
+	in->room = room;
+	return 0;
+}
+
+static void
+address_key(struct str address, struct buf *out)
+{
+	struct mailbox mailbox;
+
+	if (mailbox_parse(address, MAILBOX_UTF8, &mailbox) == NULL)
+		mailbox_key(&mailbox, out);
+	else
+		buf_put(out, address);
+}
+
+/* Who stands for others and who gets a copy are different, even by one name: an
+ * alias may name itself. */
+static bool
+intake_has(const struct intake *in, struct str key, uint64_t hash,
+    uint32_t expanded)
+{
+	const struct envelope *e = &in->envelope;
+	char room[MAILBOX_TEXT];
+
+	for (size_t i = 0; i < e->n_rcpts; i++) {
+		struct buf other = BUF_OF(room);
+
+		if (in->hashes[i] != hash ||
+		    (e->rcpts[i].flags & RECIPIENT_EXPANDED) != expanded)
+			continue;
+		address_key(e->rcpts[i].address, &other);
+		if (str_eq(buf_str(&other), key))
+			return true;
+	}
+	return false;
+}
+
+/* Add it unless it is there.  -1: the arena is full. */
+static int
+intake_add(struct intake *in, const struct recipient *rcpt)
+{
+	struct envelope *e = &in->envelope;
+	char room[MAILBOX_TEXT];
+	struct buf key = BUF_OF(room);
+	uint64_t hash;
+
+	address_key(rcpt->address, &key);
+	hash = hash_bytes((struct hash_key){ 0, 0 }, buf_str(&key));
+	if (intake_has(in, buf_str(&key), hash,
+	    rcpt->flags & RECIPIENT_EXPANDED))
+		return 0;
+	if (e->n_rcpts >= RECIPIENTS_MOST || intake_grow(in) != 0)
+		return -1;
+	in->hashes[e->n_rcpts] = hash;
+	e->rcpts[e->n_rcpts++] = *rcpt;
+	return 0;
+}
+
+/* One mailbox that gets a copy, or is dropped by a rule right now. */
+static int
+intake_add_end(struct intake *in, struct str address, struct str orig,
+    uint32_t parent)
+{
+	struct route route = route_find(in->config, in->envelope.sender,
+	    address);
+	struct recipient rcpt = {
+		.address = address, .orig = orig, .parent = parent,
+		.flags = route.kind == ROUTE_DISCARD ? RECIPIENT_DISCARDED : 0,
+	};
+
+	return intake_add(in, &rcpt);
+}
+
+static int
+intake_add_expansion(struct intake *in, const struct expansion *x,
+    struct str given)
+{
+	struct recipient parent = {
+		.address = given, .parent = RECIPIENT_NO_PARENT,
+		.flags = RECIPIENT_EXPANDED,
+	};
+	uint32_t index = (uint32_t)in->envelope.n_rcpts;
+
+	if (x->n == 1)
+		return intake_add_end(in, x->to[0],
+		    x->is_same ? STR_NONE : given, RECIPIENT_NO_PARENT);
+	if (intake_add(in, &parent) != 0)
+		return -1;
+	if (in->envelope.n_rcpts == index)
+		return 0;	/* he was expanded before */
+	for (size_t i = 0; i < x->n; i++)
+		if (intake_add_end(in, x->to[i], given, index) != 0)
+			return -1;
+	return 0;
+}
+
+static struct verdict
+intake_expand(struct intake *in, const struct path *to)
+{
+	struct expansion x = expand(in->config, to, in->arena);
+	struct str given;
+	struct route route;
+
+	if (x.verdict.disposition != DELIVERED)
+		return x.verdict;
+	must(x.n > 0);
+	route = route_find(in->config, in->envelope.sender, x.to[0]);
+	if (x.n == 1 && route.kind == ROUTE_REFUSED)
+		return route.why;
+	given = arena_copy(in->arena, to->mailbox.text);
+	if (given.p == NULL || intake_add_expansion(in, &x, given) != 0)
+		return intake_no_memory();
+	if (in->asked++ == 0)
+		in->asked_first = given;
+	return intake_yes();
+}
+
+struct verdict
+intake_recipient(struct intake *in, const struct path *to)
+{
+	struct arena_mark mark = arena_mark(in->arena);
+	struct intake before = *in;
+	struct verdict v;
+
+	must(in->draft == NULL);
+	v = intake_expand(in, to);
+	if (v.disposition != DELIVERED) {
+		*in = before;
+		arena_back(in->arena, mark);
+	}
+	return v;
+}
+
+/* ---- the content ---- */
+
+/* The first reason stays. */
+static int
+intake_refuse(struct intake *in, struct verdict why)
+{
+	must(why.disposition != DELIVERED);
+	if (in->no.disposition == DELIVERED)
+		in->no = why;
+	return -1;
+}
+
+static yields int
+intake_append(struct intake *in, struct str octets)
+{
+	enum draft_trouble trouble;
+
+	if (octets.n == 0)
+		return 0;
+	trouble = draft_append(in->draft, octets);
+	return trouble == DRAFT_FINE ? 0 :
+	    intake_refuse(in, intake_trouble(trouble));
+}
+
+/* RFC 5321 4.4: every hop puts its own on top. */
+static yields int
+intake_put_received(struct intake *in)
+{
+	struct id_text id = id_print(draft_id(in->draft));
+	struct received received = {
+		.helo = in->origin.helo, .host = in->origin.client_name,
+		.ip = in->origin.client, .by = in->config->hostname,
+		.with = in->origin.protocol.n > 0 ? in->origin.protocol :
+		    STR("local"),
+		.id = { id.text, ID_CHARS },
+		.rcpt = in->asked == 1 ? in->asked_first : STR_NONE,
+		.at = in->envelope.arrived,
+	};
+	char room[2560];
+	struct buf out = BUF_OF(room);
+
+	received_write(&out, &received);
+	must(!out.full);
+	return intake_append(in, buf_str(&out));
+}
+
+struct verdict
+intake_open(struct intake *in)
+{
+	enum draft_trouble why = DRAFT_FINE;
+
+	must(in->draft == NULL && in->envelope.n_rcpts > 0);
+	in->draft = draft_open(in->core->spool, in->arena, &why);
+	if (in->draft == NULL)
+		return why == DRAFT_FINE ? intake_no_memory() :
+		    intake_trouble(why);
+	in->envelope.arrived = clock_wall();
+	header_begin(&in->scan, &in->scan_arena);
+	return intake_yes();
+}
+
+/*
+ * SECURITY.md row 16: our own final delivery marks a copy with Delivered-To; it
+ * has come back when one of our recipients is named there.
+ */
+static bool
+intake_was_delivered_to(const struct intake *in, struct str value)
+{
+	const struct envelope *e = &in->envelope;
+	char room[2 * MAILBOX_TEXT];
+	struct buf text = BUF_OF(room);
+	struct str to, domain;
+
+	field_unfold(value, &text);
+	to = str_trim(buf_str(&text));
+	if (text.full || to.n == 0)
+		return false;
+	for (size_t i = 0; i < e->n_rcpts; i++) {
+		if (!str_eq_icase(e->rcpts[i].address, to))
+			continue;
+		domain = str_sub(to, str_find_last(to, '@') + 1, to.n);
+		if (config_domain(in->config, domain) != NULL)
+			return true;
+	}
+	return false;
+}
+
+static int
+intake_see_field(struct intake *in, const struct field *field)
+{
+	struct str id;
+
+	if (field->known == HEADER_RECEIVED &&
+	    in->scan.count[HEADER_RECEIVED] >= in->config->limits.hops)
+		return intake_refuse(in, verdict_make(FAILED, 554, "5.4.6",
+		    "Too many hops: the message goes in a loop"));
+	if (field->known == HEADER_DELIVERED_TO &&
+	    intake_was_delivered_to(in, field->value))
+		return intake_refuse(in, verdict_make(FAILED, 554, "5.4.6",
+		    "The message was delivered to this recipient before: "
+		    "a loop"));
+	if (field->known == HEADER_MESSAGE_ID && in->message_id.p == NULL) {
+		id = field_msgid(field->value);
+		in->message_id = arena_copy(in->arena,
+		    str_sub(id, 0, INTAKE_MSGID_MOST));
+	}
+	return 0;
+}
+
+/* RFC 6409 8.2, 8.3: what a submitter left out. */
+static yields int
+intake_complete(struct intake *in)
+{
+	struct id_text id = id_print(draft_id(in->draft));
+	struct date_text date = date_print(in->envelope.arrived, 0);
+	struct str message_id;
+	char room[1024];
+	struct buf out = BUF_OF(room);
+
+	in->in_body = true;
+	if (!in->origin.is_submission)
+		return 0;
+	if (in->scan.count[HEADER_DATE] == 0)
+		header_put(&out, STR("Date"), str_of(date.text));
+	if (in->scan.count[HEADER_MESSAGE_ID] == 0) {
+		message_id = arena_printf(in->arena, "<%s@" STR_FMT ">",
+		    id.text, STR_ARG(in->config->hostname));
+		if (message_id.p == NULL)
+			return intake_refuse(in, intake_no_memory());
+		header_put(&out, STR("Message-ID"), message_id);
+		in->message_id = str_sub(message_id, 1, message_id.n - 2);
+	}
+	must(!out.full);
+	return intake_append(in, buf_str(&out));
+}
+
+/* The header section is over.  The line between it and a body is written by us:
+ * one that has none begins with what is no field. */
+static yields int
+intake_begin_body(struct intake *in)
+{
+	int rc = intake_complete(in);
+
+	if (rc == 0 && (in->scan.has_empty_line || in->scan.ended_by_junk))
+		rc = intake_append(in, STR("\r\n"));
+	arena_clear(&in->scan_arena);
+	return rc;
+}
+
+static bool
+intake_header_is_big(const struct intake *in)
+{
+	return in->scan.octets > in->config->limits.header ||
+	    in->scan.lines > in->config->limits.header_lines;
+}
+
+/* One step of the header's walk.  1: go on, 0: no more for now, -1. */
+static yields int
+intake_step(struct intake *in, enum header_step step, const struct field *field)
+{
+	if (step == HEADER_TOO_BIG || intake_header_is_big(in))
+		return intake_refuse(in, verdict_make(FAILED, 552, "5.3.4",
+		    "The header section is too big"));
+	switch (step) {
+	case HEADER_FIELD:
+		if (intake_see_field(in, field) != 0 ||
+		    intake_append(in, field->raw) != 0)
+			return -1;
+		return 1;
+	case HEADER_END:
+		return intake_begin_body(in);
+	case HEADER_NO_MEMORY:
+		return intake_refuse(in, intake_no_memory());
+	case HEADER_MORE:
+	case HEADER_TOO_BIG:
+		break;
+	}
+	return 0;
+}
+
+static yields int
+intake_header(struct intake *in, struct str *octets)
+{
+	struct field field = { 0 };
+	int more = 1;
+
+	while (more > 0)
+		more = intake_step(in, header_next(&in->scan, octets, &field),
+		    &field);
+	return more;
+}
+
+/* It ended before its header did. */
+static yields int
+intake_finish_header(struct intake *in)
+{
+	struct field field = { 0 };
+	int more = 1;
+
+	while (more > 0)
+		more = intake_step(in, header_finish(&in->scan, &field),
+		    &field);
+	return more;
+}
+
+/* SECURITY.md row 22: the limit is for what comes from outside; reports are
+ * bounded by who writes them. */
+static bool
+intake_is_big(const struct intake *in)
+{
+	return in->origin.listener.n > 0 &&
+	    in->octets > in->config->limits.size;
+}
+
+yields int
+intake_content(struct intake *in, struct str octets)
+{
+	must(in->draft != NULL);
+	if (in->no.disposition != DELIVERED)
+		return -1;
+	if (octets.n == 0)
+		return 0;
+	if (in->octets == 0 && intake_put_received(in) != 0)
+		return -1;
+	in->octets += octets.n;
+	if (intake_is_big(in))
+		return intake_refuse(in, verdict_make(FAILED, 552, "5.3.4",
+		    "The message is larger than %" PRIu64 " octets",
+		    in->config->limits.size));
+	if (!(in->envelope.flags & ENVELOPE_8BIT) && !str_is_ascii(octets))
+		in->envelope.flags |= ENVELOPE_8BIT;
+	if (!in->in_body && intake_header(in, &octets) != 0)
+		return -1;
+	return in->in_body ? intake_append(in, octets) : 0;
+}
+
+/* ---- the end ---- */
+
+void
+intake_tell(struct intake_core *core, const struct event *e)
+{
+	core->sink->take(core->sink, e);
+	spool_event(core->spool, e);
+}
+
+static void
+intake_tell_some(struct event *e, enum event_field field, struct str s)
+{
+	if (s.n > 0)
+		event_str(e, field, s);
+}
+
+static void
+intake_tell_queued(const struct intake *in)
+{
+	const struct envelope *e = &in->envelope;
+	struct event event = event_make(EVENT_queued, e->arrived, e->id);
+	int64_t sync_ns = draft_sync_ns(in->draft);
+	struct id_text parent = id_print(e->parent);
+
+	event_str(&event, FIELD_sender, e->sender);
+	event_num(&event, FIELD_size, e->size);
+	event_num(&event, FIELD_recipients, in->asked);
+	if (in->asked == 1)
+		event_str(&event, FIELD_recipient, in->asked_first);
+	intake_tell_some(&event, FIELD_client, e->client);
+	intake_tell_some(&event, FIELD_client_name, e->client_name);
+	intake_tell_some(&event, FIELD_helo, e->helo);
+	intake_tell_some(&event, FIELD_protocol, e->protocol);
+	intake_tell_some(&event, FIELD_listener, e->listener);
+	intake_tell_some(&event, FIELD_user, e->user);
+	intake_tell_some(&event, FIELD_tenant, e->tenant);
+	intake_tell_some(&event, FIELD_stream, e->stream);
+	intake_tell_some(&event, FIELD_message_id, in->message_id);
+	if (e->parent != 0)
+		event_str(&event, FIELD_parent, str_of(parent.text));
+	event_num(&event, FIELD_fsync_us, (uint64_t)(sync_ns / NS_PER_US));
+	intake_tell(in->core, &event);
+}
+
+static void
+intake_tell_discarded(const struct intake *in)
+{
+	const struct envelope *e = &in->envelope;
+	struct event event;
+	struct route route;
+
+	for (size_t i = 0; i < e->n_rcpts; i++) {
+		if (!(e->rcpts[i].flags & RECIPIENT_DISCARDED))
+			continue;
+		route = route_find(in->config, e->sender, e->rcpts[i].address);
+		event = event_make(EVENT_discarded, e->arrived, e->id);
+		event_str(&event, FIELD_sender, e->sender);
+		event_str(&event, FIELD_recipient, e->rcpts[i].address);
+		intake_tell_some(&event, FIELD_reason, route.rule);
+		event_str(&event, FIELD_text, str_of(route.why.text));
+		intake_tell(in->core, &event);
+	}
+}
+
+yields struct verdict
+intake_commit(struct intake *in)
+{
+	enum draft_trouble trouble;
+	const struct kept *kept;
+	struct id_text id;
+
+	must(in->draft != NULL);
+	if (in->octets == 0 && in->no.disposition == DELIVERED)
+		intake_put_received(in);
+	if (!in->in_body && in->no.disposition == DELIVERED)
+		intake_finish_header(in);
+	if (in->no.disposition != DELIVERED)
+		return in->no;
+	trouble = draft_commit(in->draft, &in->envelope);
+	if (trouble != DRAFT_FINE) {
+		intake_refuse(in, intake_trouble(trouble));
+		return in->no;
+	}
+	kept = draft_kept(in->draft);
+	if (kept != NULL)
+		in->core->kept(in->core, kept, &in->envelope);
+	intake_tell_queued(in);
+	intake_tell_discarded(in);
+	id = id_print(in->envelope.id);
+	return verdict_make(DELIVERED, 250, "2.0.0", "Kept as %s", id.text);
+}
+
+/* ---- from inside ---- */
+
+static struct verdict
+intake_post_envelope(struct intake *in, const struct intake_post *post)
+{
+	const struct refusal *refusal;
+	struct path path;
+	struct verdict v;
+
+	for (size_t i = 0; i < post->n_recipients; i++) {
+		path = (struct path){ 0 };
+		refusal = mailbox_parse(post->recipients[i], MAILBOX_STRICT,
+		    &path.mailbox);
+		if (refusal != NULL)
+			return verdict_of(FAILED, refusal->code, refusal->esc,
+			    str_of(refusal->text));
+		v = intake_recipient(in, &path);
+		if (v.disposition != DELIVERED)
+			return v;
+	}
+	return intake_open(in);
+}
+
+yields struct verdict
+intake_post(struct intake_core *core, const struct config *config,
+    struct arena *arena, const struct intake_post *post, uint64_t *id)
+{
+	struct intake *in = intake_new(core, config, arena, &post->origin);
+	struct verdict v;
+
+	must(post->n_recipients > 0);
+	*id = 0;
+	if (in == NULL)
+		return intake_no_memory();
+	v = intake_post_envelope(in, post);
+	if (v.disposition != DELIVERED)
+		return v;
+	*id = intake_id(in);
+	for (size_t i = 0; i < post->n_parts; i++)
+		if (intake_content(in, post->parts[i]) != 0)
+			break;
+	return intake_commit(in);
+}
