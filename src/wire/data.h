@@ -26,6 +26,11 @@ enum {
 	DATA_8BIT = 8		/* no fault: an octet above 127 was seen */
 };
 
+struct data_lines {
+	uint64_t now;		/* octets of the line so far, without CRLF */
+	uint64_t longest;	/* of the longest that has ended */
+};
+
 struct data_reader {
 	unsigned char state;	/* see data.c */
 	bool normalize;
@@ -33,8 +38,7 @@ struct data_reader {
 	bool stopped;		/* refused: nothing more comes out */
 	unsigned faults;	/* DATA_ bits */
 	uint64_t octets;	/* handed out */
-	uint64_t line;		/* octets of the line so far, without CRLF */
-	uint64_t longest;	/* octets of the longest line, without CRLF */
+	struct data_lines lines;
 };
 
 void data_reader_init(struct data_reader *, bool normalize);
