@@ -286,7 +286,7 @@ data_judge(struct session *s, const struct data_reader *reader)
 		return session_verdict(REPLY_NUL);
 	if (reader->stopped)
 		return session_verdict(REPLY_BARE_ENDS);
-	if (reader->longest > s->txn.config->limits.line)
+	if (reader->lines.longest > s->txn.config->limits.line)
 		return session_verdict(REPLY_LONG_TEXT);
 	return intake_commit(s->txn.intake);
 }
