@@ -74,3 +74,18 @@ list_pop(struct list *l)
 		list_remove(k);
 	return k;
 }
+
+void
+list_take_all(struct list *to, struct list *from)
+{
+	struct link *first = list_first(from);
+
+	must(to != from);
+	if (first == NULL)
+		return;
+	first->prev = to->head.prev;
+	to->head.prev->next = first;
+	to->head.prev = from->head.prev;
+	to->head.prev->next = &to->head;
+	list_init(from);
+}

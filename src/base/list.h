@@ -36,5 +36,7 @@ void list_remove(struct link *);			/* from whichever */
 struct link *list_first(const struct list *);		/* or NULL */
 struct link *list_next(const struct list *, const struct link *);
 struct link *list_pop(struct list *);			/* first, removed */
+/* All of `from' goes to the end of `to', in order, in one step. */
+void list_take_all(struct list *to, struct list *from);
 
 #endif

@@ -53,6 +53,33 @@ test_keeps_order(void **state)
 }
 
 static void
+test_takes_all_of_another(void **state)
+{
+	struct item items[4] = { { .number = 1 }, { .number = 2 },
+		{ .number = 3 }, { .number = 4 } };
+	struct list a, b;
+
+	(void)state;
+	list_init(&a);
+	list_init(&b);
+	list_take_all(&a, &b);			/* nothing to nothing */
+	assert_true(list_is_empty(&a));
+	list_append(&b, &items[0].link);
+	list_append(&b, &items[1].link);
+	list_take_all(&a, &b);
+	assert_int_equal(numbers(&a), 12);
+	assert_true(list_is_empty(&b));
+	list_take_all(&a, &b);			/* nothing to something */
+	assert_int_equal(numbers(&a), 12);
+	list_append(&b, &items[2].link);
+	list_take_all(&a, &b);
+	list_append(&a, &items[3].link);
+	assert_int_equal(numbers(&a), 1234);
+	list_remove(&items[2].link);
+	assert_int_equal(numbers(&a), 124);
+}
+
+static void
 test_members_may_go_while_walking(void **state)
 {
 	struct item items[9] = { 0 };
@@ -78,6 +105,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_keeps_order),
+		cmocka_unit_test(test_takes_all_of_another),
 		cmocka_unit_test(test_members_may_go_while_walking),
 	};
 
