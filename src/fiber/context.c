@@ -52,15 +52,11 @@ context_arrive(struct context *to, struct transfer t)
 	(void)to;
 }
 
-struct departure { struct context *from, *to; };
-
 static void
 context_entry(struct transfer t)
 {
-	struct departure *d = t.data;
-	struct context *to = d->to;
+	struct context *from = t.data, *to = from->to;
 
-	t.data = d->from;
 	context_arrive(to, t);
 	to->fn();
 	must(!"a context returned");
@@ -86,15 +82,10 @@ context_clear(struct context *c)
 static void
 context_jump(struct context *from, struct context *to, void **fake)
 {
-	struct departure d = { from, to };
-	struct transfer t;
-
+	from->to = to;
 	START_SWITCH(fake, to->bottom, to->size);
 	TSAN_SWITCH(to->tsan);
-	t = jump_fcontext(to->at, &d);
-	/* We are `from', and d is ours; t.data is the departure of another. */
-	t.data = ((struct departure *)t.data)->from;
-	context_arrive(from, t);
+	context_arrive(from, jump_fcontext(to->at, from));
 }
 
 void

@@ -21,6 +21,7 @@ struct context {
 	size_t size;
 	void *fake, *tsan;		/* the sanitizers' words */
 	void (*fn)(void);
+	struct context *to;		/* where it last went */
 };
 
 /* The thread's own stack, to come back to. */
