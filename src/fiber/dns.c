@@ -9,6 +9,8 @@
 
 enum { LABEL_MOST = 63, SETUP_ROOM = 1024 * 1024 };
 
+void (*dns_tell)(const char *text);
+
 /* Swapped at reload by one core while others take hold of it: the flag guards
  * the few instructions between reading the pointer and counting the holder. */
 static struct dns_setup *setup_now;

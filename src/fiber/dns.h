@@ -71,4 +71,8 @@ struct dns_config {
 };
 int dns_configure(const struct dns_config *);
 
+/* Who is told, on a core, that forwarders do not do DNSSEC or that there is no
+ * trust anchor: nothing is secure then.  NULL: nobody. */
+extern void (*dns_tell)(const char *text);
+
 #endif

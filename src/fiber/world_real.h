@@ -23,6 +23,9 @@ struct real_watch {
 /* On the current core. */
 int real_watch_add(struct real_watch *, uint32_t events);
 
+/* The current core's resolvers end; its fibers have. */
+void real_dns_close(void);
+
 /* A thread that takes no signals. */
 int real_thread_start(const char *name, void *(*fn)(void *), void *arg,
     unsigned long *out);

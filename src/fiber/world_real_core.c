@@ -255,6 +255,7 @@ real_core_main(void *arg)
 	core_enter(c);
 	while (core_turn(c))
 		real_wait(core_world(c), core_next(c));
+	real_dns_close();
 	core_enter(NULL);
 	return NULL;
 }
