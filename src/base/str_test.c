@@ -53,6 +53,7 @@ test_prefix_and_suffix(void **state)
 	assert_true(str_has_prefix_icase(s, STR("mail from:")));
 	assert_false(str_has_prefix_icase(STR("MAI"), STR("MAIL")));
 	assert_true(str_has_suffix_icase(STR("mx.Example.ORG"), STR(".example.org")));
+	assert_true(str_has_suffix_icase(STR("ORG"), STR("org")));
 	assert_false(str_has_suffix_icase(STR("org"), STR("example.org")));
 	assert_false(str_skip(&s, STR("mail")));
 	assert_true(str_skip(&s, STR("MAIL")));
