@@ -1,12 +1,13 @@
 /*
  * header.h -- the header section: reading it as it streams by, writing fields.
  *
- * The promise: header_scan() is fed chunks and hands out field by field as
- * slices; a field is copied only when it straddles chunks.  The `raw' slices of
- * all fields, then header_scan's last `raw', then the rest of the chunk are the
- * input, octet by octet.  The section ends at the first empty line, or before
- * the first line that is no field (ended_by_junk: put an empty line there).
- * header_put() refuses control characters and folds at 78.
+ * The promise: a header_scan is fed chunks and hands out field by field as
+ * slices; a field is copied only when it straddles chunks.  The section ends at
+ * the first empty line, or before the first line that is no field, where a
+ * relay should put an empty line (ended_by_junk).  The `raw' of all fields, the
+ * empty line if there is one, the `raw' that comes with HEADER_END, and the rest
+ * of the chunk are the input, octet by octet.  However the input is cut, the
+ * same comes out.  header_put() refuses control characters and folds at 78.
  * Not for: MIME structure; addresses inside fields (addrlist.h).
  * Waiting: none.
  * Memory: the carry lives in the arena given, at most HEADER_ARENA in all.  A
@@ -42,7 +43,7 @@ enum header_name {
 enum header_step {
 	HEADER_FIELD,		/* *out is one; call again */
 	HEADER_MORE,		/* the chunk is used up */
-	HEADER_END,		/* the chunk now begins at the body */
+	HEADER_END,		/* out->raw, then the chunk, are the body */
 	HEADER_TOO_BIG,
 	HEADER_NO_MEMORY
 };
@@ -58,8 +59,9 @@ struct header_scan {
 	struct arena *arena;
 	char *carry;		/* a field begun in an earlier chunk */
 	size_t carry_n, carry_cap;
+	bool carry_is_out;	/* it was handed out */
+	bool carry_checked;	/* it has a name */
 	enum header_step end;	/* HEADER_FIELD: not yet */
-	bool carry_is_out;	/* the field in carry was handed out */
 	bool has_empty_line;	/* the section ended by one */
 	bool ended_by_junk;
 	unsigned lines;
