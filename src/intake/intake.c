@@ -433,14 +433,17 @@ intake_complete(struct intake *in)
 }
 
 /* The header section is over.  The line between it and a body is written by us:
- * one that has none begins with what is no field. */
+ * one that has none begins with what is no field, of which the scan may have
+ * taken a part. */
 static yields int
-intake_begin_body(struct intake *in)
+intake_begin_body(struct intake *in, struct str begun)
 {
 	int rc = intake_complete(in);
 
 	if (rc == 0 && (in->scan.has_empty_line || in->scan.ended_by_junk))
 		rc = intake_append(in, STR("\r\n"));
+	if (rc == 0)
+		rc = intake_append(in, begun);
 	arena_clear(&in->scan_arena);
 	return rc;
 }
@@ -466,7 +469,7 @@ intake_step(struct intake *in, enum header_step step, const struct field *field)
 			return -1;
 		return 1;
 	case HEADER_END:
-		return intake_begin_body(in);
+		return intake_begin_body(in, field->raw);
 	case HEADER_NO_MEMORY:
 		return intake_refuse(in, intake_no_memory());
 	case HEADER_MORE:
