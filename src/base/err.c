@@ -33,7 +33,7 @@ trail_prepend(struct err_trail *t, const char *text, size_t n)
 }
 
 /* %m is the only reason for errno here; vsnprintf gets it as it was. */
-static size_t
+__attribute__((format(printf, 2, 0))) static size_t
 trail_format(char *line, const char *fmt, va_list ap)
 {
 	int saved = errno;
