@@ -4,9 +4,8 @@
 
 #include <stdlib.h>
 
-/* So many fibers run, those that were ready at first in any case, before the
- * world is looked at again. */
-enum { CORE_RUNS = 64 };
+/* So many rounds of ready fibers before the world is looked at again. */
+enum { CORE_ROUNDS = 8 };
 
 /*
  * `busy' counts cores that have fibers and posts that will become one.  Nothing
@@ -20,7 +19,7 @@ static struct {
 	atomic_bool stopping;
 } cores;
 
-_Thread_local struct core *core_here;
+static _Thread_local struct core *core_here;
 
 struct core *
 core_current(void)
@@ -219,13 +218,12 @@ static void
 core_run_ready(struct core *c)
 {
 	struct fiber *f, *next;
-	size_t runs = 0;
 
-	while (c->ready != NULL && runs < CORE_RUNS) {
+	for (int i = 0; i < CORE_ROUNDS && c->ready != NULL; i++) {
 		f = c->ready;
 		c->ready = NULL;
 		c->ready_tail = &c->ready;
-		for (; f != NULL; f = next, runs++) {
+		for (; f != NULL; f = next) {
 			next = f->next;
 			fiber_run(f);
 		}

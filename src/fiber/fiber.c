@@ -6,15 +6,14 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* Parked as long as this, a fiber gives pages back; so many at a time. */
+/* Parked as long as this, a fiber gives pages back; so many in one turn. */
 #define SWEEP_AGE_NS (2 * NS_PER_SECOND)
-#define SWEEP_PAUSE_NS NS_PER_MS
-enum { SWEEP_MOST = 64 };
+enum { SWEEP_MOST = 256 };
 
 static struct core *
 fiber_core(void)
 {
-	struct core *c = core_here;
+	struct core *c = core_current();
 
 	must(c != NULL);
 	return c;
@@ -23,7 +22,7 @@ fiber_core(void)
 struct fiber *
 fiber_self(void)
 {
-	struct core *c = core_here;
+	struct core *c = core_current();
 
 	return c == NULL ? NULL : c->self;
 }
@@ -76,7 +75,7 @@ fiber_wake(struct fiber *f)
 	if (f == NULL)
 		return;
 	must(f->magic == FIBER_MAGIC);
-	must(f->core == core_here);
+	must(f->core == core_current());
 	switch (f->state) {
 	case FIBER_PARKED:
 		f->timed_out = false;
@@ -100,11 +99,11 @@ fiber_wake(struct fiber *f)
 static void
 fiber_main(void)
 {
-	struct core *c = core_here;
+	struct core *c = core_current();
 	struct fiber *f = c->self;
 
 	f->fn(f->arg);
-	must(core_here == c && c->self == f);
+	must(core_current() == c && c->self == f);
 	f->state = FIBER_ENDED;
 	context_end(&f->context, &c->loop);
 }
@@ -302,8 +301,6 @@ fiber_sweep(struct core_timer *t)
 		return;
 	next = mono_add(OWNER_OF(k, struct fiber, parked)->parked_at,
 	    SWEEP_AGE_NS);
-	if (mono_is_before(next, mono_add(c->now, SWEEP_PAUSE_NS)))
-		next = mono_add(c->now, SWEEP_PAUSE_NS);
 	(void)core_timer_set(t, next);
 }
 
@@ -312,7 +309,7 @@ fiber_sweep(struct core_timer *t)
 void
 fiber_story(void)
 {
-	const struct core *c = core_here;
+	const struct core *c = core_current();
 
 	if (c == NULL || c->self == NULL) {
 		fprintf(stderr, "nightmail: outside fibers: %s\n", err_text());

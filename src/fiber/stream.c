@@ -19,7 +19,7 @@ struct stream_buffer {
 static struct stream_buffer *
 stream_buffer_take(struct stream *s)
 {
-	struct core *c = core_here;
+	struct core *c = core_current();
 	struct stream_buffer *b = c->buffers;
 
 	if (b != NULL) {
@@ -37,7 +37,7 @@ stream_buffer_take(struct stream *s)
 static void
 stream_buffer_give(struct stream_buffer **b)
 {
-	struct core *c = core_here;
+	struct core *c = core_current();
 
 	if (*b == NULL)
 		return;
@@ -263,6 +263,23 @@ stream_receive(struct stream *s)
 	err_set(n == 0 ? "the peer closed" : "receive: %m");
 	s->trouble = STREAM_GONE;
 	return -1;
+}
+
+bool
+stream_has_ended(struct stream *s)
+{
+	char octet;
+	int64_t n;
+
+	if (s->trouble != STREAM_FINE || stream_buffered(s) > 0)
+		return true;
+	if (!s->end->can_read)
+		return false;
+	n = world_recv(s->end, &octet, 1);
+	if (n != -EAGAIN)
+		return true;
+	s->end->can_read = false;
+	return false;
 }
 
 /* At least one byte more than now. */

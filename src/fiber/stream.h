@@ -66,6 +66,9 @@ yields int stream_peek(struct stream *, struct str *bytes);
 yields int stream_peek_more(struct stream *, size_t have, struct str *bytes);
 void stream_consume(struct stream *, size_t n);
 size_t stream_buffered(const struct stream *);	/* unread input at hand */
+/* Between conversations, without waiting: has the peer closed, or said what he
+ * was not asked? */
+bool stream_has_ended(struct stream *);
 
 yields void stream_put(struct stream *, struct str);
 /* At most 1 KiB: more is cut, but a CRLF at its end stays.  None is added. */

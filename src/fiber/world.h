@@ -127,6 +127,12 @@ int world_disk_lock(int fd);
 int world_disk_list(const char *path, int (*each)(void *arg, struct str name),
     void *arg);
 
+/* -- other processes of ours: on a helper thread -- */
+/* One packet and a descriptor there, one packet back: octets, -ETIMEDOUT,
+ * -EPIPE when it closed without a word. */
+int world_process_ask(int socket, struct str packet, int fd, void *reply,
+    size_t room, int64_t wait_ns);
+
 /* -- DNS: by a core; struct dns_job is in dns_job.h.  The answer is put into
  * the job and its fiber woken, on the core's loop. -- */
 int world_dns_start(struct dns_job *);

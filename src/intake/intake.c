@@ -482,15 +482,12 @@ intake_step(struct intake *in, enum header_step step, const struct field *field)
 static yields int
 intake_header(struct intake *in, struct str *octets)
 {
-	struct field field;
-	enum header_step step;
+	struct field field = { 0 };
 	int more = 1;
 
-	while (more > 0) {
-		field = (struct field){ 0 };
-		step = header_next(&in->scan, octets, &field);
-		more = intake_step(in, step, &field);
-	}
+	while (more > 0)
+		more = intake_step(in, header_next(&in->scan, octets, &field),
+		    &field);
 	return more;
 }
 
@@ -498,15 +495,12 @@ intake_header(struct intake *in, struct str *octets)
 static yields int
 intake_finish_header(struct intake *in)
 {
-	struct field field;
-	enum header_step step;
+	struct field field = { 0 };
 	int more = 1;
 
-	while (more > 0) {
-		field = (struct field){ 0 };
-		step = header_finish(&in->scan, &field);
-		more = intake_step(in, step, &field);
-	}
+	while (more > 0)
+		more = intake_step(in, header_finish(&in->scan, &field),
+		    &field);
 	return more;
 }
 

@@ -1,0 +1,131 @@
+#include "app/cage.h"
+
+#include "app/sandbox.h"
+#include "base/err.h"
+#include "policy/domain.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATHS_MOST = 4096 };
+
+struct cage {
+	struct arena arena;
+	const char **paths;
+	size_t n;
+};
+
+static bool
+cage_has(const struct cage *c, struct str path)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (str_eq(str_of(c->paths[i]), path))
+			return true;
+	return false;
+}
+
+static int
+directory_make(char *path)
+{
+	for (char *at = strchr(path + 1, '/'); at != NULL;
+	    at = strchr(at + 1, '/')) {
+		*at = '\0';
+		if (mkdir(path, 0755) != 0 && errno != EEXIST) {
+			*at = '/';
+			return -1;
+		}
+		*at = '/';
+	}
+	return mkdir(path, 0700) != 0 && errno != EEXIST ? -1 : 0;
+}
+
+static void
+cage_keep(struct cage *c, struct str path)
+{
+	struct str copy;
+
+	while (path.n > 1 && path.p[path.n - 1] == '/')
+		path.n--;
+	if (path.n == 0 || path.p[0] != '/' || c->n == PATHS_MOST ||
+	    cage_has(c, path))
+		return;
+	copy = arena_copy(&c->arena, path);
+	if (copy.p == NULL)
+		return;
+	/* Ours to change: the arena gave it. */
+	if (directory_make((char *)(uintptr_t)copy.p) == 0)
+		c->paths[c->n++] = copy.p;
+}
+
+/* "/var/mail/%d/%u/Maildir" -> "/var/mail" */
+static void
+template_keep(struct cage *c, struct str template)
+{
+	size_t fixed = str_find(template, '%');
+
+	if (template.n == 0 || template.p[0] != '/')
+		return;
+	if (fixed < template.n)
+		template = str_sub(template, 0,
+		    str_find_last(str_sub(template, 0, fixed), '/'));
+	cage_keep(c, template);
+}
+
+static void
+parent_keep(struct cage *c, struct str path)
+{
+	size_t at = str_find_last(path, '/');
+
+	if (at < path.n)
+		cage_keep(c, str_sub(path, 0, at));
+}
+
+static void
+homes_keep(struct cage *c, const struct user_set *users)
+{
+	struct table_walk walk = { 0 };
+	struct table_node *k;
+
+	while (users != NULL && (k = table_walk(&users->users, &walk)) != NULL) {
+		const struct user *u = OWNER_OF(k, struct user, node);
+
+		if (!u->has_uid || u->uid == geteuid())
+			cage_keep(c, u->home);
+	}
+}
+
+static void
+mailboxes_keep(struct cage *c, const struct config *conf)
+{
+	template_keep(c, conf->deliver.maildir);
+	template_keep(c, conf->deliver.virtual);
+	template_keep(c, conf->deliver.admin);
+	for (size_t i = 0; i < conf->n_domains; i++) {
+		template_keep(c, conf->domain_list[i]->maildir);
+		homes_keep(c, conf->domain_list[i]->users);
+	}
+}
+
+int
+cage_enter(const struct config *conf)
+{
+	struct cage c = { .n = 0 };
+	int level = 0, rc;
+
+	arena_init(&c.arena, 8 * 1024 * 1024);
+	c.paths = arena_alloc(&c.arena, PATHS_MOST * sizeof *c.paths);
+	if (c.paths == NULL)
+		return err_set("no memory");
+	cage_keep(&c, conf->spool.path);
+	mailboxes_keep(&c, conf);
+	if (conf->log.target == LOG_FILE)
+		parent_keep(&c, conf->log.to);
+	rc = sandbox_enter(c.paths, c.n, &level);
+	if (rc == 0 && level == 0)
+		fprintf(stderr, "nightmail: this kernel has no Landlock: the "
+		    "worker may open whatever its user may\n");
+	arena_clear(&c.arena);
+	return rc;
+}

@@ -1,0 +1,21 @@
+/*
+ * cage.h -- which directories a worker keeps.
+ *
+ * The promise: cage_enter() lays the sandbox so that the worker writes only in
+ * the spool, below the fixed part of each Maildir template, in the homes of
+ * mailbox owners who have its own uid, beside its log file and its control
+ * socket.  Those directories are made first.
+ * Not for: the rules themselves (sandbox.h).
+ * Waiting: blocks; call it before the cores run.
+ * Memory: an arena for the length of the call.
+ * Errors: -1 and the trail.
+ * Source: DESIGN.md section 7.
+ */
+#ifndef NM_APP_CAGE_H
+#define NM_APP_CAGE_H
+
+#include "policy/config.h"
+
+int cage_enter(const struct config *);
+
+#endif

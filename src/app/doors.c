@@ -1,0 +1,200 @@
+#include "app/doors.h"
+
+#include "base/err.h"
+#include "base/must.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { BACKLOG = 1024 };
+
+union any_sockaddr {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+struct door_name
+door_name(const struct address *a)
+{
+	struct address_text ip = address_print(a);
+	struct door_name n;
+
+	snprintf(n.text, sizeof n.text, "%s %u", ip.text, a->port);
+	return n;
+}
+
+static socklen_t
+sockaddr_from(const struct address *a, union any_sockaddr *out)
+{
+	memset(out, 0, sizeof *out);
+	if (a->family == ADDRESS_V4) {
+		out->v4.sin_family = AF_INET;
+		out->v4.sin_port = htons(a->port);
+		memcpy(&out->v4.sin_addr, a->of.ip, 4);
+		return sizeof out->v4;
+	}
+	out->v6.sin6_family = AF_INET6;
+	out->v6.sin6_port = htons(a->port);
+	memcpy(&out->v6.sin6_addr, a->of.ip, 16);
+	return sizeof out->v6;
+}
+
+/* Bound, and listening only when the worker adopts it: a client that comes
+ * while no worker runs waits in the backlog all the same. */
+static int
+socket_bind(const struct address *a)
+{
+	union any_sockaddr to;
+	socklen_t n = sockaddr_from(a, &to);
+	int on = 1, fd;
+
+	fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+	    0);
+	if (fd < 0)
+		return err_set("socket: %m");
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+	if (a->family == ADDRESS_V6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+	if (bind(fd, &to.any, n) != 0 || listen(fd, BACKLOG) != 0) {
+		err_set("bind %s port %u: %m", address_print(a).text, a->port);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* SO_REUSEPORT would let a second server take half of our clients: ask first
+ * without it. */
+static int
+port_is_free(const struct address *a)
+{
+	union any_sockaddr to;
+	socklen_t n = sockaddr_from(a, &to);
+	int on = 1, rc;
+	int fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return err_set("socket: %m");
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (a->family == ADDRESS_V6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+	rc = bind(fd, &to.any, n);
+	if (rc != 0)
+		err_set("bind %s port %u: %m", address_print(a).text, a->port);
+	close(fd);
+	return rc;
+}
+
+static void
+door_close(struct door *d)
+{
+	for (unsigned i = 0; i < d->n_fds; i++)
+		close(d->fds[i]);
+	d->n_fds = 0;
+}
+
+static int
+door_open(struct door *d, const struct address *a, unsigned cores)
+{
+	*d = (struct door){ .at = *a, .is_wanted = true, .is_new = true };
+	if (port_is_free(a) != 0)
+		return -1;
+	for (; d->n_fds < cores; d->n_fds++) {
+		int fd = socket_bind(a);
+
+		if (fd < 0) {
+			door_close(d);
+			return -1;
+		}
+		d->fds[d->n_fds] = fd;
+	}
+	return 0;
+}
+
+static struct door *
+door_find(struct doors *ds, const struct address *a)
+{
+	for (size_t i = 0; i < ds->n; i++)
+		if (ds->list[i].at.port == a->port &&
+		    ds->list[i].at.family == a->family &&
+		    address_eq_ip(&ds->list[i].at, a))
+			return &ds->list[i];
+	return NULL;
+}
+
+static int
+door_want(struct doors *ds, const struct address *a, unsigned cores)
+{
+	struct door *d = door_find(ds, a);
+
+	if (d != NULL) {
+		d->is_wanted = true;
+		return 0;
+	}
+	if (ds->n == DOORS_MOST)
+		return err_set("more than %d listening addresses", DOORS_MOST);
+	if (door_open(&ds->list[ds->n], a, cores) != 0)
+		return -1;
+	ds->n++;
+	return 0;
+}
+
+int
+doors_open(struct doors *ds, const struct config *c, unsigned cores)
+{
+	for (size_t i = 0; i < ds->n; i++)
+		ds->list[i].is_wanted = ds->list[i].is_new = false;
+	for (size_t i = 0; i < c->n_listeners; i++) {
+		const struct conf_addresses *at = &c->listeners[i].at;
+
+		for (size_t k = 0; k < at->n; k++)
+			if (door_want(ds, &at->v[k], cores) != 0) {
+				doors_undo(ds);
+				return -1;
+			}
+	}
+	return 0;
+}
+
+static void
+doors_drop(struct doors *ds, bool (*which)(const struct door *))
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < ds->n; i++) {
+		if (which(&ds->list[i]))
+			door_close(&ds->list[i]);
+		else if (kept++ != i)
+			ds->list[kept - 1] = ds->list[i];
+	}
+	ds->n = kept;
+}
+
+static bool
+is_new(const struct door *d)
+{
+	return d->is_new;
+}
+
+static bool
+is_unwanted(const struct door *d)
+{
+	return !d->is_wanted;
+}
+
+void
+doors_undo(struct doors *ds)
+{
+	doors_drop(ds, is_new);
+}
+
+void
+doors_prune(struct doors *ds)
+{
+	doors_drop(ds, is_unwanted);
+}

@@ -1,0 +1,677 @@
+/*
+ * The life of a worker, as master sees it:
+ *
+ *	STARTING   worker_start     forked, recovering
+ *	SERVING    NOTICE_READY     accepts mail
+ *	STOPPING   master_stop      drains; killed when it takes too long
+ *	DEAD       SIGCHLD          replaced after a pause, or the end
+ *
+ * and of a reload: WANTED (SIGHUP or the worker asks) -> files read and checked
+ * -> CONFIG, LISTENER ..., CONFIG_END sent -> RELOADED: old doors are closed;
+ * or REFUSED: new doors are closed.  Meanwhile further wishes wait.
+ */
+#include "app/master.h"
+
+#include "app/doors.h"
+#include "app/notice.h"
+#include "app/porter.h"
+#include "app/worker.h"
+#include "base/err.h"
+#include "base/must.h"
+#include "base/poison.h"
+#include "cli/files.h"
+#include "policy/holder.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { STOP_GRACE_S = 5, PAUSE_FIRST_MS = 100, PAUSE_MOST_MS = 10000,
+	STEADY_S = 10 };
+
+struct master {
+	const struct master_options *options;
+	struct config *config;		/* in force */
+	struct config *next;		/* sent, not yet confirmed */
+	unsigned cores, generation;
+	struct doors doors;
+	int control_fd, signal_fd, notice_fd;
+	struct porter_process porter;
+	struct poison_table *poison;
+	pid_t worker;
+	int64_t started_ms, kill_ms;	/* kill_ms: 0: no worker is to die */
+	int64_t start_ms;		/* when to start the next; 0: not */
+	int pause_ms;
+	bool was_ready, is_stopping, reload_wanted;
+	int status;			/* what to exit with */
+};
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void
+say(const char *what)
+{
+	fprintf(stderr, "nightmail: master: %s%s%s\n", what,
+	    err_text()[0] != '\0' ? ": " : "", err_text());
+	err_clear();
+}
+
+/* sd_notify(3), in the forty lines it takes. */
+static void
+systemd_tell(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	size_t n = path == NULL ? 0 : strlen(path);
+	socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
+	int fd;
+
+	if (n == 0 || n >= sizeof to.sun_path)
+		return;
+	memcpy(to.sun_path, path, n);
+	if (to.sun_path[0] == '@')
+		to.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	(void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (void *)&to, length);
+	close(fd);
+}
+
+/* ---- configuration ---- */
+
+static void
+problems_show(const struct problems *p, struct str *text, struct arena *a)
+{
+	enum { ROOM = 64 * 1024 };
+	struct buf b = { .p = arena_alloc(a, ROOM), .cap = ROOM };
+
+	if (b.p == NULL)
+		return;
+	problems_print(p, &b);
+	*text = buf_str(&b);
+}
+
+/* NULL: *text holds what is wrong, in a's memory. */
+static struct config *
+config_read(struct conf_source *from, struct str path, struct str *text,
+    struct arena *a)
+{
+	struct problems *problems = arena_new(a, struct problems);
+	struct config *c;
+
+	if (problems == NULL)
+		return NULL;
+	problems_init(problems);
+	c = config_load(from, path, problems);
+	problems_show(problems, text, a);
+	problems_clear(problems);
+	return c;
+}
+
+static unsigned
+cores_of(const struct config *c)
+{
+	cpu_set_t set;
+	int n = 1;
+
+	if (c->cores > 0)
+		return c->cores < CORES_MOST ? (unsigned)c->cores : CORES_MOST;
+	if (sched_getaffinity(0, sizeof set, &set) == 0)
+		n = CPU_COUNT(&set);
+	return n < 1 ? 1 : n > CORES_MOST ? CORES_MOST : (unsigned)n;
+}
+
+/* ---- the control socket ---- */
+
+static int
+control_owner_set(const struct config *c, const char *path)
+{
+	char name[64];
+	struct group *g;
+
+	if (geteuid() != 0 || !str_cstr(c->control.group, name, sizeof name) ||
+	    name[0] == '\0')
+		return chmod(path, 0600);
+	g = getgrnam(name);
+	if (g == NULL)
+		return chmod(path, 0600);
+	if (chown(path, (uid_t)-1, g->gr_gid) != 0)
+		return -1;
+	return chmod(path, 0660);
+}
+
+static int
+control_open(struct master *m)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd;
+
+	m->control_fd = -1;
+	if (m->config->control.socket.n == 0)
+		return 0;
+	if (!str_cstr(m->config->control.socket, at.sun_path, sizeof at.sun_path))
+		return err_set("control.socket: the path is too long");
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_set("socket: %m");
+	if (connect(fd, (void *)&at, sizeof at) == 0) {
+		close(fd);
+		return err_set("%s: another nightmail is running", at.sun_path);
+	}
+	unlink(at.sun_path);
+	if (bind(fd, (void *)&at, sizeof at) != 0 || listen(fd, 64) != 0 ||
+	    control_owner_set(m->config, at.sun_path) != 0) {
+		err_set("%s: %m", at.sun_path);
+		close(fd);
+		return -1;
+	}
+	m->control_fd = fd;
+	return 0;
+}
+
+/* ---- the worker ---- */
+
+/* From root to the configured user; a server on a laptop stays who it is. */
+static int
+rights_drop(const struct config *c)
+{
+	char name[64];
+	struct passwd *pw;
+
+	if (geteuid() != 0 || c->user.n == 0)
+		return 0;
+	if (!str_cstr(c->user, name, sizeof name) ||
+	    (pw = getpwnam(name)) == NULL)
+		return err_set("user: there is no user '" STR_FMT "'",
+		    STR_ARG(c->user));
+	if (initgroups(name, pw->pw_gid) != 0 || setgid(pw->pw_gid) != 0 ||
+	    setuid(pw->pw_uid) != 0)
+		return err_set("becoming %s: %m", name);
+	must(geteuid() != 0);
+	return 0;
+}
+
+static _Noreturn void
+worker_child(struct master *m, int notice_fd)
+{
+	struct worker_setup setup = {
+		.config = m->config, .doors = &m->doors,
+		.control_fd = m->control_fd, .notice_fd = notice_fd,
+		.porter_fd = m->porter.fd, .cores = m->cores,
+		.is_caged = m->options->is_caged,
+	};
+	sigset_t none;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	close(m->signal_fd);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal_ignore_all();
+	if (rights_drop(m->config) != 0) {
+		say("cannot shed rights");
+		_exit(EX_NOPERM);
+	}
+	_exit(worker_main(&setup));
+}
+
+static int
+worker_start(struct master *m)
+{
+	int pair[2];
+
+	m->start_ms = 0;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return err_set("socketpair: %m");
+	m->worker = fork();
+	if (m->worker == 0) {
+		close(pair[0]);
+		worker_child(m, pair[1]);
+	}
+	close(pair[1]);
+	if (m->worker < 0) {
+		close(pair[0]);
+		return err_set("fork: %m");
+	}
+	m->notice_fd = pair[0];
+	m->started_ms = now_ms();
+	return 0;
+}
+
+static void
+worker_restart_later(struct master *m)
+{
+	bool was_steady = now_ms() - m->started_ms > STEADY_S * 1000;
+
+	m->pause_ms = was_steady ? PAUSE_FIRST_MS : m->pause_ms * 2;
+	if (m->pause_ms > PAUSE_MOST_MS)
+		m->pause_ms = PAUSE_MOST_MS;
+	m->start_ms = now_ms() + m->pause_ms;
+}
+
+static void
+reload_abandon(struct master *m)
+{
+	if (m->next == NULL)
+		return;
+	doors_undo(&m->doors);
+	config_release(m->next);
+	m->next = NULL;
+}
+
+/* Some deaths say something about the mail that was worked on; a kill from
+ * outside does not. */
+static bool
+death_was_its_own(int wait_status)
+{
+	int sig = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
+
+	return sig == SIGSEGV || sig == SIGABRT || sig == SIGBUS ||
+	    sig == SIGFPE || sig == SIGILL || sig == SIGSYS;
+}
+
+static void
+death_tell(int wait_status)
+{
+	if (WIFSIGNALED(wait_status))
+		fprintf(stderr, "nightmail: master: the worker died by signal "
+		    "%d (%s)\n", WTERMSIG(wait_status),
+		    strsignal(WTERMSIG(wait_status)));
+	else
+		fprintf(stderr, "nightmail: master: the worker ended with "
+		    "status %d\n", WEXITSTATUS(wait_status));
+}
+
+static void
+poison_settle(struct master *m, int wait_status)
+{
+	unsigned held;
+
+	if (!death_was_its_own(wait_status)) {
+		memset(m->poison->working, 0, sizeof m->poison->working);
+		return;
+	}
+	held = poison_count(m->poison);
+	if (held > 0)
+		fprintf(stderr, "nightmail: master: %u message%s at which "
+		    "workers died twice will be held\n", held,
+		    held == 1 ? "" : "s");
+}
+
+static void
+worker_died(struct master *m, int wait_status)
+{
+	int code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1;
+
+	m->worker = 0;
+	m->kill_ms = 0;
+	close(m->notice_fd);
+	m->notice_fd = -1;
+	reload_abandon(m);
+	if (m->is_stopping && code == 0)
+		return;
+	death_tell(wait_status);
+	poison_settle(m, wait_status);
+	if (m->is_stopping)
+		m->status = EX_SOFTWARE;
+	else if (code == EX_CONFIG || (code >= 0 && !m->was_ready)) {
+		m->is_stopping = true;	/* it would only end so again */
+		m->status = code;
+	} else
+		worker_restart_later(m);
+}
+
+static void
+children_reap(struct master *m)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == m->worker)
+			worker_died(m, status);
+		else if (pid == m->porter.pid)
+			porter_died(&m->porter);
+	}
+}
+
+/* ---- reload ---- */
+
+static void
+notice_give(struct master *m, enum notice_kind kind, uint32_t number,
+    struct str text, int fd)
+{
+	struct notice n = notice_make(kind, number, text);
+
+	n.fd = fd;
+	if (m->notice_fd >= 0 && notice_send(m->notice_fd, &n) != 0)
+		say("the worker does not listen");
+}
+
+/* Text of any length, as a descriptor the other side can read. */
+static int
+text_as_file(struct str text)
+{
+	int fd = memfd_create("nightmail", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return err_set("memfd: %m");
+	while (text.n > 0) {
+		ssize_t n = write(fd, text.p, text.n);
+
+		if (n <= 0) {
+			close(fd);
+			return err_set("memfd: %m");
+		}
+		text = str_sub(text, (size_t)n, text.n);
+	}
+	return fd;
+}
+
+static void
+reload_refuse(struct master *m, struct str why)
+{
+	int fd = text_as_file(why);
+
+	fprintf(stderr, STR_FMT "nightmail: master: reload refused; the "
+	    "configuration in force stays\n", STR_ARG(why));
+	notice_give(m, NOTICE_RELOAD_FAILED, 0, str_sub(why, 0, NOTICE_TEXT), fd);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void
+doors_send(struct master *m)
+{
+	for (size_t i = 0; i < m->doors.n; i++) {
+		const struct door *d = &m->doors.list[i];
+		struct door_name name = door_name(&d->at);
+
+		if (!d->is_new)
+			continue;
+		for (unsigned k = 0; k < d->n_fds; k++)
+			notice_give(m, NOTICE_LISTENER, k, str_of(name.text),
+			    d->fds[k]);
+	}
+}
+
+/* What the worker loads is, byte for byte, what was checked here. */
+static int
+bundle_send(struct master *m, const struct source_memory *recorded,
+    struct arena *a)
+{
+	struct buf b = { .cap = source_encoded_size(recorded) };
+	int fd;
+
+	b.p = arena_alloc(a, b.cap);
+	if (b.p == NULL)
+		return err_set("no memory for the configuration");
+	source_encode(recorded, &b);
+	must(!b.full);
+	fd = text_as_file(buf_str(&b));
+	if (fd < 0)
+		return -1;
+	notice_give(m, NOTICE_CONFIG, ++m->generation, m->options->config, fd);
+	close(fd);
+	doors_send(m);
+	notice_give(m, NOTICE_CONFIG_END, m->generation, STR_NONE, -1);
+	return 0;
+}
+
+static void
+reload_try(struct master *m, struct arena *a)
+{
+	struct source_memory recorded;
+	struct str text = STR_NONE;
+
+	source_record(&recorded, a, &files_source);
+	m->next = config_read(&recorded.source, m->options->config, &text, a);
+	if (m->next == NULL) {
+		reload_refuse(m, text);
+		return;
+	}
+	if (doors_open(&m->doors, m->next, m->cores) == 0 &&
+	    bundle_send(m, &recorded, a) == 0)
+		return;
+	text = arena_printf(a, "%s\n", err_text());
+	err_clear();
+	reload_refuse(m, text);
+	reload_abandon(m);
+}
+
+static void
+reload_begin(struct master *m)
+{
+	struct arena a;
+
+	m->reload_wanted = false;
+	systemd_tell("RELOADING=1");
+	arena_init(&a, CONFIG_MOST);
+	reload_try(m, &a);
+	arena_clear(&a);
+	systemd_tell("READY=1");
+}
+
+static void
+reload_done(struct master *m)
+{
+	config_release(m->config);
+	m->config = m->next;
+	m->next = NULL;
+	doors_prune(&m->doors);
+	if (porter_restart(&m->porter, m->config) > 0)
+		notice_give(m, NOTICE_PORTER, 0, STR_NONE, m->porter.fd);
+}
+
+/* ---- the loop ---- */
+
+static void
+notice_hear(struct master *m, const struct notice *n)
+{
+	bool is_ours = m->next != NULL && n->number == m->generation;
+
+	if (n->kind == NOTICE_READY) {
+		if (!m->was_ready)
+			systemd_tell("READY=1\nSTATUS=accepting mail");
+		m->was_ready = true;
+	} else if (n->kind == NOTICE_RELOAD_WANTED)
+		m->reload_wanted = true;
+	else if (n->kind == NOTICE_RELOADED && is_ours)
+		reload_done(m);
+	else if (n->kind == NOTICE_REFUSED && is_ours) {
+		fprintf(stderr, "nightmail: master: the worker kept its "
+		    "configuration: " STR_FMT "\n", STR_ARG(notice_text(n)));
+		reload_abandon(m);
+	} else
+		fprintf(stderr, "nightmail: master: odd notice %u\n", n->kind);
+}
+
+static void
+notices_take(struct master *m)
+{
+	struct notice n;
+	int rc = notice_receive(m->notice_fd, &n);
+
+	if (rc == NOTICE_GONE)
+		return;			/* SIGCHLD tells the rest */
+	if (rc != 0) {
+		say("worker");
+		return;
+	}
+	if (n.fd >= 0)
+		close(n.fd);		/* a worker has none to give */
+	notice_hear(m, &n);
+}
+
+static void
+master_stop(struct master *m)
+{
+	if (!m->is_stopping)
+		systemd_tell("STOPPING=1");
+	m->is_stopping = true;
+	m->start_ms = 0;
+	if (m->worker == 0)
+		return;
+	notice_give(m, NOTICE_STOP, 0, STR_NONE, -1);
+	if (m->kill_ms == 0)
+		m->kill_ms = now_ms() + m->config->timeouts.stop / 1000000 +
+		    STOP_GRACE_S * 1000;
+}
+
+static void
+signal_take(struct master *m)
+{
+	struct signalfd_siginfo s;
+
+	if (read(m->signal_fd, &s, sizeof s) != sizeof s)
+		return;
+	if (s.ssi_signo == SIGCHLD)
+		children_reap(m);
+	else if (s.ssi_signo == SIGHUP)
+		m->reload_wanted = true;
+	else
+		master_stop(m);
+}
+
+static int
+wait_ms(const struct master *m)
+{
+	int64_t next = m->kill_ms != 0 ? m->kill_ms : m->start_ms;
+	int64_t left = next - now_ms();
+
+	if (next == 0)
+		return -1;
+	return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
+}
+
+static void
+master_turn(struct master *m)
+{
+	struct pollfd p[2] = { { m->signal_fd, POLLIN, 0 },
+		{ m->notice_fd, POLLIN, 0 } };
+
+	if (poll(p, m->notice_fd >= 0 ? 2 : 1, wait_ms(m)) < 0 && errno != EINTR)
+		say("poll");
+	if ((p[1].revents & POLLIN) != 0 && m->notice_fd >= 0)
+		notices_take(m);
+	if ((p[0].revents & POLLIN) != 0)
+		signal_take(m);
+	if (m->reload_wanted && m->next == NULL && m->worker != 0 &&
+	    m->was_ready && !m->is_stopping)
+		reload_begin(m);
+	if (m->kill_ms != 0 && now_ms() >= m->kill_ms && m->worker != 0) {
+		say("the worker does not end; killing it");
+		kill(m->worker, SIGKILL);
+		m->kill_ms = INT64_MAX;
+	}
+	if (m->start_ms != 0 && now_ms() >= m->start_ms &&
+	    worker_start(m) != 0) {
+		say("starting a worker");
+		worker_restart_later(m);
+	}
+}
+
+static int
+signals_open(struct master *m)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return err_set("sigprocmask: %m");
+	signal_ignore_all();
+	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return m->signal_fd < 0 ? err_set("signalfd: %m") : 0;
+}
+
+static int
+poison_open(struct master *m)
+{
+	m->poison = mmap(NULL, POISON_BYTES, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (m->poison == MAP_FAILED)
+		return err_set("mmap: %m");
+	poison_use(m->poison);
+	return 0;
+}
+
+static int
+config_first(struct master *m)
+{
+	struct arena a;
+	struct str text = STR_NONE;
+
+	arena_init(&a, 1 << 20);
+	m->config = config_read(&files_source, m->options->config, &text, &a);
+	if (text.n > 0)
+		fprintf(stderr, STR_FMT, STR_ARG(text));
+	arena_clear(&a);
+	if (m->config == NULL)
+		return EX_CONFIG;
+	m->cores = cores_of(m->config);
+	return 0;
+}
+
+/* Everything that can fail for reasons the operator can mend. */
+static int
+master_open(struct master *m)
+{
+	int rc = config_first(m);
+
+	if (rc != 0)
+		return rc;
+	if (doors_open(&m->doors, m->config, m->cores) != 0 ||
+	    control_open(m) != 0) {
+		say("cannot listen");
+		return EX_UNAVAILABLE;
+	}
+	if (poison_open(m) != 0 || signals_open(m) != 0 ||
+	    porter_restart(&m->porter, m->config) < 0 || worker_start(m) != 0) {
+		say("cannot start");
+		return EX_OSERR;
+	}
+	return 0;
+}
+
+int
+master_run(const struct master_options *options)
+{
+	static struct master m;
+
+	m = (struct master){ .options = options, .notice_fd = -1,
+		.porter.fd = -1, .pause_ms = PAUSE_FIRST_MS };
+	m.status = master_open(&m);
+	if (m.status != 0)
+		return m.status;
+	while (!m.is_stopping || m.worker != 0)
+		master_turn(&m);
+	porter_stop(&m.porter);
+	systemd_tell("STATUS=stopped");
+	return m.status;
+}

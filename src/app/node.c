@@ -1,0 +1,483 @@
+/*
+ * The life of a node; all cores pass each step together (barriers):
+ *
+ *	OPENING     core_open       spools adopted and read, queue filled
+ *	SERVING     core_serve      doors open, mail moves
+ *	DRAINING    core_drain      doors closed, sessions and attempts end
+ *	CLOSING     core_close      spools synced and marked clean
+ */
+#include "app/node.h"
+
+#include "app/accept.h"
+#include "base/id.h"
+#include "base/must.h"
+#include "base/poison.h"
+#include "fiber/clock.h"
+#include "fiber/core.h"
+#include "fiber/disk.h"
+#include "fiber/dns.h"
+#include "fiber/random.h"
+#include "spool/outcome.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+enum { RECOVER_MEMORY = 32 * 1024 * 1024 };
+
+/* ---- in step ---- */
+
+static yields void
+barrier_wake(void *arg)
+{
+	struct node *n = arg;
+
+	fiber_wake(n->cores[core_index()].main);
+}
+
+/* Wait until every core has come here. */
+static yields void
+barrier(struct node_core *c)
+{
+	struct node *n = c->node;
+	unsigned generation = atomic_load(&n->generation);
+
+	if (atomic_fetch_add(&n->arrived, 1) + 1 == n->setup->cores) {
+		atomic_store(&n->arrived, 0);
+		atomic_fetch_add(&n->generation, 1);
+		for (unsigned i = 0; i < n->setup->cores; i++)
+			if (i != c->index)
+				must(core_post(i, barrier_wake, n) == 0);
+		return;
+	}
+	while (atomic_load(&n->generation) == generation)
+		(void)fiber_park(MONO_NEVER);
+}
+
+static void
+status_worsen(struct node *n, int status)
+{
+	int none = 0;
+
+	atomic_compare_exchange_strong(&n->status, &none, status);
+}
+
+static void
+trouble_tell(struct node_core *c, const char *text)
+{
+	struct event e = event_make(EVENT_trouble, clock_wall(), 0);
+
+	event_str(&e, FIELD_text, str_of(text));
+	c->sink->take(c->sink, &e);
+}
+
+/* ---- recovery ---- */
+
+struct recovering {
+	struct node_core *core;
+	struct spool *spool;
+};
+
+static yields void
+message_recover(void *arg, const struct kept *k, const struct envelope *e)
+{
+	struct recovering *r = arg;
+	struct node_core *c = r->core;
+	struct deliver_entry entry = { .id = kept_id(k), .sender = e->sender,
+		.tenant = e->tenant, .stream = e->stream, .arrived = e->arrived,
+		.due = kept_due(k), .expires = e->expires, .size = e->size,
+		.tries = kept_attempts(k), .is_held = kept_is_held(k) };
+	struct str *list;
+	struct arena a;
+
+	arena_init(&a, RECOVER_MEMORY);
+	list = arena_alloc(&a, e->n_rcpts * sizeof *list);
+	for (size_t i = 0; list != NULL && i < e->n_rcpts; i++)
+		if (!kept_has_ended(k, i) && !recipient_is_over(&e->rcpts[i]))
+			list[entry.n++] = e->rcpts[i].address;
+	if (poison_is_held(entry.id) && !entry.is_held) {
+		entry.is_held = true;
+		c->poisoned++;
+	}
+	entry.addresses = list;
+	if (entry.n > 0 && deliver_admit(c->deliver, &entry) != 0)
+		trouble_tell(c, err_text());
+	c->recovered++;
+	arena_clear(&a);
+}
+
+static int
+spool_status(enum spool_trouble t)
+{
+	return t == SPOOL_DISK ? EX_IOERR : EX_CONFIG;
+}
+
+static yields int
+spool_adopt(struct node_core *c, unsigned number)
+{
+	const struct config *conf = config_now(&c->holder);
+	struct arena a;
+	struct str path;
+	struct spool_config s = { .number = number,
+		.segment_bytes = conf->spool.segment,
+		.reserve_bytes = conf->spool.reserve,
+		.buffer_bytes = conf->spool.buffer,
+		.outcome_delay_ns = conf->spool.outcome_sync, .sink = c->sink };
+	struct recovering r = { .core = c };
+	enum spool_trouble t;
+
+	arena_init(&a, 8192);
+	path = arena_printf(&a, STR_FMT "/%u", STR_ARG(conf->spool.path),
+	    number);
+	s.path = path.p;
+	t = path.p == NULL ? SPOOL_DISK : spool_open(&s, &c->spools[number]);
+	if (t == SPOOL_FINE) {
+		r.spool = c->spools[number];
+		c->deliver->spools[number] = r.spool;
+		t = spool_recover(r.spool, message_recover, &r);
+	}
+	arena_clear(&a);
+	return t == SPOOL_FINE ? 0 : spool_status(t);
+}
+
+static unsigned
+number_of(struct str name)
+{
+	uint64_t n;
+
+	return parse_u64(name, DELIVER_SPOOLS - 1, &n) ? (unsigned)n :
+	    DELIVER_SPOOLS;
+}
+
+/* Spools are adopted whatever the number of cores was when they were made. */
+static yields int
+spools_adopt(struct node_core *c)
+{
+	const struct config *conf = config_now(&c->holder);
+	bool is_there[DELIVER_SPOOLS] = { false };
+	struct str *names;
+	struct arena a;
+	size_t n = 0;
+	int rc = 0;
+
+	arena_init(&a, 64 * 1024);
+	(void)disk_mkdir(arena_cstr(&a, conf->spool.path), 0700);
+	if (disk_list(arena_cstr(&a, conf->spool.path), &a, &names, &n) < 0)
+		rc = EX_IOERR;
+	for (size_t i = 0; i < n; i++)
+		if (number_of(names[i]) < DELIVER_SPOOLS)
+			is_there[number_of(names[i])] = true;
+	arena_clear(&a);
+	is_there[c->index] = true;
+	for (unsigned i = c->index; i < DELIVER_SPOOLS && rc == 0;
+	    i += c->node->setup->cores)
+		if (is_there[i])
+			rc = spool_adopt(c, i);
+	return rc;
+}
+
+/* ---- one core ---- */
+
+/* intake's one way up. */
+static void
+message_kept(struct intake_core *ic, const struct kept *k,
+    const struct envelope *e)
+{
+	struct node_core *c = ic->owner;
+	struct deliver_entry entry = { .id = e->id, .sender = e->sender,
+		.tenant = e->tenant, .stream = e->stream, .arrived = e->arrived,
+		.due = e->release, .expires = e->expires, .size = e->size };
+	struct str few[16];
+	struct str *list = few;
+
+	(void)k;
+	if (e->n_rcpts > 16)
+		list = calloc(e->n_rcpts, sizeof *list);
+	for (size_t i = 0; list != NULL && i < e->n_rcpts; i++)
+		if (!recipient_is_over(&e->rcpts[i]))
+			list[entry.n++] = e->rcpts[i].address;
+	entry.addresses = list;
+	if (entry.n > 0 && deliver_admit(c->deliver, &entry) != 0)
+		trouble_tell(c, err_text());
+	if (list != few)
+		free(list);
+}
+
+static int
+deliver_begin(struct node_core *c)
+{
+	struct node *n = c->node;
+	struct deliver_setup s = { .core = c->index,
+		.n_cores = n->setup->cores, .cores = n->delivers,
+		.intake = &c->intake, .holder = &c->holder, .map = &n->map,
+		.key = n->key, .porter_fd = n->setup->porter_fd,
+		.own_uid = n->setup->own_uid, .own_gid = n->setup->own_gid };
+
+	c->deliver = n->delivers[c->index] = deliver_open(&s);
+	return c->deliver == NULL ? EX_OSERR : 0;
+}
+
+static yields int
+core_open(struct node_core *c)
+{
+	struct node *n = c->node;
+	int rc;
+
+	config_hold(&c->holder, n->setup->config);
+	c->sink = n->setup->sink(n->setup->arg, c->index);
+	c->intake = (struct intake_core){ .sink = c->sink,
+		.kept = message_kept, .owner = c };
+	rc = deliver_begin(c);
+	if (rc == 0)
+		rc = spools_adopt(c);
+	c->intake.spool = c->spools[c->index];
+	if (rc == 0 && server_open(&c->server, &n->house, &c->intake,
+	    &c->holder) != 0)
+		rc = EX_OSERR;
+	if (rc != 0)
+		trouble_tell(c, err_text());
+	n->house.cores[c->index] = &c->server;
+	return rc;
+}
+
+static yields void
+started_run(void *arg)
+{
+	struct node *n = arg;
+
+	n->setup->started(n->setup->arg, n);
+}
+
+static void
+start_tell(struct node_core *c)
+{
+	struct event e = event_make(EVENT_started, clock_wall(), 0);
+
+	event_num(&e, FIELD_recipients, c->recovered);
+	event_str(&e, FIELD_text, STR("accepting mail"));
+	intake_tell(&c->intake, &e);
+}
+
+static yields int
+core_serve(struct node_core *c)
+{
+	struct node *n = c->node;
+
+	if (fiber_go("deliver", deliver_run, c->deliver) != 0 ||
+	    accept_open(c) != 0) {
+		trouble_tell(c, err_text());
+		status_worsen(n, EX_UNAVAILABLE);
+	}
+	barrier(c);
+	if (atomic_load(&n->status) != 0)
+		return EX_UNAVAILABLE;
+	if (c->index == 0) {
+		start_tell(c);
+		if (fiber_go("started", started_run, n) != 0)
+			return EX_OSERR;
+	}
+	while (!atomic_load(&n->is_stopping))
+		(void)fiber_park(MONO_NEVER);
+	return 0;
+}
+
+static yields void
+core_drain(struct node_core *c)
+{
+	struct mono until = mono_add(clock_mono(),
+	    config_now(&c->holder)->timeouts.stop);
+
+	accept_close(c);
+	server_shut(&c->server);
+	while (c->server.sessions > 0 && mono_is_before(clock_mono(), until))
+		fiber_sleep(mono_add(clock_mono(), 10 * NS_PER_MS));
+	deliver_stop(c->deliver, until);
+}
+
+static bool
+is_drained(const struct node_core *c)
+{
+	return c->server.sessions == 0 && list_is_empty(&c->deliver->connections)
+	    && c->deliver->dispatcher == NULL;
+}
+
+static yields void
+spools_close(struct node_core *c)
+{
+	for (unsigned i = 0; i < DELIVER_SPOOLS; i++) {
+		if (c->spools[i] != NULL &&
+		    spool_close(c->spools[i]) != SPOOL_FINE)
+			status_worsen(c->node, EX_IOERR);
+		c->spools[i] = NULL;
+	}
+}
+
+/* What did not drain in time is cut by the end of the process; the spool, not
+ * marked clean, is read again at the next start. */
+static yields void
+core_close(struct node_core *c, bool was_opened)
+{
+	if (was_opened && !is_drained(c)) {
+		trouble_tell(c, "conversations were still open when the time "
+		    "to stop was over; the spool will be checked at start");
+		status_worsen(c->node, EX_TEMPFAIL);
+	} else {
+		spools_close(c);
+		if (was_opened)
+			server_close(&c->server);
+		if (c->deliver != NULL)
+			deliver_close(c->deliver);
+		config_unhold(&c->holder);
+	}
+	c->node->setup->ended(c->node->setup->arg, c->index);
+}
+
+static yields void
+core_main(void *arg)
+{
+	struct node *n = arg;
+	struct node_core *c = &n->cores[core_index()];
+	int rc;
+
+	c->node = n;
+	c->index = core_index();
+	c->holder.core = c->index;
+	c->main = fiber_self();
+	rc = core_open(c);
+	if (rc != 0)
+		status_worsen(n, rc);
+	barrier(c);
+	if (atomic_load(&n->status) == 0) {
+		rc = core_serve(c);
+		if (rc != 0) {
+			status_worsen(n, rc);
+			node_stop(n);
+		}
+		core_drain(c);
+	}
+	barrier(c);
+	core_close(c, rc == 0);
+	barrier(c);
+	if (c->index == 0)
+		core_stop_all();
+}
+
+/* ---- all of it ---- */
+
+static int
+dns_set(const struct config *conf)
+{
+	struct dns_config d = { .zone = conf->dns.zone_text };
+	struct str forwarders[16];
+	char text[16][64];
+	char anchor[512];
+
+	for (size_t i = 0; i < conf->dns.forwarders.n && i < 16; i++) {
+		const struct address *a = &conf->dns.forwarders.v[i];
+		struct buf b = BUF_OF(text[i]);
+
+		buf_printf(&b, "%s@%u", address_print(a).text, a->port);
+		forwarders[d.n_forwarders++] = buf_str(&b);
+	}
+	d.forwarders = forwarders;
+	if (conf->dns.anchor.n > 0 &&
+	    str_cstr(conf->dns.anchor, anchor, sizeof anchor))
+		d.anchor_file = anchor;
+	return dns_configure(&d);
+}
+
+int
+node_run(struct node *n, const struct node_setup *setup)
+{
+	*n = (struct node){ .setup = setup };
+	n->key = random_hash_key();
+	n->house.key = n->key;
+	n->house.n = setup->cores;
+	n->started_at = clock_wall();
+	shard_map_spread(&n->map, setup->cores);
+	if (dns_set(setup->config) != 0 || accept_doors(n, setup->config) != 0)
+		return EX_CONFIG;
+	if (core_run_all(setup->cores, core_main, n) != 0)
+		return EX_OSERR;
+	config_release(setup->config);
+	return atomic_load(&n->status);
+}
+
+static yields void
+stop_here(void *arg)
+{
+	struct node *n = arg;
+
+	fiber_wake(n->cores[core_index()].main);
+}
+
+void
+node_stop(struct node *n)
+{
+	if (atomic_exchange(&n->is_stopping, true))
+		return;
+	for (unsigned i = 0; i < n->setup->cores; i++)
+		(void)core_post(i, stop_here, n);
+}
+
+/* ---- reload ---- */
+
+struct adopting {
+	struct node *node;
+	struct config *config;
+	int rc;
+};
+
+static yields void
+config_adopt(void *arg)
+{
+	struct adopting *a = arg;
+	struct node_core *c = &a->node->cores[core_index()];
+
+	config_hold(&c->holder, a->config);
+	deliver_reload(c->deliver);
+	if (accept_open(c) != 0)
+		a->rc = -1;
+}
+
+yields int
+node_reload(struct node *n, struct config *config)
+{
+	struct adopting a = { n, config, 0 };
+
+	if (dns_set(config) != 0 || accept_doors(n, config) != 0) {
+		config_release(config);
+		return -1;
+	}
+	for (unsigned i = 0; i < n->setup->cores; i++)
+		if (core_call(i, config_adopt, &a) != 0)
+			a.rc = -1;
+	config_release(config);
+	return a.rc;
+}
+
+struct counting {
+	struct node *node;
+	size_t n;
+};
+
+static yields void
+kept_count(void *arg)
+{
+	struct counting *t = arg;
+	struct node_core *c = &t->node->cores[core_index()];
+
+	for (unsigned i = 0; i < DELIVER_SPOOLS; i++)
+		if (c->spools[i] != NULL)
+			t->n += spool_stats(c->spools[i]).kept;
+}
+
+yields size_t
+node_kept(struct node *n)
+{
+	struct counting t = { n, 0 };
+
+	for (unsigned i = 0; i < n->setup->cores; i++)
+		(void)core_call(i, kept_count, &t);
+	return t.n;
+}

@@ -1,0 +1,89 @@
+/*
+ * node.h -- the whole server of one process: its cores, and what is on each.
+ *
+ * The promise: node_run() recovers the spools, opens the doors, serves until
+ * node_stop(), drains, and leaves the spools clean.  The same code runs in the
+ * world and in the simulator.
+ * Not for: rights, processes, signals (worker.h, master.h).
+ * Waiting: node_run() blocks until the server has ended.  node_reload() yields.
+ * Memory: all of the server's, given back when node_run() returns.
+ * Errors: an exit status of sysexits(3).
+ * Source: DESIGN.md sections 2, 3 and 6.
+ */
+#ifndef NM_APP_NODE_H
+#define NM_APP_NODE_H
+
+#include "app/doors.h"
+#include "base/event.h"
+#include "deliver/deliver.h"
+#include "smtp/server.h"
+
+struct node;
+
+/* What one core holds. */
+struct node_core {
+	struct node *node;
+	unsigned index;
+	struct config_holder holder;
+	struct spool *spools[DELIVER_SPOOLS];	/* adopted, by number */
+	struct intake_core intake;	/* accepts into spool `index' */
+	struct event_sink *sink;
+	struct deliver *deliver;
+	struct server server;
+	struct fiber *main;
+	unsigned accepting;		/* doors whose fiber runs here */
+	size_t recovered, poisoned;	/* messages found at start */
+	struct net_end *listening[DOORS_MOST];	/* by door; NULL: closed */
+};
+
+/* Where clients connect, the same for all cores; reused by address. */
+struct node_door {
+	struct address at;
+	struct server_listener listener;
+	char name[64];
+	bool is_wanted;
+};
+
+struct node_setup {
+	struct config *config;		/* one reference, becomes ours */
+	unsigned cores;
+	/* A bound socket for this address and core, or -1: bind it yourself. */
+	int (*door_fd)(void *arg, const struct address *, unsigned core);
+	/* The sink of a core's events; called once on each core. */
+	struct event_sink *(*sink)(void *arg, unsigned core);
+	/* Once all cores accept, on core 0, as a fiber of its own. */
+	yields void (*started)(void *arg, struct node *);
+	/* The last thing on each core: the sink is used no more. */
+	yields void (*ended)(void *arg, unsigned core);
+	void *arg;
+	int porter_fd;
+	uint32_t own_uid, own_gid;
+};
+
+struct node {
+	const struct node_setup *setup;
+	struct node_core cores[CORES_MOST];
+	struct deliver *delivers[CORES_MOST];
+	struct server_house house;
+	struct shard_map map;
+	struct hash_key key;
+	size_t n_doors;
+	struct node_door doors[DOORS_MOST];
+	unsigned _Atomic arrived;	/* at the barrier */
+	unsigned _Atomic generation;	/* barriers passed */
+	bool _Atomic is_stopping;
+	int _Atomic status;		/* worst of the cores */
+	struct wall started_at;
+};
+
+int node_run(struct node *, const struct node_setup *);
+void node_stop(struct node *);		/* on any core */
+
+/* On core 0: every core adopts it; doors open and close.  Takes the caller's
+ * reference.  -1: nothing changed. */
+yields int node_reload(struct node *, struct config *);
+
+/* All messages not ended, over the cores. */
+yields size_t node_kept(struct node *);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * porter.h -- carries mail into other people's mailboxes, and starts children.
+ *
+ * The promise: the porter is forked before rights are dropped and is the only
+ * one that starts children.  It takes requests of fixed form: the mailbox of a
+ * recipient whom it looks up in its own configuration, and a descriptor with
+ * the message.  A child becomes that user and writes his Maildir; no path, uid
+ * or command comes from the worker.
+ * Not for: mailboxes of the server's own user (deliver/local writes them).
+ * Waiting: porter_restart() and porter_stop() block shortly; the porter's own
+ * loop blocks in poll.
+ * Memory: one child for each delivery, at most PORTER_CHILDREN at once.
+ * Errors: porter_restart(): -1 and the trail, 0 when none is needed or it goes
+ * on as it is, 1 when another was started.
+ * Source: DESIGN.md section 7; SECURITY.md rows 14, C.
+ */
+#ifndef NM_APP_PORTER_H
+#define NM_APP_PORTER_H
+
+#include "policy/config.h"
+
+#include <sys/types.h>
+
+enum { PORTER_CHILDREN = 32 };
+
+struct porter_process {
+	pid_t pid;			/* 0: none */
+	int fd;				/* the worker's end; -1: none */
+};
+
+int porter_restart(struct porter_process *, const struct config *);
+void porter_died(struct porter_process *);
+void porter_stop(struct porter_process *);
+
+/* No signal but those that are waited for may end us. */
+void signal_ignore_all(void);
+
+#endif

@@ -1,0 +1,178 @@
+#include "app/sandbox.h"
+
+#include "base/err.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <seccomp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static const uint64_t reading = LANDLOCK_ACCESS_FS_READ_FILE |
+    LANDLOCK_ACCESS_FS_READ_DIR;
+static const uint64_t writing = LANDLOCK_ACCESS_FS_READ_FILE |
+    LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_WRITE_FILE |
+    LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
+    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR |
+    LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REFER;
+static const uint64_t handled = LANDLOCK_ACCESS_FS_EXECUTE |
+    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
+    LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+    LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
+    LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_SOCK |
+    LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+    LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM |
+    LANDLOCK_ACCESS_FS_REFER;
+
+/* Read by the resolver, the C library and OpenSSL while running. */
+static const char *const readable[] = {
+	"/etc", "/usr/share/dns", "/usr/share/zoneinfo", "/usr/lib", "/lib",
+	"/dev/null", "/dev/urandom", "/proc/self", "/run/systemd/resolve",
+};
+
+static int
+rule_add(int rules, const char *path, uint64_t rights)
+{
+	struct landlock_path_beneath_attr rule = { .allowed_access = rights };
+	long rc;
+
+	rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
+	if (rule.parent_fd < 0)
+		return errno == ENOENT ? 0 : err_set("open %s: %m", path);
+	rc = syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH,
+	    &rule, 0);
+	if (rc != 0 && errno == EINVAL) {	/* a file, not a directory */
+		rule.allowed_access &= LANDLOCK_ACCESS_FS_READ_FILE |
+		    LANDLOCK_ACCESS_FS_WRITE_FILE;
+		rc = syscall(SYS_landlock_add_rule, rules,
+		    LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+	}
+	close(rule.parent_fd);
+	return rc == 0 ? 0 : err_set("landlock rule for %s: %m", path);
+}
+
+static int
+rules_lay(int rules, const char *const *writable, size_t n)
+{
+	for (size_t i = 0; i < sizeof readable / sizeof *readable; i++)
+		if (rule_add(rules, readable[i], reading) != 0)
+			return -1;
+	for (size_t i = 0; i < n; i++)
+		if (rule_add(rules, writable[i], writing) != 0)
+			return -1;
+	if (syscall(SYS_landlock_restrict_self, rules, 0) != 0)
+		return err_set("landlock: %m");
+	return 0;
+}
+
+static int
+landlock_enter(const char *const *writable, size_t n, int *level)
+{
+	struct landlock_ruleset_attr attr = { .handled_access_fs = handled };
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
+	    LANDLOCK_CREATE_RULESET_VERSION);
+	long rules;
+	int rc;
+
+	*level = abi < 0 ? 0 : (int)abi;
+	if (abi < 2) {		/* level 1 forbids tmp -> new of a Maildir */
+		*level = 0;
+		return 0;
+	}
+	rules = syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
+	if (rules < 0)
+		return err_set("landlock: %m");
+	rc = rules_lay((int)rules, writable, n);
+	close((int)rules);
+	return rc;
+}
+
+static const int refused[] = {
+	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork), SCMP_SYS(vfork),
+	SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv),
+	SCMP_SYS(process_vm_writev), SCMP_SYS(mount), SCMP_SYS(umount2),
+	SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(setuid),
+	SCMP_SYS(setgid), SCMP_SYS(setreuid), SCMP_SYS(setregid),
+	SCMP_SYS(setresuid), SCMP_SYS(setresgid), SCMP_SYS(setgroups),
+	SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(bpf),
+	SCMP_SYS(perf_event_open), SCMP_SYS(io_uring_setup),
+	SCMP_SYS(kexec_load), SCMP_SYS(init_module), SCMP_SYS(finit_module),
+	SCMP_SYS(delete_module), SCMP_SYS(keyctl), SCMP_SYS(add_key),
+	SCMP_SYS(request_key), SCMP_SYS(userfaultfd), SCMP_SYS(open_by_handle_at),
+	SCMP_SYS(reboot), SCMP_SYS(swapon), SCMP_SYS(acct),
+};
+
+static const int families_ok[] = { AF_UNIX, AF_INET, AF_INET6 };
+
+/* AF_NETLINK answers only the C library's own questions about interfaces. */
+static int
+families_refuse(scmp_filter_ctx f)
+{
+	int rc = 0;
+
+	for (int family = 0; family < 64; family++) {
+		bool ok = family == AF_NETLINK;
+
+		for (size_t i = 0; i < 3; i++)
+			ok = ok || families_ok[i] == family;
+		if (!ok)
+			rc |= seccomp_rule_add(f, SCMP_ACT_ERRNO(EAFNOSUPPORT),
+			    SCMP_SYS(socket), 1,
+			    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family));
+	}
+	return rc;
+}
+
+static int
+executable_refuse(scmp_filter_ctx f)
+{
+	return seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(mprotect), 1,
+	    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC)) |
+	    seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(mmap), 1,
+	    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC | PROT_WRITE,
+	    PROT_EXEC | PROT_WRITE));
+}
+
+/* Threads only: a clone without CLONE_THREAD is a process. */
+static int
+processes_refuse(scmp_filter_ctx f)
+{
+	enum { CLONE_THREAD_FLAG = 0x10000 };
+
+	return seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+	    SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD_FLAG, 0)) |
+	    seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+}
+
+static int
+seccomp_enter(void)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+	int rc = 0;
+
+	if (f == NULL)
+		return err_set("seccomp: no filter");
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+		rc |= seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
+	rc |= families_refuse(f) | executable_refuse(f) | processes_refuse(f);
+	if (rc == 0)
+		rc = seccomp_load(f);
+	seccomp_release(f);
+	return rc == 0 ? 0 : err_set("seccomp: the filter was refused (%d)", rc);
+}
+
+int
+sandbox_enter(const char *const *writable, size_t n, int *landlock)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return err_set("no_new_privs: %m");
+	if (landlock_enter(writable, n, landlock) != 0)
+		return -1;
+	return seccomp_enter();
+}

@@ -1,0 +1,22 @@
+/*
+ * sandbox.h -- what a worker may no longer do.
+ *
+ * The promise: after sandbox_enter() the process can start no program, gains no
+ * rights, opens only sockets of the families INET, INET6 and UNIX, maps nothing
+ * executable, and (where the kernel has Landlock) writes only below the given
+ * directories and reads only below them and the system's read-only places.
+ * Not for: master.  The porter has rules of its own.
+ * Waiting: none; call it before any thread is started.
+ * Memory: none kept.
+ * Errors: -1 and the trail when a rule cannot be laid; a kernel without
+ * Landlock is told in *landlock (0) and is no error.
+ * Source: DESIGN.md section 7; SECURITY.md C; landlock(7), seccomp(2).
+ */
+#ifndef NM_APP_SANDBOX_H
+#define NM_APP_SANDBOX_H
+
+#include <stddef.h>
+
+int sandbox_enter(const char *const *writable, size_t n, int *landlock);
+
+#endif

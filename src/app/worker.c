@@ -1,0 +1,384 @@
+#include "app/worker.h"
+
+#include "app/cage.h"
+#include "app/log.h"
+#include "app/node.h"
+#include "app/notice.h"
+#include "base/err.h"
+#include "base/must.h"
+#include "fiber/clock.h"
+#include "fiber/core.h"
+#include "fiber/offload.h"
+#include "http/control.h"
+#include "policy/holder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* A door that master sent during a reload, until a core adopts it. */
+struct sent_door {
+	char name[sizeof(struct door_name)];
+	unsigned core;
+	int fd;
+};
+
+struct worker {
+	const struct worker_setup *setup;
+	struct node node;
+	struct node_setup node_setup;
+	struct log_place place;
+	struct log logs[CORES_MOST];
+	struct control control;		/* the HTTP side of the socket */
+	struct lane *ear;		/* waits for master's notices */
+	struct notice heard;
+	int heard_rc;
+	int bundle_fd;			/* of a reload under way; -1: none */
+	struct str config_path;
+	char config_path_text[NOTICE_TEXT];
+	size_t n_sent;
+	struct sent_door sent[DOORS_MOST * 8];
+	struct fiber *reload_waiter;	/* a control request that waits */
+	char *reload_text;		/* what is wrong, or NULL */
+	bool reload_ok, is_ending;
+};
+
+/* ---- doors ---- */
+
+static int
+door_from_sent(struct worker *w, const char *name, unsigned core)
+{
+	for (size_t i = 0; i < w->n_sent; i++)
+		if (w->sent[i].fd >= 0 && w->sent[i].core == core &&
+		    strcmp(w->sent[i].name, name) == 0) {
+			int fd = w->sent[i].fd;
+
+			w->sent[i].fd = -1;
+			return fd;
+		}
+	return -1;
+}
+
+/* The listener closes what it adopts; what master gave at the fork is kept as
+ * a copy, for a door that closes and opens again. */
+static int
+door_fd(void *arg, const struct address *at, unsigned core)
+{
+	struct worker *w = arg;
+	struct door_name name = door_name(at);
+	int fd = door_from_sent(w, name.text, core);
+
+	for (size_t i = 0; fd < 0 && i < w->setup->doors->n; i++) {
+		const struct door *d = &w->setup->doors->list[i];
+
+		if (strcmp(door_name(&d->at).text, name.text) == 0 &&
+		    core < d->n_fds)
+			fd = dup(d->fds[core]);
+	}
+	return fd;
+}
+
+static void
+sent_doors_close(struct worker *w)
+{
+	for (size_t i = 0; i < w->n_sent; i++)
+		if (w->sent[i].fd >= 0)
+			close(w->sent[i].fd);
+	w->n_sent = 0;
+}
+
+static void
+sent_door_keep(struct worker *w, const struct notice *n)
+{
+	struct sent_door *d;
+
+	if (w->n_sent == sizeof w->sent / sizeof *w->sent || n->fd < 0) {
+		close(n->fd);
+		return;
+	}
+	d = &w->sent[w->n_sent++];
+	*d = (struct sent_door){ .core = n->number, .fd = n->fd };
+	(void)str_cstr(notice_text(n), d->name, sizeof d->name);
+}
+
+/* ---- reload ---- */
+
+struct bundle {
+	int fd;
+	struct str path;
+	struct config *config;
+	struct problems problems;
+};
+
+static int
+file_read(int fd, struct arena *a, struct str *out)
+{
+	struct stat st;
+	char *p;
+
+	if (fstat(fd, &st) != 0 || st.st_size > INT32_MAX)
+		return err_set("the bundle cannot be read: %m");
+	p = arena_alloc(a, (size_t)st.st_size + 1);
+	if (p == NULL)
+		return err_set("no memory for the bundle");
+	if (pread(fd, p, (size_t)st.st_size, 0) != st.st_size)
+		return err_set("the bundle ends early");
+	*out = (struct str){ p, (size_t)st.st_size };
+	return 0;
+}
+
+/* On a helper thread: libfyaml wants more stack than a fiber has. */
+static int
+bundle_load(void *arg)
+{
+	struct bundle *b = arg;
+	struct source_memory source;
+	struct str bytes;
+	struct arena a;
+	int rc;
+
+	arena_init(&a, CONFIG_MOST);
+	rc = file_read(b->fd, &a, &bytes);
+	if (rc == 0 && source_decode(&source, &a, bytes) != 0)
+		rc = err_set("the bundle is malformed");
+	if (rc == 0) {
+		b->config = config_load(&source.source, b->path, &b->problems);
+		rc = b->config == NULL ? err_set("the worker finds errors "
+		    "where master found none") : 0;
+	}
+	arena_clear(&a);
+	return rc;
+}
+
+static void
+notice_give(struct worker *w, enum notice_kind kind, uint32_t number,
+    struct str text)
+{
+	struct notice n = notice_make(kind, number, text);
+
+	(void)notice_send(w->setup->notice_fd, &n);
+}
+
+static void
+reload_tell(struct worker *w, bool ok, const char *text)
+{
+	struct event e = event_make(EVENT_reloaded, clock_wall(), 0);
+
+	event_str(&e, FIELD_reason, ok ? STR("swapped") : STR("kept"));
+	event_str(&e, FIELD_text, str_of(text));
+	intake_tell(&w->node.cores[0].intake, &e);
+	w->reload_ok = ok;
+	free(w->reload_text);
+	w->reload_text = strdup(text);
+	fiber_wake(w->reload_waiter);
+	w->reload_waiter = NULL;
+}
+
+static yields void
+reload_swap(struct worker *w, uint32_t generation)
+{
+	struct bundle *b = calloc(1, sizeof *b);
+	int rc = -1;
+
+	if (b != NULL && w->bundle_fd >= 0) {
+		b->fd = w->bundle_fd;
+		b->path = w->config_path;
+		problems_init(&b->problems);
+		rc = offload(bundle_load, b);
+		problems_clear(&b->problems);
+	}
+	if (rc == 0)
+		rc = node_reload(&w->node, b->config);
+	free(b);
+	if (w->bundle_fd >= 0)
+		close(w->bundle_fd);
+	w->bundle_fd = -1;
+	sent_doors_close(w);
+	notice_give(w, rc == 0 ? NOTICE_RELOADED : NOTICE_REFUSED, generation,
+	    rc == 0 ? STR_NONE : str_of(err_text()));
+	reload_tell(w, rc == 0, rc == 0 ? "configuration reloaded" : err_text());
+	err_clear();
+}
+
+static void
+reload_refused(struct worker *w, const struct notice *n)
+{
+	struct arena a;
+	struct str text = notice_text(n);
+	const char *whole;
+
+	arena_init(&a, 1 << 20);
+	if (n->fd >= 0)
+		(void)file_read(n->fd, &a, &text);
+	if (n->fd >= 0)
+		close(n->fd);
+	whole = arena_cstr(&a, text);
+	reload_tell(w, false, whole == NULL ? "refused" : whole);
+	arena_clear(&a);
+}
+
+/* From the control socket: ask master, wait for what came of it. */
+static yields int
+reload_ask(void *arg, struct arena *a, struct str *text)
+{
+	struct worker *w = arg;
+
+	while (w->reload_waiter != NULL)	/* one at a time */
+		fiber_sleep(mono_add(clock_mono(), 10 * NS_PER_MS));
+	w->reload_waiter = fiber_self();
+	notice_give(w, NOTICE_RELOAD_WANTED, 0, STR_NONE);
+	while (w->reload_waiter == fiber_self())
+		(void)fiber_park(MONO_NEVER);
+	*text = arena_copy(a, str_of(w->reload_text));
+	return w->reload_ok ? 0 : -1;
+}
+
+/* ---- master's voice ---- */
+
+static int
+ear_listen(void *arg)
+{
+	struct worker *w = arg;
+
+	w->heard_rc = notice_receive(w->setup->notice_fd, &w->heard);
+	return 0;
+}
+
+static void
+config_begin(struct worker *w, const struct notice *n)
+{
+	if (w->bundle_fd >= 0)
+		close(w->bundle_fd);
+	w->bundle_fd = n->fd;
+	(void)str_cstr(notice_text(n), w->config_path_text,
+	    sizeof w->config_path_text);
+	w->config_path = str_of(w->config_path_text);
+}
+
+static void
+porter_adopt(struct worker *w, int fd)
+{
+	/* One descriptor number for the porter, whichever process it is. */
+	if (w->node_setup.porter_fd >= 0 && fd >= 0) {
+		(void)dup2(fd, w->node_setup.porter_fd);
+		close(fd);
+	}
+}
+
+static yields void
+notice_take(struct worker *w, const struct notice *n)
+{
+	switch ((enum notice_kind)n->kind) {
+	case NOTICE_CONFIG:
+		config_begin(w, n);
+		break;
+	case NOTICE_LISTENER:
+		sent_door_keep(w, n);
+		break;
+	case NOTICE_CONFIG_END:
+		reload_swap(w, n->number);
+		break;
+	case NOTICE_RELOAD_FAILED:
+		reload_refused(w, n);
+		break;
+	case NOTICE_PORTER:
+		porter_adopt(w, n->fd);
+		break;
+	case NOTICE_STOP:
+		node_stop(&w->node);
+		break;
+	case NOTICE_READY:
+	case NOTICE_RELOAD_WANTED:
+	case NOTICE_RELOADED:
+	case NOTICE_REFUSED:
+	case NOTICE_KINDS:
+		if (n->fd >= 0)
+			close(n->fd);
+		break;
+	}
+}
+
+static yields void
+ear_run(void *arg)
+{
+	struct worker *w = arg;
+
+	while (!w->is_ending) {
+		(void)lane_run(w->ear, ear_listen, w);
+		if (w->heard_rc == NOTICE_GONE) {
+			node_stop(&w->node);	/* master is no more */
+			return;
+		}
+		if (w->heard_rc == 0)
+			notice_take(w, &w->heard);
+		if (w->heard.kind == NOTICE_STOP)
+			return;
+	}
+}
+
+/* ---- what the node asks of us ---- */
+
+static struct event_sink *
+sink_make(void *arg, unsigned core)
+{
+	struct worker *w = arg;
+	struct log *l = &w->logs[core];
+
+	if (log_open(l, &w->place) != 0 || fiber_go("log", log_run, l) != 0) {
+		fprintf(stderr, "nightmail: %s\n", err_text());
+		_exit(EX_OSERR);
+	}
+	return &l->sink;
+}
+
+static yields void
+started(void *arg, struct node *n)
+{
+	struct worker *w = arg;
+
+	w->ear = lane_open("master");
+	if (w->ear == NULL || fiber_go("ear", ear_run, w) != 0) {
+		node_stop(n);
+		return;
+	}
+	if (w->setup->control_fd >= 0 &&
+	    control_open(&w->control, w->setup->control_fd) != 0)
+		fprintf(stderr, "nightmail: control: %s\n", err_text());
+	notice_give(w, NOTICE_READY, (uint32_t)node_kept(n), STR_NONE);
+}
+
+static yields void
+ended(void *arg, unsigned core)
+{
+	struct worker *w = arg;
+
+	if (core == 0)
+		control_close(&w->control);
+	log_end(&w->logs[core]);
+	log_close(&w->logs[core]);
+}
+
+int
+worker_main(const struct worker_setup *setup)
+{
+	static struct worker w;
+	int rc;
+
+	w = (struct worker){ .setup = setup, .bundle_fd = -1 };
+	w.node_setup = (struct node_setup){ .config = setup->config,
+		.cores = setup->cores, .door_fd = door_fd, .sink = sink_make,
+		.started = started, .ended = ended, .arg = &w,
+		.porter_fd = setup->porter_fd, .own_uid = geteuid(),
+		.own_gid = getegid() };
+	if (log_place_open(&w.place, setup->config) != 0 ||
+	    (setup->is_caged && cage_enter(setup->config) != 0)) {
+		fprintf(stderr, "nightmail: %s\n", err_text());
+		return EX_OSERR;
+	}
+	rc = node_run(&w.node, &w.node_setup);
+	log_place_close(&w.place);
+	return rc;
+}

@@ -1,0 +1,93 @@
+/*
+ * deliver.h -- the delivering side of one core.
+ *
+ * The promise: every message given to deliver_admit() is tried when it is due
+ * and comes to exactly one outcome for each recipient, recorded in its spool
+ * before the queue forgets it; failures are reported to the sender first.
+ * Not for: accepting (intake/), or choosing limits (policy/, queue/).
+ * Waiting: deliver_run() is the dispatcher's fiber; deliver_admit() does not
+ * yield.  deliver_stop() yields until what is under way has ended.
+ * Memory: from deliver_open() to deliver_close(); a message on its way has an
+ * arena of its own (DELIVERY_MEMORY).
+ * Errors: NULL when memory is refused; later trouble is told as events.
+ * Source: DESIGN.md sections 4 and 6; RFC 5321 4.5.4, 5, 6.1.
+ */
+#ifndef NM_DELIVER_DELIVER_H
+#define NM_DELIVER_DELIVER_H
+
+#include "deliver/site.h"
+#include "intake/intake.h"
+#include "policy/holder.h"
+#include "queue/queue.h"
+#include "queue/ready.h"
+#include "spool/spool.h"
+
+enum { DELIVERY_MEMORY = 4 * 1024 * 1024, DELIVER_SPOOLS = 256,
+	BOUNCE_GATES = 1024 };
+
+struct deliver_counts {
+	uint64_t delivered, deferred, failed, expired, bounces;
+	unsigned connections, locals;	/* under way now */
+};
+
+struct deliver {
+	unsigned core;
+	struct deliver *const *cores;	/* all, by index; same on all cores */
+	struct intake_core *intake;	/* events, and the door for reports */
+	struct config_holder *holder;
+	struct spool *spools[DELIVER_SPOOLS];	/* this core's, by number */
+	struct queue *queue;
+	struct ready *ready;
+	struct queue_config *queue_config;	/* in force, ours to free */
+	struct site_cache *sites;
+	struct fiber *dispatcher;
+	struct fiber *stopper;
+	struct list connections;
+	int porter_fd;			/* -1: none */
+	uint32_t own_uid, own_gid;
+	bool is_stopping;
+	char local_site[32];		/* a site key that this core owns */
+	struct gcra bounce_gates[BOUNCE_GATES];
+	struct deliver_counts counts;
+};
+
+struct deliver_setup {
+	unsigned core, n_cores;
+	struct deliver *const *cores;
+	struct intake_core *intake;
+	struct config_holder *holder;
+	const struct shard_map *map;
+	struct hash_key key;
+	int porter_fd;
+	uint32_t own_uid, own_gid;
+};
+
+struct deliver *deliver_open(const struct deliver_setup *);
+void deliver_close(struct deliver *);
+
+/* Everything that is due, until deliver_stop(); a fiber of its own. */
+yields void deliver_run(void *deliver);
+/* Connections finish their message and close; then return. */
+yields void deliver_stop(struct deliver *, struct mono deadline);
+
+/* The holder has another configuration. */
+void deliver_reload(struct deliver *);
+
+/* A message on disk: just accepted, or found by recovery. */
+struct deliver_entry {
+	uint64_t id;
+	struct str sender, tenant, stream;
+	struct wall arrived, due, expires;	/* 0: not said */
+	uint64_t size;
+	unsigned tries;
+	bool is_held;
+	size_t n;
+	const struct str *addresses;	/* of recipients that have not ended */
+};
+/* -1: memory is refused; it stays in the spool and is found at next start. */
+int deliver_admit(struct deliver *, const struct deliver_entry *);
+
+/* The spool of this core that a message belongs to; NULL: not ours. */
+struct spool *deliver_spool(const struct deliver *, uint64_t id);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * delivery.h -- one message on its way, held where it is being delivered.
+ *
+ * The promise: between delivery_open() and delivery_close() the envelope is in
+ * memory and the body can be read, whichever core the message lives on; the
+ * recipients are those of the handoff's key that have not ended.  Everything
+ * learnt goes home by delivery_record().
+ * Not for: deciding when (queue/), speaking (remote.c, local.c).
+ * Waiting: open, record and close yield, across cores.
+ * Memory: an arena of DELIVERY_MEMORY, made by open and cleared by close.
+ * Errors: open is -1 with nothing to deliver (already settled at home).
+ * Source: DESIGN.md section 4 ("outcomes go home").
+ */
+#ifndef NM_DELIVER_DELIVERY_H
+#define NM_DELIVER_DELIVERY_H
+
+#include "deliver/deliver.h"
+#include "spool/body.h"
+
+struct delivery_recipient {
+	uint32_t index;			/* in the envelope */
+	struct str address;
+	struct str orig;		/* as given; p == NULL: the same */
+	bool is_tried;			/* verdict stands */
+	struct verdict verdict;
+	struct str remote;		/* host that said it; or absent */
+	struct str file;		/* local: where it went; or absent */
+};
+
+struct delivery_times {			/* Postfix's delays=a/b/c/d */
+	struct mono taken, connect_from, sent_from, done;
+};
+
+struct delivery {
+	struct deliver *at;		/* where it is being delivered */
+	struct deliver *home;
+	struct handoff handoff;
+	struct arena arena;
+	struct envelope envelope;
+	struct pin pin;
+	bool is_pinned;
+	int poison;
+	size_t n;
+	struct delivery_recipient *rcpts;
+	struct str relay;		/* "mx.example[192.0.2.1]:25" for events */
+	struct str pool, source;
+	struct delivery_times times;
+	bool is_damaged;		/* the body cannot be read */
+	enum queue_duty duty;		/* to do without an attempt */
+};
+
+yields int delivery_open(struct delivery *, struct deliver *at,
+    const struct handoff *);
+/* All verdicts are in (untried ones count as put off): record, report, settle,
+ * and let go. */
+yields void delivery_finish(struct delivery *);
+
+/* Nothing was tried: give it back home. */
+yields void handoff_return(struct deliver *at, const struct handoff *,
+    enum queue_end);
+/* DUTY_EXPIRE: it was held for too long; DUTY_CANCEL: it was cancelled. */
+yields void handoff_end(struct deliver *at, const struct handoff *,
+    enum queue_duty);
+/* One verdict for all recipients of the handoff, as when no host answers. */
+yields void handoff_fail(struct deliver *at, const struct handoff *,
+    const struct verdict *, struct str remote);
+
+#endif

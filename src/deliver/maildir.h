@@ -1,0 +1,44 @@
+/*
+ * maildir.h -- one message into one Maildir.
+ *
+ * The promise: when maildir_commit() returned 0 the whole message is a file in
+ * new/, its bytes and its name are on disk.  Before that it is a file in tmp/
+ * that no reader looks at and that maildir_abandon() takes away.  tmp, new and
+ * cur are made when missing, mode 0700.
+ * Not for: other people's uids (the porter runs this for them).
+ * Waiting: every call yields (helper threads do the work).
+ * Memory: names and a buffer of 16 KiB in the arena given to maildir_open(),
+ * which must live until maildir_commit() or maildir_abandon().
+ * Errors: -1 and the trail; maildir_errno tells ENOSPC and EDQUOT (452 4.2.2)
+ * from the rest (451 4.3.0).
+ * Source: maildir(5) as qmail and Dovecot have it ("time.unique.host,S=size").
+ */
+#ifndef NM_DELIVER_MAILDIR_H
+#define NM_DELIVER_MAILDIR_H
+
+#include "base/arena.h"
+#include "fiber/fiber.h"
+
+enum { MAILDIR_BUFFER = 16 * 1024 };
+
+struct maildir {
+	struct str path;
+	const char *tmp_name, *new_name;	/* whole paths */
+	int fd;
+	int maildir_errno;		/* positive; 0: none */
+	uint64_t size;			/* octets written */
+	size_t held;			/* in buffer */
+	struct str unique;
+	char *buffer;
+	struct arena *arena;
+};
+
+yields int maildir_open(struct maildir *, struct str path, struct str hostname,
+    struct arena *);
+/* Content with CRLF line ends, cut anywhere; stored with LF alone, as every
+ * reader of Maildirs expects of a Unix mailbox. */
+yields int maildir_write(struct maildir *, struct str);
+yields int maildir_commit(struct maildir *);
+yields void maildir_abandon(struct maildir *);
+
+#endif

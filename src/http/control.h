@@ -1,0 +1,59 @@
+/*
+ * control.h -- the server's own door: HTTP/1.1 and JSON on a Unix socket.
+ *
+ * The promise: what the command line asks is answered here from the running
+ * server, over all its cores, by the routes in route.def.  Root and the owner
+ * of the server may ask anything; others nothing.
+ * Not for: the public API (it will use the same parser and route table).
+ * Waiting: control_open() does not; each connection is a fiber of core 0.
+ * Memory: an arena of CONTROL_MEMORY for each request; lists are streamed.
+ * Errors: told to the client as JSON {"error": ..., "code": ...}.
+ * Source: PRODUCT.md C; RFC 9110, RFC 9112; unix(7), SO_PEERCRED.
+ */
+#ifndef NM_HTTP_CONTROL_H
+#define NM_HTTP_CONTROL_H
+
+#include "fiber/core.h"
+#include "fiber/net.h"
+#include "intake/intake.h"
+#include "policy/holder.h"
+#include "queue/queue.h"
+#include "queue/ready.h"
+#include "spool/spool.h"
+
+enum { CONTROL_MEMORY = 1024 * 1024, CONTROL_SPOOLS = 256 };
+
+/* What control may look at on one core; its verbs run there by core_call(). */
+struct control_core {
+	struct intake_core *intake;
+	struct config_holder *holder;
+	struct queue *queue;
+	struct ready *ready;
+	struct spool *const *spools;	/* by number, CONTROL_SPOOLS */
+	void (*wake)(void *arg, unsigned core);	/* the queue was changed */
+};
+
+struct control_setup {
+	unsigned n_cores;
+	struct control_core cores[CORES_MOST];
+	struct wall started_at;
+	uint32_t owner_uid;
+	/* Read the files again; *text says what came of it. */
+	yields int (*reload)(void *arg, struct arena *, struct str *text);
+	void (*stop)(void *arg);
+	void *arg;
+};
+
+struct control {
+	struct control_setup setup;
+	struct net_end *listener;
+	unsigned connections;
+	struct fiber *closer;
+	bool is_accepting;
+};
+
+/* On core 0.  Takes the bound socket. */
+int control_open(struct control *, int fd);
+yields void control_close(struct control *);	/* harmless when never open */
+
+#endif
