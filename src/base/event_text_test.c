@@ -49,6 +49,7 @@ test_outcomes(void **state)
 	event_str(&e, FIELD_reply, STR("250 2.0.0 OK"));
 	event_str(&e, FIELD_pool, STR("trans"));
 	event_str(&e, FIELD_source, STR("198.51.100.10"));
+	event_num(&e, FIELD_attempt, 1);
 	expect(&e, "0000000000007: to=<bob@y.example>, "
 	    "relay=mx.y.example[203.0.113.9]:25, delay=1.4, "
 	    "delays=0.02/0/0.6/0.8, dsn=2.0.0, status=sent (250 2.0.0 OK), "

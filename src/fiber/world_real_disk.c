@@ -1,6 +1,4 @@
-#include "fiber/world_real.h"
-
-#include "base/must.h"
+#include "fiber/world.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,7 +1,6 @@
 #include "fiber/world_real.h"
 
 #include "base/list.h"
-#include "base/must.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,7 +9,6 @@
  */
 #include "fiber/world_sim_state.h"
 
-#include "base/err.h"
 #include "base/must.h"
 #include "base/num.h"
 

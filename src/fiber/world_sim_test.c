@@ -1,9 +1,6 @@
 #include "fiber/test_core.h"
 #include "base/must.h"
-#include "fiber/dns.h"
 #include "fiber/net.h"
-#include "fiber/offload.h"
-#include "fiber/random.h"
 #include "fiber/stream.h"
 #include "fiber/world_sim.h"
 
