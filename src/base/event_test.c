@@ -172,6 +172,30 @@ test_malformed_is_refused(void **state)
 #undef HEAD
 }
 
+/* Rot in any octet: refused, or an event that can still be told. */
+static void
+test_any_octet_may_be_wrong(void **state)
+{
+	struct event e = sample(), back;
+	struct str bytes = encode(&e);
+
+	(void)state;
+	for (size_t i = 0; i < 256 * bytes.n; i++) {
+		char was = record[i / 256];
+		struct buf out = BUF_OF(room);
+
+		record[i / 256] = (char)(i % 256);
+		if (event_decode(bytes, &back)) {
+			event_json(&back, &out);
+			assert_false(out.full);
+			out.n = 0;
+			event_text(&back, &out);
+			assert_false(out.full);
+		}
+		record[i / 256] = was;
+	}
+}
+
 static void
 test_json(void **state)
 {
@@ -231,6 +255,7 @@ main(void)
 		cmocka_unit_test(test_cut_short),
 		cmocka_unit_test(test_unknown_fields_are_skipped),
 		cmocka_unit_test(test_malformed_is_refused),
+		cmocka_unit_test(test_any_octet_may_be_wrong),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_the_longest_line_fits),
 	};
