@@ -17,7 +17,7 @@ def files(*ends):
     """C sources in src/ and test/ (or other ends), sorted."""
     return sorted(str(p) for top in ("src", "test")
                   for p in pathlib.Path(top).rglob("*")
-                  if p.suffix in (ends or (".c", ".h")))
+                  if p.suffix in (ends or (".c", ".h")) and "vectors" not in p.parts)
 
 
 @functools.cache

@@ -1,8 +1,5 @@
 #include "app/accept.h"
 
-#include "base/must.h"
-#include "fiber/clock.h"
-#include "fiber/core.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,6 @@
 #include "app/doors.h"
 
 #include "base/err.h"
-#include "base/must.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

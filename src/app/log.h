@@ -19,7 +19,7 @@
 #include "fiber/fiber.h"
 #include "policy/config.h"
 
-enum { LOG_BUFFER = 512 * 1024, LOG_LINE = 8 * 1024 };
+enum { LOG_BUFFER = 512 * 1024, LOG_LINE = EVENT_LINE_MOST };
 
 /* Where lines go; shared by all cores, opened before the cage closes. */
 struct log_place {

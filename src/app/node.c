@@ -9,7 +9,6 @@
 #include "app/node.h"
 
 #include "app/accept.h"
-#include "base/id.h"
 #include "base/must.h"
 #include "base/poison.h"
 #include "fiber/clock.h"
@@ -17,7 +16,6 @@
 #include "fiber/disk.h"
 #include "fiber/dns.h"
 #include "fiber/random.h"
-#include "spool/outcome.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

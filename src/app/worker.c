@@ -5,12 +5,10 @@
 #include "app/node.h"
 #include "app/notice.h"
 #include "base/err.h"
-#include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
 #include "fiber/offload.h"
 #include "http/control.h"
-#include "policy/holder.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,6 @@
 #include "deliver/local.h"
 
-#include "base/must.h"
 #include "deliver/delivery.h"
-#include "deliver/key.h"
 #include "deliver/maildir.h"
 #include "deliver/porter_wire.h"
 #include "fiber/clock.h"

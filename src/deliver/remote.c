@@ -1,6 +1,5 @@
 #include "deliver/remote.h"
 
-#include "base/must.h"
 #include "deliver/delivery.h"
 #include "deliver/key.h"
 #include "fiber/clock.h"
