@@ -361,6 +361,8 @@ static _Noreturn void
 sim_child(void (*fn)(void *), void *arg)
 {
 	is_child = true;
+	/* a failed assert of a test ends this life, not its parent's copy */
+	must(setenv("CMOCKA_TEST_ABORT", "1", 1) == 0);
 	fn(arg);
 	sim_leftovers();
 	if (__lsan_do_recoverable_leak_check != NULL &&

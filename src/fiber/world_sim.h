@@ -53,8 +53,8 @@ enum sim_crash {
 };
 
 /* Run fn(arg) in a child; it calls core_run_all().  After a crash the disk's
- * rule was applied and the wall went on; after SIM_POWER mono began again.  In
- * the child report failures by must(): a test's asserts belong to the parent. */
+ * rule was applied and the wall went on; after SIM_POWER mono began again.  A
+ * failed must() or assert of the test ends the child: SIM_BROKEN. */
 enum sim_ending sim_life(void (*fn)(void *), void *arg);
 
 /* The next (or running) life ends before its n-th verb, counted from 1; 0 takes

@@ -214,7 +214,7 @@ static void
 cores_skip(unsigned n, struct core *const cores[])
 {
 	struct sim *s = sim_now;
-	struct mono next = sim_event_next();
+	struct mono next = mono_first(sim_event_next(), s->crash_time);
 
 	for (unsigned i = 0; i < n; i++)
 		if (!core_world(cores[i])->is_over)

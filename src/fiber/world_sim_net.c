@@ -36,10 +36,10 @@ struct sim_end;
 struct sim_pipe {
 	struct list segments;
 	struct sim_end *from, *to;	/* NULL: closed */
-	struct sim_event arrival, room;
+	struct sim_event arrival, room, loss;
 	size_t unread;			/* bytes in segments */
 	struct mono last;		/* arrival of the newest segment */
-	bool is_lost;			/* an RST is in it */
+	bool is_lost;			/* its last segment is an RST */
 	bool is_cut;			/* writing it fails: RST was met */
 	struct address sender, receiver;	/* for their hosts' state */
 };
@@ -171,17 +171,33 @@ pipe_has_arrived(const struct sim_pipe *p)
 	    !pipe_is_silent(p);
 }
 
-/* Tell the reader when the first segment is there. */
+static struct mono
+mono_last(struct mono a, struct mono b)
+{
+	return mono_is_before(a, b) ? b : a;
+}
+
+/* Tell the reader when the first segment is there, both sides when an RST is,
+ * whatever was not read before it. */
 static void
 pipe_arm(struct sim_pipe *p)
 {
 	struct segment *g = pipe_first(p);
 
+	sim_event_cancel(&p->arrival);
+	sim_event_cancel(&p->loss);
 	if (g == NULL || p->to == NULL || pipe_is_silent(p))
-		sim_event_cancel(&p->arrival);
-	else
-		sim_event_set(&p->arrival, g->arrives.ns > sim_now->mono.ns ?
-		    g->arrives : sim_now->mono);
+		return;
+	sim_event_set(&p->arrival, mono_last(g->arrives, sim_now->mono));
+	if (p->is_lost)
+		sim_event_set(&p->loss, mono_last(p->last, sim_now->mono));
+}
+
+static bool
+pipe_has_rst(const struct sim_pipe *p)
+{
+	return p->is_lost && p->last.ns <= sim_now->mono.ns &&
+	    !pipe_is_silent(p);
 }
 
 static void
@@ -197,11 +213,13 @@ end_ready(struct sim_end *e, bool readable, bool writable)
 static void
 pipe_arrived(struct sim_event *event)
 {
-	struct sim_pipe *p = OWNER_OF(event, struct sim_pipe, arrival);
-	bool is_rst = pipe_first(p) != NULL &&
-	    pipe_first(p)->kind == SEGMENT_RST;
+	end_ready(OWNER_OF(event, struct sim_pipe, arrival)->to, true, false);
+}
 
-	end_ready(p->to, true, is_rst);
+static void
+pipe_lost(struct sim_event *event)
+{
+	end_ready(OWNER_OF(event, struct sim_pipe, loss)->to, true, true);
 }
 
 static void
@@ -226,6 +244,7 @@ pipe_new(struct sim_end *from, struct sim_end *to)
 	p->receiver = to->local;
 	p->arrival.fire = pipe_arrived;
 	p->room.fire = pipe_has_room;
+	p->loss.fire = pipe_lost;
 	p->last = sim_now->mono;
 	return p;
 }
@@ -247,6 +266,7 @@ pipe_free_if_done(struct sim_pipe *p)
 		return;
 	sim_event_cancel(&p->arrival);
 	sim_event_cancel(&p->room);
+	sim_event_cancel(&p->loss);
 	pipe_drain(p);
 	free(p);
 }
@@ -278,8 +298,10 @@ pipe_put(struct sim_pipe *p, enum segment_kind kind, const char *bytes,
 static void
 pipe_reset(struct sim_pipe *p)
 {
-	if (p->to != NULL && !p->is_lost)
-		p->is_lost = pipe_put(p, SEGMENT_RST, NULL, 0) == 0;
+	if (p->to == NULL || p->is_lost)
+		return;
+	p->is_lost = pipe_put(p, SEGMENT_RST, NULL, 0) == 0;
+	pipe_arm(p);
 }
 
 /* ---- ends ---- */
@@ -620,12 +642,6 @@ end_send(struct sim_end *e, const char *bytes, size_t n)
 	return rc;
 }
 
-static bool
-pipe_has_rst(const struct sim_pipe *p)
-{
-	return pipe_has_arrived(p) && pipe_first(p)->kind == SEGMENT_RST;
-}
-
 int64_t
 world_send(struct net_end *end, const void *bytes, size_t n)
 {
@@ -642,10 +658,14 @@ world_send(struct net_end *end, const void *bytes, size_t n)
 	}
 	rc = sim_step(SIM_send, hash_bytes((struct hash_key){ 2, 3 },
 	    (struct str){ bytes, n }));
-	if (rc != 0)
+	if (rc == 0 && e->out->is_cut)
+		rc = -EPIPE;
+	else if (rc == 0 && pipe_has_rst(e->in))
+		rc = -ECONNRESET;
+	if (rc != 0) {
+		e->out->is_cut = true;
 		return rc;
-	if (e->out->is_cut || pipe_has_rst(e->in))
-		return e->out->is_cut ? -EPIPE : -ECONNRESET;
+	}
 	fits = size_cut_short(n < room ? n : room);
 	if (e->out->to == NULL)		/* closed there: it will answer RST */
 		pipe_reset(e->in);
@@ -687,6 +707,7 @@ connection_close(struct sim_end *e)
 	else if (e->out->to != NULL && !e->out->is_cut && !e->out->is_lost)
 		(void)pipe_put(e->out, SEGMENT_FIN, NULL, 0);
 	sim_event_cancel(&e->in->arrival);
+	sim_event_cancel(&e->in->loss);
 	e->in->to = NULL;
 	pipe_drain(e->in);
 	e->out->from = NULL;
