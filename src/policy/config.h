@@ -29,8 +29,16 @@
 
 struct domain;			/* domain.h */
 
-/* Where a value was set, for `config show'; a list, newest first. */
-struct origin;			/* show.h */
+struct schema;			/* schema.h */
+
+/* Where a value was set; each struct of values has a list of them.  What is in
+ * no list is a default. */
+struct origin {
+	struct origin *next;
+	const struct schema *row;
+	struct place place;
+	bool is_secret;			/* came by cred: or env: */
+};
 
 struct conf_strings { struct str *v; size_t n; };
 struct conf_durations { int64_t *v; size_t n; };	/* ns */

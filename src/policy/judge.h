@@ -42,9 +42,11 @@ struct judgment judge_helo(const struct config *, const struct judge_client *,
 /* size: SIZE= as declared, 0: not said. */
 struct judgment judge_mail(const struct config *, const struct judge_client *,
     const struct path *from, uint64_t size);
-/* n: recipients accepted so far in this transaction. */
+/* sender: the reverse path's mailbox, n == 0: null.  n: recipients accepted so
+ * far in this transaction.  After a yes, expand() says who it becomes; it may
+ * still refuse (an alias that leads nowhere). */
 struct judgment judge_rcpt(const struct config *, const struct judge_client *,
-    const struct path *to, size_t n);
+    struct str sender, const struct path *to, size_t n);
 
 /* May this client send to anybody? */
 bool judge_may_relay(const struct config *, const struct judge_client *);

@@ -8,9 +8,10 @@
  * Not for: limits per destination (queue/).
  * Waiting: none.
  * Memory: one entry for each network seen lately, from malloc (entries come and
- * go singly, and outlive every session), at most LIMIT_NETWORKS; the longest
- * idle leaves first.
- * Errors: without memory a network goes uncounted and is let in.
+ * go singly, and outlive every session); what idles is forgotten when its rates
+ * are whole again, and beyond LIMIT_NETWORKS the longest idle leaves first.
+ * Errors: without memory, or with LIMIT_NETWORKS all connected, a network goes
+ * uncounted and is let in.
  * Source: SECURITY.md rows 10, 26; DESIGN.md section 3.
  */
 #ifndef NM_POLICY_LIMIT_H
@@ -30,9 +31,9 @@ void limit_close(struct limit_table *);
 unsigned limit_owner(struct hash_key, const struct address *client,
     unsigned n);
 
-/* A connection comes: yes counts it until limit_disconnect(), which must then
- * be called with the same client, whatever a reload made of `trusted'
- * meanwhile: who was not counted does not call it. */
+/* A connection comes.  Yes with the reason `ok' counts it until
+ * limit_disconnect(), which must then be called with the same client, whatever
+ * a reload made of `trusted' meanwhile; yes with `uncounted' does not. */
 struct judgment limit_connect(struct limit_table *, const struct config *,
     const struct address *client, struct mono now);
 void limit_disconnect(struct limit_table *, const struct address *client);

@@ -44,7 +44,7 @@ struct problems {
 	struct arena arena;
 	size_t n;			/* kept */
 	size_t counts[PROBLEM_LEVELS];	/* found */
-	struct problem list[PROBLEMS_MOST];
+	struct problem *list;		/* NULL before the first */
 };
 
 void problems_init(struct problems *);

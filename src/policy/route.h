@@ -42,7 +42,7 @@ struct route {
 struct route route_find(const struct config *, struct str sender,
     struct str rcpt);
 
-/* Is this name one by which this server is known (hostname, own domains)?
+/* Is this name one by which this server is known (hostname, ehlo, localhost)?
  * For loops back to ourselves. */
 bool route_is_self(const struct config *, struct str host);
 

@@ -28,7 +28,7 @@ enum { SOURCE_FILE_MOST = 64 * 1024 * 1024 };
 struct source_file {
 	struct str name;
 	struct str bytes;
-	bool is_world_readable;		/* a secret in it deserves a warning */
+	bool is_world_readable;		/* hashes in it deserve a warning */
 };
 
 struct conf_source {

@@ -52,7 +52,8 @@ door_ask(const struct guest *g, const struct config *config,
 {
 	struct door_question q = {
 		.house = g->server->house, .config = config,
-		.client = &g->client, .judgment = judge_say(JUDGE_ok, STR_NONE),
+		.client = &g->client,
+		.judgment = judge_say(JUDGE_uncounted, STR_NONE),
 	};
 	unsigned owner = limit_owner(q.house->key, q.client, q.house->n);
 
@@ -129,7 +130,7 @@ door_enter(struct guest *g, const struct config *config)
 	if (config_trusts(config, &g->client))
 		return judge_say(JUDGE_ok, STR_NONE);
 	judgment = door_ask(g, config, door_count_connection);
-	g->is_counted = judgment_is_yes(&judgment);
+	g->is_counted = judgment.reason == JUDGE_ok;
 	return judgment;
 }
 

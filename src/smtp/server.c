@@ -206,7 +206,8 @@ rcpt_judge(struct session *s, const struct command *command,
 	refusal = rcpt_parse(command->arg, 0, MAILBOX_STRICT, rcpt);
 	if (refusal != NULL)
 		return session_verdict_of(refusal);
-	judgment = judge_rcpt(s->txn.config, &facts, &rcpt->to, s->txn.n_rcpts);
+	judgment = judge_rcpt(s->txn.config, &facts, s->txn.sender,
+	    &rcpt->to, s->txn.n_rcpts);
 	if (!judgment_is_yes(&judgment))
 		return judgment.verdict;
 	v = intake_recipient(s->txn.intake, &rcpt->to);

@@ -1,0 +1,30 @@
+/*
+ * finish.h -- values become a whole: what they mean together.
+ *
+ * The promise: after finish_config() without errors, names that were left out
+ * are filled in, files that values name are read, other domains' names are
+ * followed, and what excludes each other does not stand together.
+ * Not for: single values (value.h); advice (advice.h).
+ * Waiting: none.
+ * Memory: the configuration's arena.
+ * Errors: counted among the problems.
+ * Source: PRODUCT.md B.2, B.4; RFC 5321 4.5.1.
+ */
+#ifndef NM_POLICY_FINISH_H
+#define NM_POLICY_FINISH_H
+
+#include "policy/load.h"
+
+void finish_config(struct load *);
+
+/* Its parts, each in its own file. */
+void finish_listeners(struct load *);
+void finish_domains(struct load *);
+void finish_routes(struct load *);
+
+/* The origin of a key, or nowhere. */
+struct place finish_place(const struct origin *, const char *path);
+/* No room: told once for all. */
+void finish_is_full(struct load *);
+
+#endif

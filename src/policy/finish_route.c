@@ -1,0 +1,39 @@
+#include "policy/finish.h"
+
+static void
+rule_check(struct load *l, const struct route_rule *rule)
+{
+	int actions = (rule->relay != NULL) + (rule->discard.n > 0) +
+	    (rule->refuse.n > 0);
+
+	if (actions == 0)
+		problem_add(l->reader.problems, PROBLEM_ERROR, rule->place,
+		    "a route needs one of relay, discard and refuse");
+	else if (actions > 1)
+		problem_add(l->reader.problems, PROBLEM_ERROR, rule->place,
+		    "a route has one of relay, discard and refuse, not several");
+}
+
+void
+finish_routes(struct load *l)
+{
+	struct config *c = l->config;
+	size_t n = l->n[SCOPE_route_rule];
+
+	c->routes = arena_alloc(l->reader.arena, n * sizeof c->routes[0]);
+	if (c->routes == NULL) {
+		finish_is_full(l);
+		return;
+	}
+	for (const struct load_member *m = l->members[SCOPE_route_rule];
+	    m != NULL; m = m->next) {
+		struct route_rule *rule = &c->routes[c->n_routes];
+
+		*rule = *(const struct route_rule *)m->member;
+		if (rule->name.n == 0)
+			rule->name = arena_printf(l->reader.arena, "route[%zu]",
+			    c->n_routes);
+		c->n_routes++;
+		rule_check(l, rule);
+	}
+}

@@ -1,0 +1,112 @@
+/*
+ * relay      = "mx" / smtp-uri / "[" smtp-uri *("," smtp-uri) "]"
+ * smtp-uri   = "smtp://" host [ ":" port ]
+ * host       = domain / IPv4 / "[" IPv6 "]"
+ */
+#include "policy/relay.h"
+
+#include "wire/address.h"
+
+enum { SMTP_PORT = 25 };
+
+static bool
+host_is_set(struct value_reader *r, struct str host, struct relay_host *out)
+{
+	bool bracket = host.n > 2 && host.p[0] == '[' &&
+	    host.p[host.n - 1] == ']';
+
+	if (bracket)
+		host = str_sub(host, 1, host.n - 2);
+	if (address_parse(host, out->port, &out->literal) &&
+	    bracket == (out->literal.family == ADDRESS_V6)) {
+		out->host = arena_copy(r->arena, host);
+		return out->host.p != NULL;
+	}
+	out->literal = (struct address){ .family = ADDRESS_NONE };
+	if (bracket || !domain_is_valid(host, MAILBOX_STRICT))
+		return false;
+	out->host = arena_lower(r->arena, host);
+	return out->host.p != NULL;
+}
+
+static bool
+uri_read(struct value_reader *r, struct str s, struct relay_host *out)
+{
+	size_t colon, bracket;
+	uint64_t port = SMTP_PORT;
+
+	if (!str_skip(&s, STR("smtp://")))
+		return false;
+	(void)(s.n > 0 && s.p[s.n - 1] == '/' && s.n--);
+	colon = str_find_last(s, ':');
+	bracket = str_find_last(s, ']');
+	if (colon < s.n && (bracket == s.n || colon > bracket)) {
+		if (!parse_u64(str_sub(s, colon + 1, s.n), UINT16_MAX, &port) ||
+		    port == 0)
+			return false;
+		s = str_sub(s, 0, colon);
+	}
+	out->port = (uint16_t)port;
+	return host_is_set(r, s, out);
+}
+
+static bool
+uri_add(struct value_reader *r, const struct schema *row, const struct node *n,
+    struct relay *relay)
+{
+	if (n->is_broken)
+		return false;
+	if (n->kind != NODE_TEXT ||
+	    !uri_read(r, n->text, &relay->hosts[relay->n])) {
+		problem_add(r->problems, PROBLEM_ERROR, n->at,
+		    "'"STR_FMT"' is not %s (examples: %s)", STR_ARG(n->text),
+		    schema_type_says(row->type),
+		    schema_type_examples(row->type));
+		return false;
+	}
+	relay->text = relay->n++ == 0 ? arena_copy(r->arena, n->text) :
+	    arena_printf(r->arena, STR_FMT", "STR_FMT, STR_ARG(relay->text),
+	    STR_ARG(n->text));
+	return true;
+}
+
+static bool
+relay_list(struct value_reader *r, const struct schema *row,
+    const struct node *n, struct relay *relay)
+{
+	bool fine = true;
+
+	if (n->n == 0 || n->n > row->most) {
+		problem_add(r->problems, PROBLEM_ERROR, n->key_at,
+		    "these are %zu hosts; there may be 1 to %llu", n->n,
+		    (unsigned long long)row->most);
+		return false;
+	}
+	for (const struct node *m = n->first; m != NULL; m = m->next)
+		fine &= uri_add(r, row, m, relay);
+	relay->text = arena_printf(r->arena, "[ "STR_FMT" ]",
+	    STR_ARG(relay->text));
+	return fine;
+}
+
+bool
+relay_read(struct value_reader *r, const struct schema *row,
+    const struct node *n, struct relay **out)
+{
+	struct relay *relay = arena_new(r->arena, struct relay);
+	size_t most = n->kind == NODE_LIST ? n->n : 1;
+
+	if (relay == NULL)
+		return false;
+	relay->hosts = arena_alloc(r->arena, most * sizeof relay->hosts[0]);
+	if (relay->hosts == NULL)
+		return false;
+	*out = relay;
+	if (n->kind == NODE_LIST)
+		return relay_list(r, row, n, relay);
+	if (!str_eq(n->text, STR("mx")))
+		return uri_add(r, row, n, relay);
+	relay->by_mx = true;
+	relay->text = STR("mx");
+	return true;
+}

@@ -1,0 +1,20 @@
+/*
+ * relay.h -- next hops as configured: mx, or smtp://host[:port].
+ *
+ * The promise: a relay is checked whole when the configuration is read: names
+ * are domain names, addresses are addresses, ports are ports.
+ * Not for: resolving or connecting (deliver/).
+ * Waiting: none.
+ * Memory: the reader's arena.
+ * Errors: false, and a problem at the node's place.
+ * Source: RFC 3986 3.2 (authority); PRODUCT.md B.4 (route).
+ */
+#ifndef NM_POLICY_RELAY_H
+#define NM_POLICY_RELAY_H
+
+#include "policy/value.h"
+
+bool relay_read(struct value_reader *, const struct schema *,
+    const struct node *, struct relay **out);
+
+#endif

@@ -1,0 +1,158 @@
+#include "policy/route.h"
+
+#include "base/must.h"
+
+static struct str
+address_domain(struct str address)
+{
+	size_t at = str_find_last(address, '@');
+
+	return str_sub(address, at + 1, address.n);
+}
+
+/* x, *.x (below x only), *. */
+static bool
+pattern_has(struct str pattern, struct str domain)
+{
+	if (str_eq(pattern, STR("*")))
+		return true;
+	if (str_skip(&pattern, STR("*")))
+		return domain.n > pattern.n &&
+		    str_has_suffix_icase(domain, pattern);
+	return str_eq_icase(pattern, domain);
+}
+
+static bool
+patterns_have(const struct conf_strings *patterns, struct str domain)
+{
+	for (size_t i = 0; i < patterns->n; i++)
+		if (pattern_has(patterns->v[i], domain))
+			return true;
+	return patterns->n == 0;
+}
+
+/* The null sender has no domain: only <> and * are it. */
+static bool
+senders_have(const struct conf_strings *patterns, struct str sender)
+{
+	if (sender.n > 0)
+		return patterns_have(patterns, address_domain(sender));
+	for (size_t i = 0; i < patterns->n; i++)
+		if (str_eq(patterns->v[i], STR("<>")) ||
+		    str_eq(patterns->v[i], STR("*")))
+			return true;
+	return patterns->n == 0;
+}
+
+static const struct route_rule *
+rule_find(const struct config *c, struct str sender, struct str domain)
+{
+	for (size_t i = 0; i < c->n_routes; i++)
+		if (patterns_have(&c->routes[i].rcpt_domain, domain) &&
+		    senders_have(&c->routes[i].sender_domain, sender))
+			return &c->routes[i];
+	return NULL;
+}
+
+static void
+route_to_relay(struct route *r, const struct relay *relay)
+{
+	r->kind = relay->by_mx ? ROUTE_RELAY_MX : ROUTE_RELAY_HOST;
+	r->relay = relay;
+}
+
+static void
+route_by_rule(struct route *r, const struct route_rule *rule)
+{
+	r->rule = rule->name;
+	if (rule->relay != NULL) {
+		route_to_relay(r, rule->relay);
+	} else if (rule->discard.n > 0) {
+		r->kind = ROUTE_DISCARD;
+		r->why = verdict_make(DELIVERED, 250, "2.0.0",
+		    "Discarded: "STR_FMT, STR_ARG(rule->discard));
+	} else {
+		r->kind = ROUTE_REFUSED;
+		r->why = verdict_make(FAILED, 550, "5.7.1", STR_FMT,
+		    STR_ARG(rule->refuse));
+	}
+}
+
+/* A mailbox here, or onward to where the domain's mail goes. */
+static void
+route_home(struct route *r, const struct domain *d, const struct mailbox *m)
+{
+	char local[LOCAL_MOST];
+	struct buf b = BUF_OF(local);
+	struct resident who;
+
+	mailbox_local(m, &b);
+	who = domain_resident(d, buf_str(&b));
+	r->home = d;
+	r->kind = ROUTE_LOCAL;
+	r->user = who.user;
+	r->detail = who.detail;
+	/* An alias that names itself means the user; expand() followed others. */
+	if (who.kind == RESIDENT_RELAYED ||
+	    (who.kind != RESIDENT_NONE && d->relay_to != NULL))
+		route_to_relay(r, d->relay_to);
+	else if (who.user == NULL && who.kind != RESIDENT_ROLE) {
+		r->kind = ROUTE_REFUSED;
+		r->why = verdict_make(FAILED, 550, "5.1.1",
+		    "<"STR_FMT">: User unknown", STR_ARG(m->text));
+	}
+}
+
+struct route
+route_find(const struct config *c, struct str sender, struct str rcpt)
+{
+	struct route r = { .kind = ROUTE_RELAY_MX };
+	const struct route_rule *rule;
+	const struct domain *d;
+	struct mailbox m;
+
+	if (mailbox_parse(rcpt, MAILBOX_UTF8, &m) != NULL) {
+		r.kind = ROUTE_REFUSED;
+		r.why = verdict_make(FAILED, 501, "5.1.3",
+		    "<"STR_FMT">: That is not a recipient's address",
+		    STR_ARG(rcpt));
+		return r;
+	}
+	r.domain = m.domain;
+	d = config_domain(c, m.domain);
+	if (d != NULL) {
+		route_home(&r, d, &m);
+		return r;
+	}
+	rule = rule_find(c, sender, m.domain);
+	if (rule != NULL)
+		route_by_rule(&r, rule);
+	return r;
+}
+
+bool
+route_is_self(const struct config *c, struct str host)
+{
+	return str_eq_icase(host, c->hostname) ||
+	    str_eq_icase(host, c->outbound.ehlo) ||
+	    str_eq_icase(host, STR("localhost"));
+}
+
+const char *
+route_kind_name(enum route_kind kind)
+{
+	switch (kind) {
+	case ROUTE_LOCAL:
+		return "local";
+	case ROUTE_RELAY_MX:
+		return "mx";
+	case ROUTE_RELAY_HOST:
+		return "relay";
+	case ROUTE_DISCARD:
+		return "discard";
+	case ROUTE_REFUSED:
+		return "refused";
+	}
+	must(false);
+	return "";
+}

@@ -1,0 +1,216 @@
+#include "policy/user_set.h"
+
+#include "base/list.h"
+#include "wire/passwd.h"
+
+static const struct str system_passwd = STR_INIT("/etc/passwd");
+
+/* Debian Policy 9.2.2: uids of people.  Others belong to daemons. */
+enum { UID_PEOPLE_FIRST = 1000, UID_PEOPLE_LAST = 59999 };
+
+static const struct hash_key no_key;	/* only the operator adds names */
+
+const struct user *
+user_find(const struct user_set *set, struct str name)
+{
+	char lower[LOCAL_MOST];
+	struct table_node *t;
+
+	if (name.n > sizeof lower)
+		return NULL;
+	for (size_t i = 0; i < name.n; i++)
+		lower[i] = ascii_lower(name.p[i]);
+	name.p = lower;
+	t = table_find(&set->users, hash_bytes(no_key, name));
+	for (; t != NULL; t = table_again(t))
+		if (str_eq(OWNER_OF(t, struct user, node)->name, name))
+			return OWNER_OF(t, struct user, node);
+	return NULL;
+}
+
+static void
+table_drop(void *arg)
+{
+	table_clear(arg);
+}
+
+static struct user_set *
+user_set_new(struct value_reader *r, struct str path)
+{
+	struct user_set *set = arena_new(r->arena, struct user_set);
+
+	if (set == NULL || arena_defer(r->arena, table_drop, &set->users) != 0)
+		return NULL;
+	set->path = path;
+	return set;
+}
+
+static bool
+user_add(struct value_reader *r, struct user_set *set, struct user u,
+    struct place at)
+{
+	struct user *mine;
+
+	if (!local_is_safe(u.name) || u.name.n > LOCAL_MOST) {
+		problem_add(r->problems, PROBLEM_ERROR, at,
+		    "'"STR_FMT"' is no name for a mailbox: letters, digits and "
+		    "._+=- only", STR_ARG(u.name));
+		return false;
+	}
+	if (user_find(set, u.name) != NULL) {
+		problem_add(r->problems, PROBLEM_ERROR, at,
+		    "user '"STR_FMT"' stands here twice", STR_ARG(u.name));
+		return false;
+	}
+	mine = arena_new(r->arena, struct user);
+	if (mine == NULL)
+		return false;
+	*mine = u;
+	mine->name = arena_lower(r->arena, u.name);
+	mine->home = arena_copy(r->arena, u.home);
+	return mine->name.p != NULL && table_insert(&set->users, &mine->node,
+	    hash_bytes(no_key, mine->name)) == 0;
+}
+
+static struct user
+user_of_passwd(const struct passwd *p)
+{
+	struct user u = { .name = p->user, .home = p->home };
+
+	u.has_uid = p->has_uid;
+	u.uid = p->uid;
+	u.gid = p->has_gid ? p->gid : p->uid;
+	if (u.home.n == 0 || u.home.p[0] != '/')
+		u.home = STR("");
+	return u;
+}
+
+static struct place
+line_place(struct str path, unsigned line, struct str text)
+{
+	return (struct place){ .file = path, .line = line, .column = 1,
+		.line_text = text.n <= 160 && str_find(text, ':') == text.n ?
+		text : STR_NONE, .width = (unsigned)str_find(text, ':') };
+}
+
+/* "x", "*" and "!" stand for "somewhere else" or "none". */
+static void
+warn_of_hash(struct value_reader *r, const struct passwd *p, struct place at,
+    bool *warned)
+{
+	if (*warned || p->hash.n < 3)
+		return;
+	*warned = true;
+	problem_add(r->problems, PROBLEM_WARNING, at,
+	    "everybody on this machine may read the password hashes in this "
+	    "file");
+}
+
+static bool
+user_set_lines(struct value_reader *r, struct user_set *set,
+    const struct source_file *file)
+{
+	struct str bytes = file->bytes;
+	bool warned = !file->is_world_readable;
+	bool fine = true;
+
+	for (unsigned line = 1; bytes.n > 0; line++) {
+		struct str text = str_cut(&bytes, '\n');
+		struct place at = line_place(set->path, line, text);
+		const char *why = NULL;
+		struct passwd p;
+
+		switch (passwd_parse(text, &p, &why)) {
+		case PASSWD_BLANK:
+			break;
+		case PASSWD_ENTRY:
+			fine &= user_add(r, set, user_of_passwd(&p), at);
+			warn_of_hash(r, &p, at, &warned);
+			break;
+		case PASSWD_BAD:
+			problem_add(r->problems, PROBLEM_ERROR, at, "%s", why);
+			fine = false;
+			break;
+		}
+	}
+	return fine;
+}
+
+struct user_set *
+user_set_file(struct value_reader *r, struct str path, struct place at)
+{
+	struct user_set *set;
+	struct source_file file;
+
+	if (!value_file(r, path, at, &file))
+		return NULL;
+	set = user_set_new(r, path);
+	if (set == NULL || !user_set_lines(r, set, &file))
+		return NULL;
+	return set;
+}
+
+struct user_set *
+user_set_list(struct value_reader *r, const struct conf_strings *names,
+    struct place at)
+{
+	struct user_set *set = user_set_new(r, STR_NONE);
+	bool fine = set != NULL;
+
+	for (size_t i = 0; i < names->n && fine; i++)
+		fine = user_add(r, set, (struct user){ .name = names->v[i],
+		    .home = STR("") }, at);
+	return fine ? set : NULL;
+}
+
+/* Lines that no mail can use (NIS marks, daemons' names) are passed over. */
+static void
+system_add(struct value_reader *r, struct user_set *set, const struct passwd *p)
+{
+	bool is_person = p->has_uid && p->uid >= UID_PEOPLE_FIRST &&
+	    p->uid <= UID_PEOPLE_LAST;
+
+	if (p->has_uid && (is_person || p->uid == 0) &&
+	    local_is_safe(p->user) && user_find(set, p->user) == NULL)
+		(void)user_add(r, set, user_of_passwd(p), (struct place){
+		    .file = system_passwd });
+}
+
+struct user_set *
+user_set_system(struct value_reader *r, struct str path)
+{
+	struct user_set *set = user_set_new(r, path);
+	struct source_file file;
+	const char *why;
+	struct passwd p;
+
+	if (set == NULL || r->source->read(r->source, system_passwd, r->scratch,
+	    &file) != SOURCE_FOUND)
+		return set;		/* a machine without people */
+	while (file.bytes.n > 0)
+		if (passwd_parse(str_cut(&file.bytes, '\n'), &p, &why) ==
+		    PASSWD_ENTRY)
+			system_add(r, set, &p);
+	return set;
+}
+
+bool
+user_of_system(struct value_reader *r, struct str name, uint32_t *uid,
+    uint32_t *gid)
+{
+	struct source_file file;
+	const char *why;
+	struct passwd p;
+
+	if (r->source->read(r->source, system_passwd, r->scratch, &file) !=
+	    SOURCE_FOUND)
+		return false;
+	while (file.bytes.n > 0)
+		if (passwd_parse(str_cut(&file.bytes, '\n'), &p, &why) ==
+		    PASSWD_ENTRY && str_eq(p.user, name) && p.has_uid) {
+			*uid = p.uid;
+			*gid = p.has_gid ? p.gid : p.uid;
+			return true;
+		}
+	return false;
+}

@@ -1,0 +1,29 @@
+/*
+ * user_set.h -- the users of a domain, read from where `users' says.
+ *
+ * The promise: a file is read once, however many domains name it; each user has
+ * a name that is fit for a path.  A bad line is an error that shows the line.
+ * Not for: passwords, or accounts that only NSS knows.
+ * Waiting: none.
+ * Memory: the configuration's arena.
+ * Errors: among the problems; NULL when there is no set.
+ * Source: passwd(5); wire/passwd.h; SECURITY.md row 14.
+ */
+#ifndef NM_POLICY_USER_SET_H
+#define NM_POLICY_USER_SET_H
+
+#include "policy/domain.h"
+#include "policy/value.h"
+
+/* The accounts of people and root; path is what the set is known by. */
+struct user_set *user_set_system(struct value_reader *, struct str path);
+struct user_set *user_set_file(struct value_reader *, struct str path,
+    struct place at);
+struct user_set *user_set_list(struct value_reader *,
+    const struct conf_strings *names, struct place at);
+
+/* One account of /etc/passwd, whoever it belongs to. */
+bool user_of_system(struct value_reader *, struct str name, uint32_t *uid,
+    uint32_t *gid);
+
+#endif
