@@ -124,7 +124,7 @@ families_refuse(scmp_filter_ctx f)
 		if (!ok)
 			rc |= seccomp_rule_add(f, SCMP_ACT_ERRNO(EAFNOSUPPORT),
 			    SCMP_SYS(socket), 1,
-			    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family));
+			    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family, 0));
 	}
 	return rc;
 }

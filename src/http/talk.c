@@ -72,7 +72,7 @@ yields void
 talk_error(struct talk *t, unsigned status, const char *code,
     const char *fmt, ...)
 {
-	char text[1024], room[4096 - 1024 - 256];
+	char text[768], room[2304];
 	struct buf b = BUF_OF(room);
 	struct json j;
 	va_list ap;
