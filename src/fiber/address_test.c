@@ -1,4 +1,10 @@
-#include "fiber/test_core.h"
+#include "fiber/net.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
 
 static const struct {
 	const char *text, *printed;	/* NULL: refused */

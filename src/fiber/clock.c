@@ -11,7 +11,7 @@ clock_mono_exact(void)
 struct mono
 clock_mono(void)
 {
-	struct core *c = core_current();
+	struct core *c = core_here;
 
 	return c == NULL ? world_mono() : c->now;
 }
@@ -20,7 +20,7 @@ clock_mono(void)
 struct wall
 clock_wall(void)
 {
-	struct core *c = core_current();
+	struct core *c = core_here;
 
 	if (c == NULL)
 		return world_wall();

@@ -4,8 +4,9 @@
 
 #include <stdlib.h>
 
-/* So many rounds of ready fibers before the world is looked at again. */
-enum { CORE_ROUNDS = 8 };
+/* So many fibers run, those that were ready at first in any case, before the
+ * world is looked at again. */
+enum { CORE_RUNS = 64 };
 
 /*
  * `busy' counts cores that have fibers and posts that will become one.  Nothing
@@ -19,7 +20,7 @@ static struct {
 	atomic_bool stopping;
 } cores;
 
-static _Thread_local struct core *core_here;
+_Thread_local struct core *core_here;
 
 struct core *
 core_current(void)
@@ -218,12 +219,13 @@ static void
 core_run_ready(struct core *c)
 {
 	struct fiber *f, *next;
+	size_t runs = 0;
 
-	for (int i = 0; i < CORE_ROUNDS && c->ready != NULL; i++) {
+	while (c->ready != NULL && runs < CORE_RUNS) {
 		f = c->ready;
 		c->ready = NULL;
 		c->ready_tail = &c->ready;
-		for (; f != NULL; f = next) {
+		for (; f != NULL; f = next, runs++) {
 			next = f->next;
 			fiber_run(f);
 		}

@@ -100,7 +100,7 @@ test_wake_foreign(void **state)
 
 	(void)state;
 	assert_true(died_of(status, SIGABRT));
-	assert_non_null(strstr(said, "core_current()"));
+	assert_non_null(strstr(said, "core_here"));
 	assert_non_null(strstr(said, "core 1, fiber \"start\""));
 }
 

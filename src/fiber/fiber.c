@@ -6,14 +6,15 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* Parked as long as this, a fiber gives pages back; so many in one turn. */
+/* Parked as long as this, a fiber gives pages back; so many at a time. */
 #define SWEEP_AGE_NS (2 * NS_PER_SECOND)
-enum { SWEEP_MOST = 256 };
+#define SWEEP_PAUSE_NS NS_PER_MS
+enum { SWEEP_MOST = 64 };
 
 static struct core *
 fiber_core(void)
 {
-	struct core *c = core_current();
+	struct core *c = core_here;
 
 	must(c != NULL);
 	return c;
@@ -22,7 +23,7 @@ fiber_core(void)
 struct fiber *
 fiber_self(void)
 {
-	struct core *c = core_current();
+	struct core *c = core_here;
 
 	return c == NULL ? NULL : c->self;
 }
@@ -75,7 +76,7 @@ fiber_wake(struct fiber *f)
 	if (f == NULL)
 		return;
 	must(f->magic == FIBER_MAGIC);
-	must(f->core == core_current());
+	must(f->core == core_here);
 	switch (f->state) {
 	case FIBER_PARKED:
 		f->timed_out = false;
@@ -99,11 +100,11 @@ fiber_wake(struct fiber *f)
 static void
 fiber_main(void)
 {
-	struct core *c = core_current();
+	struct core *c = core_here;
 	struct fiber *f = c->self;
 
 	f->fn(f->arg);
-	must(core_current() == c && c->self == f);
+	must(core_here == c && c->self == f);
 	f->state = FIBER_ENDED;
 	context_end(&f->context, &c->loop);
 }
@@ -301,6 +302,8 @@ fiber_sweep(struct core_timer *t)
 		return;
 	next = mono_add(OWNER_OF(k, struct fiber, parked)->parked_at,
 	    SWEEP_AGE_NS);
+	if (mono_is_before(next, mono_add(c->now, SWEEP_PAUSE_NS)))
+		next = mono_add(c->now, SWEEP_PAUSE_NS);
 	(void)core_timer_set(t, next);
 }
 
@@ -309,7 +312,7 @@ fiber_sweep(struct core_timer *t)
 void
 fiber_story(void)
 {
-	const struct core *c = core_current();
+	const struct core *c = core_here;
 
 	if (c == NULL || c->self == NULL) {
 		fprintf(stderr, "nightmail: outside fibers: %s\n", err_text());

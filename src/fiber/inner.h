@@ -52,6 +52,9 @@ struct fiber {
 	struct stack *stack;		/* just above us */
 };
 
+/* The only thread-local variable here; core_enter() sets it. */
+extern _Thread_local struct core *core_here;
+
 struct core_hook { void (*fn)(void *); void *arg; };
 
 struct core {

@@ -16,14 +16,14 @@ void (*net_tell)(const char *text);
 void
 net_end_init(struct net_end *e)
 {
-	*e = (struct net_end){ .magic = NET_MAGIC, .home = core_current() };
+	*e = (struct net_end){ .magic = NET_MAGIC, .home = core_here };
 	must(e->home != NULL);
 }
 
 void
 net_ready(struct net_end *e, bool readable, bool writable)
 {
-	must(e->magic == NET_MAGIC && e->home == core_current());
+	must(e->magic == NET_MAGIC && e->home == core_here);
 	if (readable) {
 		e->can_read = true;
 		fiber_wake(e->reader);
@@ -41,7 +41,7 @@ net_wait(struct net_end *e, const bool *can, struct fiber **seat,
 {
 	int rc;
 
-	must(e->magic == NET_MAGIC && e->home == core_current());
+	must(e->magic == NET_MAGIC && e->home == core_here);
 	must(*seat == NULL);	/* one reader and one writer */
 	while (!*can) {
 		if (e->is_stopped)
@@ -219,7 +219,7 @@ net_connect(const struct address *to, const struct address *source,
 void
 net_close(struct net_end *e)
 {
-	must(e->magic == NET_MAGIC && e->home == core_current());
+	must(e->magic == NET_MAGIC && e->home == core_here);
 	must(e->reader == NULL && e->writer == NULL);
 	e->magic = 0;
 	world_close(e);

@@ -19,7 +19,7 @@ struct stream_buffer {
 static struct stream_buffer *
 stream_buffer_take(struct stream *s)
 {
-	struct core *c = core_current();
+	struct core *c = core_here;
 	struct stream_buffer *b = c->buffers;
 
 	if (b != NULL) {
@@ -37,7 +37,7 @@ stream_buffer_take(struct stream *s)
 static void
 stream_buffer_give(struct stream_buffer **b)
 {
-	struct core *c = core_current();
+	struct core *c = core_here;
 
 	if (*b == NULL)
 		return;

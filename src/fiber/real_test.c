@@ -1,0 +1,210 @@
+/* What only the real world has: descriptors, signals, users, pages. */
+#include "fiber/test_core.h"
+
+#include "fiber/random.h"
+
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- Unix sockets ---- */
+
+static void
+body_unix(void *arg)
+{
+	struct address at = { .family = ADDRESS_UNIX }, peer;
+	struct net_end *l, *a, *b;
+	unsigned uid = 99, gid = 99;
+
+	(void)arg;
+	snprintf(at.of.path, sizeof at.of.path, "/tmp/nm-net-%ld",
+	    (long)getpid());
+	assert_null(net_connect(&at, NULL, in_ms(1000)));
+	assert_non_null(l = net_listen(&at));
+	net_close(l);
+	assert_non_null(l = net_listen(&at));	/* over what was left there */
+	assert_non_null(a = net_connect(&at, NULL, in_ms(1000)));
+	assert_non_null(b = net_accept(l, &peer, in_ms(1000)));
+	assert_int_equal(peer.family, ADDRESS_UNIX);
+	assert_true(net_peer_uid(b, &uid, &gid));
+	assert_int_equal(uid, getuid());
+	assert_int_equal(gid, getgid());
+	net_close(a);
+	net_close(b);
+	net_close(l);
+	unlink(at.of.path);
+}
+
+static void
+test_unix(void **state)
+{
+	(void)state;
+	on_core(body_unix);
+}
+
+/* ---- a listener bound by somebody else ---- */
+
+static int
+bind_one(void)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)(void *)&sin, sizeof sin),
+	    0);
+	return fd;
+}
+
+static void
+body_adopt(void *arg)
+{
+	struct address at, peer;
+	struct net_end *l, *a, *b;
+
+	(void)arg;
+	assert_non_null(l = net_adopt_listener(bind_one()));
+	assert_true(net_local(l, &at));
+	assert_non_null(a = net_connect(&at, NULL, in_ms(1000)));
+	assert_non_null(b = net_accept(l, &peer, in_ms(1000)));
+	net_close(a);
+	net_close(b);
+	net_close(l);
+	assert_null(net_adopt_listener(-1));
+}
+
+static void
+test_adopt(void **state)
+{
+	(void)state;
+	on_core(body_adopt);
+}
+
+/* ---- no descriptors left ---- */
+
+static unsigned times_told;
+
+static void
+count_told(const char *text)
+{
+	assert_non_null(strstr(text, "Too many open files"));
+	times_told++;
+}
+
+static void
+free_some(void *arg)
+{
+	struct rlimit *before = arg;
+
+	fiber_sleep(in_ms(250));
+	setrlimit(RLIMIT_NOFILE, before);
+}
+
+static void
+body_shortage(void *arg)
+{
+	struct rlimit before, few;
+	struct address at, peer;
+	struct net_end *l, *a, *b;
+	struct mono begun;
+
+	(void)arg;
+	assert_true(address_parse(STR("127.0.0.1"), 0, &at));
+	assert_non_null(l = net_listen(&at));
+	assert_true(net_local(l, &at));
+	assert_non_null(a = net_connect(&at, NULL, in_ms(1000)));
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	begun = clock_mono();
+	net_tell = count_told;
+	assert_null(net_accept(l, &peer, in_ms(20)));
+	assert_int_equal(fiber_go("frees", free_some, &before), 0);
+	b = net_accept(l, &peer, in_ms(5000));
+	assert_non_null(b);
+	assert_int_equal(times_told, 1);
+	assert_true(clock_mono().ns - begun.ns >= 250 * NS_PER_MS);
+	net_tell = NULL;
+	net_close(a);
+	net_close(b);
+	net_close(l);
+}
+
+static void
+test_shortage(void **state)
+{
+	(void)state;
+	on_core(body_shortage);
+}
+
+/* ---- signals ---- */
+
+static void
+on_signal(int sig)
+{
+	(void)sig;
+	core_stop_all();
+}
+
+static void
+body_signal(void *arg)
+{
+	(void)arg;
+	if (core_index() == 0)
+		assert_int_equal(kill(getpid(), SIGUSR1), 0);
+	assert_int_equal(core_wait_stop(in_ms(10000)), 0);
+}
+
+static void
+test_signal(void **state)
+{
+	struct sigaction act = { .sa_handler = on_signal };
+
+	(void)state;
+	assert_int_equal(sigaction(SIGUSR1, &act, NULL), 0);
+	assert_int_equal(core_run_all(2, body_signal, NULL), 0);
+}
+
+static void
+body_random(void *arg)
+{
+	struct hash_key a = random_hash_key(), b = random_hash_key();
+	uint64_t seen = 0;
+
+	(void)arg;
+	assert_true(a.k0 != b.k0 && a.k1 != b.k1);
+	for (int i = 0; i < 1000; i++) {
+		uint64_t v = random_below(7);
+
+		assert_true(v < 7);
+		seen |= UINT64_C(1) << v;
+	}
+	assert_int_equal(seen, 127);
+	assert_int_equal(random_below(1), 0);
+	assert_true(random_below(UINT64_MAX) < UINT64_MAX);
+}
+
+static void
+test_random(void **state)
+{
+	(void)state;
+	on_core(body_random);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_unix),
+		cmocka_unit_test(test_adopt),
+		cmocka_unit_test(test_shortage),
+		cmocka_unit_test(test_signal),
+		cmocka_unit_test(test_random),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
