@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "base/num.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -112,35 +113,6 @@ verdict_make(enum disposition d, short code, const char *esc, const char *fmt,
 	return verdict_of(d, code, e, str_of(text));
 }
 
-/* Characters that hide or turn round what stands beside them: C1 controls,
- * zero widths, directions, line separators, fillers, tags. */
-static bool
-text_hides(uint32_t c)
-{
-	static const uint32_t ranges[][2] = {
-		{ 0x80, 0x9f }, { 0xad, 0xad }, { 0x61c, 0x61c },
-		{ 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },
-		{ 0xfeff, 0xfeff }, { 0xfff0, 0xfffb }, { 0xe0000, 0xe0fff },
-	};
-
-	for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
-		if (c >= ranges[i][0] && c <= ranges[i][1])
-			return true;
-	return false;
-}
-
-/* RFC 3629 3, for n octets that str_utf8_char() found well-formed. */
-static uint32_t
-text_char(struct str s, size_t n)
-{
-	static const unsigned char lead[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
-	uint32_t c = (unsigned char)s.p[0] & lead[n];
-
-	for (size_t i = 1; i < n; i++)
-		c = c << 6 | ((unsigned char)s.p[i] & 0x3f);
-	return c;
-}
-
 void
 text_clean(struct str s, char *dst, size_t room)
 {
@@ -148,13 +120,12 @@ text_clean(struct str s, char *dst, size_t room)
 
 	must(room > 0);
 	for (size_t n; s.n > 0 && !b.full; s = str_sub(s, n, s.n)) {
-		char c = s.p[0];
+		uint32_t c = 0;
 
-		n = str_utf8_char(s);
+		n = utf8_next(s, &c);
 		if (c == '\t' || c == '\r' || c == '\n')
 			buf_putc(&b, ' ');
-		else if (n == 0 || (n == 1 && (c < 0x20 || c == 0x7f)) ||
-		    (n > 1 && text_hides(text_char(s, n))))
+		else if (n == 0 || !utf8_is_visible(c))
 			buf_putc(&b, '?');
 		else
 			buf_put(&b, str_sub(s, 0, n));

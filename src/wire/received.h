@@ -33,14 +33,16 @@ struct received {
 	struct str ip;		/* text without brackets; may be absent */
 	struct str by;
 	struct str with;	/* received_with(), or "HTTP", "local" */
-	struct str tls;		/* "TLSv1.3", "cipher": comment; may be absent */
+	struct str tls;		/* cipher suite's name (RFC 8314 4.3); or absent */
 	struct str id;
 	struct str rcpt;	/* only when there is one recipient */
 	struct wall at;
 	int zone;
 };
 
-/* "Received: from ...\r\n", folded. */
+/* "Received: from ...\r\n", folded.  RECEIVED_MOST octets suffice for a HELO, a
+ * host, an id and a recipient within their limits. */
+enum { RECEIVED_MOST = 2048 };
 void received_write(struct buf *out, const struct received *);
 
 struct received_read {
@@ -48,7 +50,7 @@ struct received_read {
 	struct str helo;	/* said in a comment: (HELO x) */
 	struct str host;	/* in the comment, before the address */
 	struct str ip;		/* without brackets and IPv6: */
-	struct str by, with, id, rcpt, tls, cipher;
+	struct str by, via, with, id, rcpt, tls, cipher;
 	struct date date;
 	bool has_date;
 };
