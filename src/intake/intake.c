@@ -482,12 +482,15 @@ intake_step(struct intake *in, enum header_step step, const struct field *field)
 static yields int
 intake_header(struct intake *in, struct str *octets)
 {
-	struct field field = { 0 };
+	struct field field;
+	enum header_step step;
 	int more = 1;
 
-	while (more > 0)
-		more = intake_step(in, header_next(&in->scan, octets, &field),
-		    &field);
+	while (more > 0) {
+		field = (struct field){ 0 };
+		step = header_next(&in->scan, octets, &field);
+		more = intake_step(in, step, &field);
+	}
 	return more;
 }
 
@@ -495,12 +498,15 @@ intake_header(struct intake *in, struct str *octets)
 static yields int
 intake_finish_header(struct intake *in)
 {
-	struct field field = { 0 };
+	struct field field;
+	enum header_step step;
 	int more = 1;
 
-	while (more > 0)
-		more = intake_step(in, header_finish(&in->scan, &field),
-		    &field);
+	while (more > 0) {
+		field = (struct field){ 0 };
+		step = header_finish(&in->scan, &field);
+		more = intake_step(in, step, &field);
+	}
 	return more;
 }
 

@@ -316,7 +316,7 @@ exchange_say_rcpts(struct exchange *x, size_t n)
 static struct verdict
 client_judge_rcpt(struct verdict v)
 {
-	if (v.code == 552 && (v.esc.class == 0 || v.esc.subject == 5))
+	if (v.code == 552 && (v.esc.subject == 0 || v.esc.subject == 5))
 		v = verdict_of(DEFERRED, 552, v.esc, str_of(v.text));
 	return v;
 }

@@ -19,7 +19,7 @@
 #include "fiber/stream.h"
 #include "smtp/server.h"
 
-enum { DOOR_BUSY_PERCENT = 80 };
+enum { DOOR_BUSY_PERCENT = 90 };
 
 struct guest {
 	struct server *server;

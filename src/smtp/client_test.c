@@ -1,0 +1,552 @@
+/* client_test.c -- the client meets servers of every kind, in memory.
+ *
+ * A peer is a script: what it says after each CRLF-ended line it hears.  Word by
+ * word: "S text" is said at once; "C prefix" is a line it must hear first.
+ */
+#include "fiber/test_core.h"
+
+#include "base/must.h"
+#include "fiber/world_sim.h"
+#include "smtp/client.h"
+
+#include <stdio.h>
+
+enum { RCPTS = 3, BODY_MOST = 70000 };
+
+static struct stream client_net, peer_net;
+static const char *const *script;
+static char heard[4 * BODY_MOST];	/* the body as the peer heard it */
+static size_t heard_n;
+static unsigned packets;		/* reads of the peer that had to wait */
+static const struct client_patience patience = {
+	.greeting = 300 * NS_PER_SECOND, .command = 300 * NS_PER_SECOND,
+	.data = 120 * NS_PER_SECOND, .block = 180 * NS_PER_SECOND,
+	.end = 600 * NS_PER_SECOND, .quit = 5 * NS_PER_SECOND,
+};
+
+/* ---- the peer ---- */
+
+static yields void
+peer_hear_body(void)
+{
+	enum line_ending ending;
+	struct str line;
+
+	for (;;) {
+		must(stream_line(&peer_net, 2000, &line, &ending) == 0);
+		must(ending == LINE_CRLF);
+		if (str_eq(line, STR(".")))
+			return;
+		must(heard_n + line.n + 2 <= sizeof(heard));
+		memcpy(heard + heard_n, line.p, line.n);
+		memcpy(heard + heard_n + line.n, "\r\n", 2);
+		heard_n += line.n + 2;
+	}
+}
+
+static yields void
+peer_play(void *arg)
+{
+	enum line_ending ending;
+	struct str line;
+	const char *step;
+
+	(void)arg;
+	peer_net.deadline = mono_add(clock_mono(), 86400 * NS_PER_SECOND);
+	for (size_t i = 0; (step = script[i]) != NULL; i++) {
+		if (step[0] == 'S') {
+			stream_put(&peer_net, str_of(step + 2));
+			stream_put(&peer_net, STR("\r\n"));
+			continue;
+		}
+		if (str_eq(str_of(step), STR("BODY"))) {
+			peer_hear_body();
+			continue;
+		}
+		if (str_eq(str_of(step), STR("WAIT"))) {
+			stream_flush(&peer_net);
+			fiber_sleep(mono_add(clock_mono(), 3600 * NS_PER_SECOND));
+			continue;
+		}
+		packets += stream_buffered(&peer_net) == 0;
+		must(stream_line(&peer_net, 2000, &line, &ending) == 0);
+		if (!str_eq(str_sub(line, 0, strlen(step + 2)), str_of(step + 2)))
+			fprintf(stderr, "wanted '%s', heard '" STR_FMT "'\n",
+			    step + 2, STR_ARG(line));
+		must(str_eq(str_sub(line, 0, strlen(step + 2)),
+		    str_of(step + 2)));
+	}
+	stream_flush(&peer_net);
+	stream_close(&peer_net);
+}
+
+/* ---- the message ---- */
+
+struct source { struct str text; size_t at_once; bool fails; };
+
+static yields int64_t
+source_read(void *arg, char *to, size_t n)
+{
+	struct source *source = arg;
+	struct str part = str_sub(source->text, 0,
+	    n < source->at_once ? n : source->at_once);
+
+	if (source->fails)
+		return -1;
+	memcpy(to, part.p, part.n);
+	source->text = str_sub(source->text, part.n, source->text.n);
+	return (int64_t)part.n;
+}
+
+static const struct str rcpts[RCPTS] = {
+	STR_INIT("bob@two.test"), STR_INIT("carol@two.test"),
+	STR_INIT("dave@two.test"),
+};
+static struct source source;
+static struct client_message message;
+static struct client client;
+static struct verdict verdicts[RCPTS];
+
+static void
+message_set(struct str text)
+{
+	source = (struct source){ .text = text, .at_once = SIZE_MAX };
+	message = (struct client_message){
+		.sender = STR("ann@one.test"), .recipients = rcpts, .n = 1,
+		.size = text.n, .read = source_read, .arg = &source,
+	};
+}
+
+static yields void
+meet(const char *const *lines)
+{
+	script = lines;
+	heard_n = packets = 0;
+	make_pair(&client_net, &peer_net);
+	assert_int_equal(fiber_go("peer", peer_play, NULL), 0);
+	client_init(&client, &client_net, &patience);
+	message_set(STR("Subject: x\r\n\r\n.dot\r\nbye\r\n"));
+}
+
+static void
+expect(size_t i, enum disposition disposition, short code, const char *esc)
+{
+	struct esc_text got = esc_print(verdicts[i].esc);
+
+	assert_int_equal(verdicts[i].disposition, disposition);
+	assert_int_equal(verdicts[i].code, code);
+	assert_string_equal(got.text, esc);
+}
+
+static yields void
+part(void)
+{
+	stream_close(&client_net);
+	fiber_sleep(in_ms(2 * 3600 * 1000));	/* let the peer end */
+}
+
+static yields void
+greet(void)
+{
+	struct verdict v = client_greet(&client, STR("me.test"));
+
+	assert_int_equal(v.disposition, DELIVERED);
+	assert_true(client_is_usable(&client));
+}
+
+/* ---- conversations ---- */
+
+#define GREETING "S 220 mx ready", "C EHLO me.test", "S 250-mx hello"
+#define PIPELINED GREETING, "S 250-PIPELINING", "S 250-SIZE 60000", \
+	"S 250-8BITMIME", "S 250 ENHANCEDSTATUSCODES"
+#define PLAIN "S 220 mx ready", "C EHLO me.test", "S 250 mx"
+
+static yields void
+body_pipelined(void *arg)
+{
+	static const char *const lines[] = { PIPELINED,
+		"C MAIL FROM:<ann@one.test> SIZE=", "C RCPT TO:<bob@two.test>",
+		"C RCPT TO:<carol@two.test>", "C RCPT TO:<dave@two.test>",
+		"C DATA", "S 250 2.1.0 ok", "S 250 2.1.5 ok",
+		"S 550 5.1.1 no such user", "S 451 4.7.1 grey", "S 354 go",
+		"BODY", "S 250 2.0.0 Kept as 1", "C QUIT", "S 221 bye", NULL };
+
+	(void)arg;
+	meet(lines);
+	greet();
+	message.n = RCPTS;
+	client_send(&client, &message, verdicts);
+	expect(0, DELIVERED, 250, "2.0.0");
+	expect(1, FAILED, 550, "5.1.1");
+	expect(2, DEFERRED, 451, "4.7.1");
+	assert_true(client_is_usable(&client));
+	client_quit(&client);
+	part();
+	assert_memory_equal(heard, "Subject: x\r\n\r\n..dot\r\nbye\r\n", heard_n);
+	/* EHLO; MAIL to DATA; QUIT */
+	assert_int_equal(packets, 3);
+}
+
+static yields void
+body_one_by_one(void *arg)
+{
+	static const char *const lines[] = { PLAIN,
+		"C MAIL FROM:<ann@one.test>", "S 250 ok",
+		"C RCPT TO:<bob@two.test>", "S 250 ok",
+		"C RCPT TO:<carol@two.test>", "S 550 no",
+		"C DATA", "S 354 go", "BODY", "S 250 ok",
+		"C MAIL FROM:<>", "S 250 ok",
+		"C RCPT TO:<bob@two.test>", "S 550 5.1.1 no",
+		/* half a transaction is left: reset it */
+		"C RSET", "S 250 ok", "C MAIL FROM:<ann@one.test>", "S 250 ok",
+		"C RCPT TO:<bob@two.test>", "S 250 ok",
+		"C DATA", "S 354 go", "BODY", "S 250 ok", NULL };
+
+	(void)arg;
+	meet(lines);
+	greet();
+	message.n = 2;
+	client_send(&client, &message, verdicts);
+	expect(0, DELIVERED, 250, "2.0.0");
+	expect(1, FAILED, 550, "5.0.0");
+	message_set(STR("x\r\n"));
+	message.sender = STR("");
+	client_send(&client, &message, verdicts);
+	expect(0, FAILED, 550, "5.1.1");
+	assert_true(client_is_usable(&client));
+	message_set(STR("y\r\n"));
+	client_send(&client, &message, verdicts);
+	expect(0, DELIVERED, 250, "2.0.0");
+	assert_int_equal(client.transactions, 3);
+	part();
+}
+
+static yields void
+body_helo(void *arg)
+{
+	static const char *const lines[] = { "S 220-old", "S 220 server",
+		"C EHLO me.test", "S 500 what?", "C HELO me.test", "S 250 hello",
+		"C MAIL FROM:<ann@one.test>", "S 250 ok",
+		"C RCPT TO:<bob@two.test>", "S 251 will forward",
+		"C DATA", "S 354 go", "BODY", "S 250 ok", NULL };
+
+	(void)arg;
+	meet(lines);
+	greet();
+	assert_int_equal(client.ehlo.has, 0);
+	client_send(&client, &message, verdicts);
+	expect(0, DELIVERED, 250, "2.0.0");
+	part();
+}
+
+/* MAIL refused, everything behind it answered: the connection lives on. */
+static yields void
+body_sender_refused(void *arg)
+{
+	static const char *const lines[] = { PIPELINED,
+		"C MAIL", "C RCPT", "C RCPT", "C DATA",
+		"S 550 5.7.1 not you", "S 503 5.5.1 no", "S 503 5.5.1 no",
+		"S 503 5.5.1 no",
+		"C MAIL", "C RCPT", "C DATA", "S 250 ok", "S 250 ok", "S 354 go",
+		"BODY", "S 250 ok", NULL };
+
+	(void)arg;
+	meet(lines);
+	greet();
+	message.n = 2;
+	client_send(&client, &message, verdicts);
+	expect(0, FAILED, 550, "5.7.1");
+	expect(1, FAILED, 550, "5.7.1");
+	message_set(STR("x\r\n"));
+	client_send(&client, &message, verdicts);
+	expect(0, DELIVERED, 250, "2.0.0");
+	part();
+}
+
+/* RFC 2920 3.1: 354 although nobody was accepted is answered by a lone dot. */
+static yields void
+body_nobody_accepted(void *arg)
+{
+	static const char *const lines[] = { PIPELINED,
+		"C MAIL", "C RCPT", "C DATA", "S 250 ok", "S 550 5.1.1 no",
+		"S 354 go", "C .", "S 554 5.5.1 no recipients",
+		"C MAIL", "C RCPT", "C DATA", "S 250 ok", "S 450 4.2.0 no",
+		"S 554 5.5.1 no recipients", "C RSET", "C MAIL", "C RCPT",
+		"C DATA", "S 250 reset", "S 250 ok", "S 250 ok", "S 354 go",
+		"BODY", "S 250 ok", NULL };
+
+	(void)arg;
+	meet(lines);
+	greet();
+	client_send(&client, &message, verdicts);
+	expect(0, FAILED, 550, "5.1.1");
+	assert_true(client_is_usable(&client));
+	message_set(STR("x\r\n"));
+	client_send(&client, &message, verdicts);
+	expect(0, DEFERRED, 450, "4.2.0");
+	message_set(STR("x\r\n"));
+	client_send(&client, &message, verdicts);
+	expect(0, DELIVERED, 250, "2.0.0");
+	part();
+}
+
+/* Told at EHLO what it will not take: not a word more is said. */
+static yields void
+body_not_even_tried(void *arg)
+{
+	static const char *const lines[] = { GREETING, "S 250-SIZE 10",
+		"S 250 LIMITS RCPTMAX=1", "C QUIT", "S 221 bye", NULL };
+	static const struct str bad[] = { STR_INIT("a@b\r\nRSET"),
+		STR_INIT("j\xc3\xbcrg@two.test") };
+
+	(void)arg;
+	meet(lines);
+	greet();
+	client_send(&client, &message, verdicts);
+	expect(0, FAILED, 552, "5.3.4");
+	message_set(STR("8bit\r\n"));
+	message.has_8bit = true;
+	client_send(&client, &message, verdicts);
+	expect(0, FAILED, 0, "5.6.3");
+	message.has_8bit = false;
+	message.recipients = bad;
+	message.n = 2;
+	client_send(&client, &message, verdicts);
+	expect(0, FAILED, 0, "5.1.3");
+	expect(1, FAILED, 0, "5.6.7");
+	message.recipients = rcpts;
+	message.n = 1;
+	message.sender = STR("a b@c");
+	client_send(&client, &message, verdicts);
+	expect(0, FAILED, 0, "5.1.7");
+	client_quit(&client);
+	part();
+}
+
+static yields void
+body_rcptmax(void *arg)
+{
+	static const char *const lines[] = { GREETING, "S 250-PIPELINING",
+		"S 250 LIMITS RCPTMAX=2", "C MAIL FROM:<ann@one.test>", "C RCPT",
+		"C RCPT TO:<carol@two.test>", "C DATA", "S 250 ok", "S 250 ok",
+		"S 552 too many", "S 354 go", "BODY", "S 250 ok", NULL };
+
+	(void)arg;
+	meet(lines);
+	greet();
+	message.n = RCPTS;
+	client_send(&client, &message, verdicts);
+	expect(0, DELIVERED, 250, "2.0.0");
+	expect(1, DEFERRED, 552, "4.0.0");	/* RFC 5321 4.5.3.1.10 */
+	expect(2, DEFERRED, 452, "4.5.3");
+	part();
+}
+
+static yields void
+body_mailbox_full(void *arg)
+{
+	static const char *const lines[] = { PLAIN, "C MAIL", "S 250 ok",
+		"C RCPT", "S 552 5.2.2 mailbox full", NULL };
+
+	(void)arg;
+	meet(lines);
+	greet();
+	client_send(&client, &message, verdicts);
+	expect(0, FAILED, 552, "5.2.2");
+	part();
+}
+
+/* 421 may come at any time. */
+static yields void
+body_421(void *arg)
+{
+	static const char *const lines[] = { PIPELINED,
+		"C MAIL", "C RCPT", "C RCPT", "C DATA", "S 250 ok", "S 250 ok",
+		"S 421 4.3.2 going down", NULL };
+
+	(void)arg;
+	meet(lines);
+	greet();
+	message.n = 2;
+	client_send(&client, &message, verdicts);
+	expect(0, DEFERRED, 421, "4.3.2");
+	expect(1, DEFERRED, 421, "4.3.2");
+	assert_false(client_is_usable(&client));
+	client_quit(&client);
+	part();
+}
+
+static yields void
+body_lost_after_dot(void *arg)
+{
+	static const char *const lines[] = { PIPELINED, "C MAIL", "C RCPT",
+		"C DATA", "S 250 ok", "S 250 ok", "S 354 go", "BODY", NULL };
+
+	(void)arg;
+	meet(lines);
+	greet();
+	client_send(&client, &message, verdicts);
+	expect(0, DEFERRED, 0, "4.4.2");
+	assert_false(client_is_usable(&client));
+	part();
+}
+
+/* Ten minutes for the reply to the dot, not one second less.  RFC 5321
+ * 4.5.3.2.6 */
+static yields void
+body_silent(void *arg)
+{
+	static const char *const lines[] = { PIPELINED, "C MAIL", "C RCPT",
+		"C DATA", "S 250 ok", "S 250 ok", "S 354 go", "BODY", "WAIT",
+		NULL };
+	struct mono began;
+
+	(void)arg;
+	meet(lines);
+	greet();
+	began = clock_mono();
+	client_send(&client, &message, verdicts);
+	expect(0, DEFERRED, 0, "4.4.2");
+	assert_in_range(clock_mono().ns - began.ns, 600 * NS_PER_SECOND,
+	    601 * NS_PER_SECOND);
+	part();
+}
+
+static yields void
+body_bad_greetings(void *arg)
+{
+	static const char *const cases[][8] = {
+		{ "S 554 5.7.1 not you", NULL },
+		{ "S 421 4.3.2 later", NULL },
+		{ "S hello", NULL },
+		{ "S 220 hi", "C EHLO", "S 421 4.3.2 later", NULL },
+		{ "S 220 hi", "C EHLO", "S 451 4.3.0 later", NULL },
+		{ "S 220 hi", "C EHLO", "S 550 no", "C HELO", "S 550 5.7.1 no",
+		    NULL },
+		{ NULL },
+	};
+	static const enum disposition want[] = { FAILED, DEFERRED, DEFERRED,
+		DEFERRED, DEFERRED, FAILED, DEFERRED };
+	struct verdict v;
+
+	(void)arg;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		meet(cases[i]);
+		v = client_greet(&client, STR("me.test"));
+		assert_int_equal(v.disposition, want[i]);
+		assert_false(client_is_usable(&client));
+		part();
+	}
+}
+
+/* 250 to DATA: what follows would be taken for who knows what. */
+static yields void
+body_strange_data(void *arg)
+{
+	static const char *const lines[] = { PIPELINED, "C MAIL", "C RCPT",
+		"C DATA", "S 250 ok", "S 250 ok", "S 250 ok", NULL };
+
+	(void)arg;
+	meet(lines);
+	greet();
+	client_send(&client, &message, verdicts);
+	expect(0, DEFERRED, 250, "4.0.0");
+	assert_false(client_is_usable(&client));
+	part();
+}
+
+/* Our own disk fails in the middle: the dot is never said. */
+static yields void
+body_unreadable(void *arg)
+{
+	static const char *const lines[] = { PIPELINED, "C MAIL", "C RCPT",
+		"C DATA", "S 250 ok", "S 250 ok", "S 354 go", NULL };
+
+	(void)arg;
+	meet(lines);
+	greet();
+	source.fails = true;
+	client_send(&client, &message, verdicts);
+	expect(0, DEFERRED, 0, "4.3.0");
+	assert_false(client_is_usable(&client));
+	part();
+}
+
+/* A body in pieces of every size arrives as it was, dots doubled. */
+static yields void
+body_pieces(void *arg)
+{
+	static const char *const lines[] = { PIPELINED, "C MAIL", "C RCPT",
+		"C DATA", "S 250 ok", "S 250 ok", "S 354 go", "BODY", "S 250 ok",
+		NULL };
+	static char text[BODY_MOST];
+	size_t n = 0;
+
+	(void)arg;
+	while (n + 20 < 50000) {
+		size_t k = n % 17;
+
+		memset(text + n, '.', k);
+		memcpy(text + n + k, "\r\n", 2);
+		n += k + 2;
+	}
+	for (size_t at_once = 1; at_once < 20000; at_once = at_once * 3 + 1) {
+		meet(lines);
+		greet();
+		message_set((struct str){ text, n });
+		source.at_once = at_once;
+		client_send(&client, &message, verdicts);
+		expect(0, DELIVERED, 250, "2.0.0");
+		part();
+		for (size_t i = 0, j = 0; i < n; i++, j++) {
+			if (text[i] == '.' && (i == 0 || text[i - 1] == '\n'))
+				assert_int_equal(heard[j++], '.');
+			assert_int_equal(heard[j], text[i]);
+		}
+	}
+}
+
+static yields void (*const bodies[])(void *) = {
+	body_pipelined, body_one_by_one, body_helo, body_sender_refused,
+	body_nobody_accepted, body_not_even_tried, body_rcptmax,
+	body_mailbox_full, body_421, body_lost_after_dot, body_silent,
+	body_bad_greetings, body_strange_data, body_unreadable, body_pieces,
+};
+
+static void
+test_conversations(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		sim_begin(i + 1);
+		on_core(bodies[i]);
+	}
+}
+
+/* However the network cuts it. */
+static void
+test_cut_network(void **state)
+{
+	struct sim_net net;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		sim_begin(seed);
+		net = sim_net();
+		net.split_per_million = 500000;
+		sim_net_set(net);
+		on_core(body_one_by_one);
+		on_core(body_nobody_accepted);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_conversations),
+		cmocka_unit_test(test_cut_network),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
