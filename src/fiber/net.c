@@ -55,23 +55,34 @@ net_wait(struct net_end *e, const bool *can, struct fiber **seat,
 	return 0;
 }
 
+/* Who never has to wait for this end lets others run all the same. */
+static yields void
+net_share(struct net_end *e)
+{
+	if (++e->burst < NET_BURST)
+		return;
+	e->burst = 0;
+	fiber_yield();
+}
+
 yields int
 net_await_readable(struct net_end *e, const struct mono *deadline)
 {
-	if (!e->can_read) {
-		e->burst = 0;
-		return net_wait(e, &e->can_read, &e->reader, deadline);
+	if (e->can_read) {
+		net_share(e);
+		return 0;
 	}
-	if (++e->burst >= NET_BURST) {
-		e->burst = 0;
-		fiber_yield();
-	}
-	return 0;
+	e->burst = 0;
+	return net_wait(e, &e->can_read, &e->reader, deadline);
 }
 
 yields int
 net_await_writable(struct net_end *e, const struct mono *deadline)
 {
+	if (e->can_write) {
+		net_share(e);
+		return 0;
+	}
 	return net_wait(e, &e->can_write, &e->writer, deadline);
 }
 
@@ -163,6 +174,7 @@ net_accept(struct net_end *l, struct address *peer, struct mono deadline)
 	while (!l->is_stopped) {
 		if ((rc = world_accept(l, &e, peer)) == 0) {
 			l->is_told = false;
+			net_share(l);
 			return e;
 		}
 		if (rc == -EAGAIN) {

@@ -60,8 +60,8 @@ bool net_local(const struct net_end *, struct address *out);
 bool net_peer_uid(const struct net_end *, unsigned *uid, unsigned *gid);
 
 /* Wait for an edge: 0, or -1 at the deadline or when it was stopped.  One
- * reader and one writer at a time.  Every so often a reader that always finds
- * bytes lets others run here. */
+ * reader and one writer at a time.  Who never has to wait lets others run here all
+ * the same, once in a while; so does net_accept(). */
 yields int net_wait_readable(struct net_end *, struct mono deadline);
 yields int net_wait_writable(struct net_end *, struct mono deadline);
 

@@ -159,6 +159,56 @@ test_both_ways(void **state)
 	on_core(body_both_ways);
 }
 
+/* Crowds at the door do not keep those inside from being served. */
+enum { CROWD = 100 };
+
+static bool is_over;
+static unsigned ticks;
+
+static void
+tick(void *arg)
+{
+	(void)arg;
+	while (!is_over) {
+		ticks++;
+		fiber_yield();
+	}
+}
+
+static void
+body_crowd(void *arg)
+{
+	static struct net_end *ends[CROWD];
+	struct address at, peer;
+	struct net_end *l = listen_here(&at);
+
+	(void)arg;
+	for (unsigned i = 0; i < CROWD; i++)
+		assert_non_null(ends[i] = net_connect(&at, NULL, in_ms(5000)));
+	fiber_sleep(in_ms(10));
+	is_over = false;
+	ticks = 0;
+	assert_int_equal(fiber_go("ticks", tick, NULL), 0);
+	for (unsigned i = 0; i < CROWD; i++) {
+		struct net_end *e = net_accept(l, &peer, in_ms(5000));
+
+		assert_non_null(e);
+		net_close(e);
+	}
+	is_over = true;
+	assert_true(ticks >= 2);
+	for (unsigned i = 0; i < CROWD; i++)
+		net_close(ends[i]);
+	net_close(l);
+}
+
+static void
+test_crowd(void **state)
+{
+	(void)state;
+	on_core(body_crowd);
+}
+
 int
 main(void)
 {
@@ -168,6 +218,7 @@ main(void)
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_source),
 		cmocka_unit_test(test_both_ways),
+		cmocka_unit_test(test_crowd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

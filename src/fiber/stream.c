@@ -96,8 +96,7 @@ stream_send(struct stream *s, struct str bytes)
 	int64_t n;
 
 	while (bytes.n > 0 && s->trouble != STREAM_GONE) {
-		if (!s->end->can_write &&
-		    net_await_writable(s->end, &s->deadline) != 0) {
+		if (net_await_writable(s->end, &s->deadline) != 0) {
 			s->trouble = STREAM_GONE;
 			return;
 		}
