@@ -2,8 +2,9 @@
  * control.h -- the server's own door: HTTP/1.1 and JSON on a Unix socket.
  *
  * The promise: what the command line asks is answered here from the running
- * server, over all its cores, by the routes in route.def.  Root and the owner
- * of the server may ask anything; others nothing.
+ * server, over all its cores, by the routes in route.def.  Root, the
+ * server's own user and the members of control.group may ask anything; others
+ * nothing.
  * Not for: the public API (it will use the same parser and route table).
  * Waiting: control_open() does not; each connection is a fiber of core 0.
  * Memory: an arena of CONTROL_MEMORY for each request; lists are streamed.
@@ -38,9 +39,13 @@ struct control_setup {
 	struct control_core cores[CORES_MOST];
 	struct wall started_at;
 	uint32_t owner_uid;
+	bool group_may;			/* control.group is set */
+	uint32_t group_gid;
 	/* Read the files again; *text says what came of it. */
 	yields int (*reload)(void *arg, struct arena *, struct str *text);
 	void (*stop)(void *arg);
+	/* Carry out a cancelling that queue_cancel() said is ours to do. */
+	void (*cancel)(void *arg, unsigned core, const struct handoff *);
 	void *arg;
 };
 
@@ -49,7 +54,7 @@ struct control {
 	struct net_end *listener;
 	unsigned connections;
 	struct fiber *closer;
-	bool is_accepting;
+	bool is_accepting, is_closing;
 };
 
 /* On core 0.  Takes the bound socket. */

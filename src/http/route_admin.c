@@ -1,0 +1,152 @@
+/* route_admin.c -- status, reload, stop. */
+#include "base/must.h"
+#include "fiber/clock.h"
+#include "http/control_inner.h"
+#include "queue/view.h"
+
+struct status_work {
+	struct control_work work;	/* first */
+	struct view_counts queue;
+	struct ready_counts ready;
+	struct spool_stats spool;
+	enum spool_health health;
+	struct fiber_stats fibers;
+};
+
+static void
+spool_add(struct status_work *w, const struct spool *s)
+{
+	struct spool_stats t = spool_stats(s);
+
+	if (spool_health(s) > w->health)
+		w->health = spool_health(s);
+	w->spool.kept += t.kept;
+	w->spool.segments += t.segments;
+	w->spool.log_bytes += t.log_bytes;
+	w->spool.live_bytes += t.live_bytes;
+	w->spool.free_bytes = t.free_bytes;
+	w->spool.commits += t.commits;
+	w->spool.syncs += t.syncs;
+	w->spool.damaged += t.damaged;
+	w->spool.device_errors += t.device_errors;
+	if (t.sync_most_ns > w->spool.sync_most_ns)
+		w->spool.sync_most_ns = t.sync_most_ns;
+	w->spool.sync_ns = t.sync_ns;
+}
+
+static yields void
+status_gather(void *arg)
+{
+	struct status_work *w = arg;
+	struct control_core *c = w->work.core;
+	struct view_counts v = view_counts(c->queue);
+	struct ready_counts r = ready_counts(c->ready);
+	struct fiber_stats f = fiber_stats();
+
+	w->queue.items += v.items;
+	for (int i = 0; i < ITEM_STATES; i++)
+		w->queue.states[i] += v.states[i];
+	w->queue.deferred += v.deferred;
+	w->queue.rcpts += v.rcpts;
+	w->queue.memory += v.memory;
+	w->ready.connections += r.connections;
+	w->ready.sites += r.sites;
+	w->fibers.fibers += f.fibers;
+	if (f.stack_high > w->fibers.stack_high) {
+		w->fibers.stack_high = f.stack_high;
+		w->fibers.stack_high_name = f.stack_high_name;
+	}
+	for (size_t i = 0; i < CONTROL_SPOOLS; i++)
+		if (c->spools[i] != NULL)
+			spool_add(w, c->spools[i]);
+}
+
+static void
+queue_json(struct json *j, const struct status_work *w)
+{
+	json_put_object(j, "queue");
+	json_put_u64(j, "messages", w->spool.kept);
+	json_put_u64(j, "recipients", w->queue.rcpts);
+	for (int i = 0; i < ITEM_STATES; i++)
+		json_put_u64(j, item_state_name((enum item_state)i),
+		    w->queue.states[i]);
+	json_put_u64(j, "deferred", w->queue.deferred);
+	json_put_u64(j, "memory_bytes", w->queue.memory);
+	json_put_u64(j, "connections", w->ready.connections);
+	json_put_u64(j, "sites", w->ready.sites);
+	json_end_object(j);
+}
+
+static void
+spool_json(struct json *j, const struct status_work *w)
+{
+	static const char *const words[] = { "healthy", "no_room", "broken" };
+
+	json_put_object(j, "spool");
+	json_put_str(j, "health", str_of(words[w->health]));
+	json_put_u64(j, "segments", w->spool.segments);
+	json_put_u64(j, "log_bytes", w->spool.log_bytes);
+	json_put_u64(j, "live_bytes", w->spool.live_bytes);
+	json_put_u64(j, "free_bytes", w->spool.free_bytes);
+	json_put_u64(j, "commits", w->spool.commits);
+	json_put_u64(j, "syncs", w->spool.syncs);
+	json_put_i64(j, "sync_us", w->spool.sync_ns / NS_PER_US);
+	json_put_i64(j, "sync_most_us", w->spool.sync_most_ns / NS_PER_US);
+	json_put_u64(j, "damaged", w->spool.damaged);
+	json_put_u64(j, "device_errors", w->spool.device_errors);
+	json_end_object(j);
+}
+
+yields void
+route_status_show(struct request *q)
+{
+	struct control *c = q->control;
+	struct status_work *w = arena_new(&q->talk->arena, struct status_work);
+	struct buf b = { .p = arena_alloc(&q->talk->arena, 8192), .cap = 8192 };
+	struct wall now = clock_wall();
+	struct json j;
+
+	if (w == NULL || b.p == NULL) {
+		talk_error(q->talk, 503, "no_memory", "no memory now");
+		return;
+	}
+	control_each(c, status_gather, &w->work);
+	json_begin(&j, &b);
+	json_put_object(&j, NULL);
+	json_put_str(&j, "hostname",
+	    config_now(c->setup.cores[0].holder)->hostname);
+	json_put_u64(&j, "cores", c->setup.n_cores);
+	json_put_wall(&j, "started_at", c->setup.started_at);
+	json_put_i64(&j, "uptime_seconds",
+	    (now.us - c->setup.started_at.us) / US_PER_SECOND);
+	json_put_u64(&j, "fibers", w->fibers.fibers);
+	json_put_u64(&j, "deepest_stack_bytes", w->fibers.stack_high);
+	queue_json(&j, w);
+	spool_json(&j, w);
+	json_end_object(&j);
+	buf_putc(&b, '\n');
+	talk_say(q->talk, 200, "application/json", buf_str(&b));
+}
+
+yields void
+route_reload(struct request *q)
+{
+	struct control_setup *s = &q->control->setup;
+	struct str text = STR_NONE;
+
+	if (s->reload(s->arg, &q->talk->arena, &text) == 0)
+		talk_say(q->talk, 200, "text/plain", text);
+	else
+		talk_say(q->talk, 422, "text/plain", text);
+}
+
+yields void
+route_stop(struct request *q)
+{
+	struct control_setup *s = &q->control->setup;
+
+	q->talk->must_close = true;
+	talk_say(q->talk, 202, "application/json", STR("{\"stopping\":true}\n"));
+	(void)stream_flush(&q->talk->net);
+	s->stop(s->arg);
+}

@@ -1,0 +1,74 @@
+/* route_sites.c -- the destinations this server speaks to. */
+#include "fiber/clock.h"
+#include "http/control_inner.h"
+
+enum { SITES_ROOM = 256 * 1024 };
+
+struct sites_work {
+	struct control_work work;	/* first */
+	struct ready_cursor cursor;
+	struct buf out;
+	bool is_over;
+};
+
+static void
+site_json(struct sites_work *w, const struct ready_site *s)
+{
+	int64_t wait = s->gate.ns == 0 ? 0 : s->gate.ns - clock_mono().ns;
+	struct json j;
+
+	json_begin(&j, &w->out);
+	json_put_object(&j, NULL);
+	json_put_str(&j, "site", s->site);
+	json_put_str(&j, "source", s->source);
+	json_put_u64(&j, "core", w->work.index);
+	json_put_u64(&j, "waiting", s->waiting);
+	json_put_u64(&j, "connections", s->connections);
+	json_put_u64(&j, "idle", s->idle);
+	json_put_u64(&j, "connections_most", s->limits.connections);
+	json_put_u64(&j, "failures", s->failures);
+	json_put_i64(&j, "left_alone_seconds",
+	    wait > 0 ? wait / NS_PER_SECOND + 1 : 0);
+	json_put_u64(&j, "messages", s->taken);
+	json_end_object(&j);
+	buf_putc(&w->out, '\n');
+}
+
+static yields void
+sites_some(void *arg)
+{
+	struct sites_work *w = arg;
+	struct ready_site s;
+
+	w->out.n = 0;
+	while (w->out.cap - w->out.n > 4096) {
+		if (!ready_site_next(w->work.core->ready, &w->cursor, &s)) {
+			w->is_over = true;
+			return;
+		}
+		site_json(w, &s);
+	}
+}
+
+yields void
+route_sites_list(struct request *q)
+{
+	struct control *c = q->control;
+	struct sites_work w = { .is_over = false };
+
+	w.out = (struct buf){ .p = arena_alloc(&q->talk->arena, SITES_ROOM),
+		.cap = SITES_ROOM };
+	if (w.out.p == NULL) {
+		talk_error(q->talk, 503, "no_memory", "no memory now");
+		return;
+	}
+	talk_begin(q->talk, 200, "application/x-ndjson");
+	for (unsigned i = 0; i < c->setup.n_cores; i++) {
+		w.work = (struct control_work){ c, &c->setup.cores[i], i };
+		w.cursor = (struct ready_cursor){ 0 };
+		w.is_over = false;
+		while (!w.is_over && core_call(i, sites_some, &w) == 0)
+			talk_piece(q->talk, buf_str(&w.out));
+	}
+	talk_end(q->talk);
+}
