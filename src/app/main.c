@@ -1,18 +1,17 @@
-/* main.c -- nightmail: one program, many verbs. */
+/* main.c -- nightmail: one program, many commands. */
 #include "app/master.h"
+#include "cli/cli.h"
 
-#include <stdio.h>
-#include <sysexits.h>
+static int
+serve(struct str config, bool is_caged)
+{
+	struct master_options o = { .config = config, .is_caged = is_caged };
 
-#define DEFAULT_CONFIG "/etc/nightmail/nightmail.yaml"
+	return master_run(&o);
+}
 
 int
 main(int argc, char **argv)
 {
-	struct master_options o = { .config = STR(DEFAULT_CONFIG),
-		.is_caged = true };
-
-	if (argc > 2)
-		o.config = str_of(argv[2]);
-	return master_run(&o);
+	return cli_main(argc, argv, serve);
 }

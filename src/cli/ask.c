@@ -1,0 +1,253 @@
+#include "cli/ask.h"
+
+#include "cli/files.h"
+#include "policy/holder.h"
+#include "wire/http.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define DEFAULT_SOCKET "/run/nightmail/control.sock"
+
+/* ---- where ---- */
+
+static struct str
+socket_of_config(struct cli *c)
+{
+	struct problems *p = arena_new(&c->arena, struct problems);
+	struct config *conf;
+	struct str path;
+
+	if (p == NULL)
+		return STR_NONE;
+	problems_init(p);
+	conf = config_load(&files_source, c->config, p);
+	problems_clear(p);
+	if (conf == NULL)
+		return STR_NONE;
+	path = arena_copy(&c->arena, conf->control.socket);
+	config_release(conf);
+	return path;
+}
+
+/* --socket, $NIGHTMAIL_SOCKET, the configuration's, the usual place. */
+static struct str
+socket_path(struct cli *c)
+{
+	const char *env = getenv("NIGHTMAIL_SOCKET");
+	struct str path = c->socket;
+
+	if (path.n == 0 && env != NULL)
+		path = str_of(env);
+	if (path.n == 0)
+		path = socket_of_config(c);
+	return path.n == 0 ? STR(DEFAULT_SOCKET) : path;
+}
+
+static int
+server_connect(struct cli *c, int *fd)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	struct str path = socket_path(c);
+
+	if (!str_cstr(path, to.sun_path, sizeof to.sun_path))
+		return cli_fail(EX_USAGE, "the socket's path is too long");
+	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (*fd < 0)
+		return cli_fail(EX_OSERR, "socket: %s", strerror(errno));
+	if (connect(*fd, (void *)&to, sizeof to) == 0)
+		return 0;
+	close(*fd);
+	if (errno == EACCES || errno == EPERM)
+		return cli_fail(EX_NOPERM, "%s: you may not ask the server; "
+		    "be root or in its control.group", to.sun_path);
+	return cli_fail(EX_UNAVAILABLE, "%s: %s; is the server running?",
+	    to.sun_path, strerror(errno));
+}
+
+/* ---- asking ---- */
+
+static int
+all_write(int fd, struct str s)
+{
+	while (s.n > 0) {
+		ssize_t n = send(fd, s.p, s.n, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		s = str_sub(s, (size_t)n, s.n);
+	}
+	return 0;
+}
+
+static int
+body_send(int fd, int from)
+{
+	char room[64 * 1024], size[32];
+	ssize_t n;
+
+	while ((n = read(from, room, sizeof room)) > 0) {
+		int k = snprintf(size, sizeof size, "%zx\r\n", (size_t)n);
+
+		if (all_write(fd, (struct str){ size, (size_t)k }) != 0 ||
+		    all_write(fd, (struct str){ room, (size_t)n }) != 0 ||
+		    all_write(fd, STR("\r\n")) != 0)
+			return 0;	/* it answers early: hear why */
+	}
+	if (n < 0)
+		return cli_fail(EX_NOINPUT, "reading the message: %s",
+		    strerror(errno));
+	(void)all_write(fd, STR("0\r\n\r\n"));
+	return 0;
+}
+
+static int
+request_send(int fd, const struct ask *a)
+{
+	char head[HTTP_TARGET_MOST + 256];
+	struct buf b = BUF_OF(head);
+
+	buf_printf(&b, "%s " STR_FMT " HTTP/1.1\r\nHost: nightmail\r\n"
+	    "Connection: close\r\n%s\r\n", a->method, STR_ARG(a->target),
+	    a->body_fd >= 0 ? "Transfer-Encoding: chunked\r\n" : "");
+	if (b.full)
+		return cli_fail(EX_USAGE, "too long a question");
+	if (all_write(fd, buf_str(&b)) != 0)
+		return cli_fail(EX_UNAVAILABLE, "the server hung up");
+	return a->body_fd >= 0 ? body_send(fd, a->body_fd) : 0;
+}
+
+/* ---- hearing ---- */
+
+struct answer {
+	struct ask *ask;
+	struct http_head head;
+	struct http_chunks chunks;
+	char *line;			/* gathered, ASK_LINE */
+	size_t n;
+	int rc;
+};
+
+static void
+line_give(struct answer *w)
+{
+	struct str line = { w->line, w->n };
+
+	w->n = 0;
+	if (w->ask->status >= 300)
+		fprintf(stderr, STR_FMT "\n", STR_ARG(line));
+	else if (w->ask->line != NULL)
+		w->rc = w->ask->line(w->ask, line);
+	else
+		printf(STR_FMT "\n", STR_ARG(line));
+}
+
+static void
+content_take(struct answer *w, struct str s)
+{
+	while (s.n > 0 && w->rc == 0) {
+		size_t n = str_find(s, '\n');
+		size_t room = ASK_LINE - w->n;
+
+		memcpy(w->line + w->n, s.p, n < room ? n : room);
+		w->n += n < room ? n : room;
+		if (n < s.n)
+			line_give(w);
+		s = str_sub(s, n < s.n ? n + 1 : n, s.n);
+	}
+}
+
+static void
+body_take(struct answer *w, struct str s)
+{
+	struct str piece;
+
+	if (!w->head.is_chunked) {
+		content_take(w, s);
+		return;
+	}
+	while (http_chunks_next(&w->chunks, &s, &piece))
+		content_take(w, piece);
+}
+
+static int
+status_exit(unsigned status)
+{
+	if (status < 300)
+		return 0;
+	return status == 403 ? EX_NOPERM : status == 503 ? EX_TEMPFAIL :
+	    EX_DATAERR;
+}
+
+static int
+head_read(int fd, struct answer *w, char *room, size_t most, size_t *have,
+    size_t *used)
+{
+	for (;;) {
+		enum http_step step = http_response((struct str){ room, *have },
+		    &w->head, used);
+		ssize_t n;
+
+		if (step == HTTP_DONE && w->head.status != 100)
+			return 0;
+		if (step == HTTP_DONE) {
+			memmove(room, room + *used, *have - *used);
+			*have -= *used;
+			continue;
+		}
+		if (step == HTTP_BAD || *have == most)
+			return cli_fail(EX_PROTOCOL, "the answer is no HTTP");
+		n = read(fd, room + *have, most - *have);
+		if (n <= 0)
+			return cli_fail(EX_UNAVAILABLE, "the server hung up");
+		*have += (size_t)n;
+	}
+}
+
+static int
+answer_hear(int fd, struct answer *w)
+{
+	char room[HTTP_HEAD_MOST + 4096];
+	size_t have = 0, used = 0;
+	int rc = head_read(fd, w, room, sizeof room, &have, &used);
+	ssize_t n;
+
+	if (rc != 0)
+		return rc;
+	w->ask->status = w->head.status;
+	body_take(w, (struct str){ room + used, have - used });
+	while (w->rc == 0 && !w->chunks.has_ended &&
+	    (n = read(fd, room, sizeof room)) > 0)
+		body_take(w, (struct str){ room, (size_t)n });
+	if (w->n > 0)
+		line_give(w);
+	if (w->head.is_chunked && !w->chunks.has_ended && w->rc == 0)
+		return cli_fail(EX_TEMPFAIL, "the answer ended early");
+	return w->rc != 0 ? w->rc : status_exit(w->head.status);
+}
+
+int
+ask(struct cli *c, struct ask *a)
+{
+	struct answer *w = arena_new(&c->arena, struct answer);
+	int fd, rc;
+
+	if (w == NULL || (w->line = arena_alloc(&c->arena, ASK_LINE)) == NULL)
+		return cli_fail(EX_OSERR, "no memory");
+	w->ask = a;
+	rc = server_connect(c, &fd);
+	if (rc != 0)
+		return rc;
+	rc = request_send(fd, a);
+	if (rc == 0)
+		rc = answer_hear(fd, w);
+	close(fd);
+	return rc;
+}

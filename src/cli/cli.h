@@ -1,0 +1,49 @@
+/*
+ * cli.h -- the command line: words, options, answers.
+ *
+ * The promise: every command says what it did on standard output and what went
+ * wrong on standard error; with --json standard output is JSON Lines.
+ * Not for: the server (app/ gives `serve' as a function).
+ * Waiting: commands block; none runs on a fiber but where it says so.
+ * Memory: one arena for the command's length.
+ * Errors: the exit status of sysexits(3): 0; 64 usage; 65 a message or answer
+ * that is not as it should be; 69 the server cannot be reached; 75 try again;
+ * 77 not allowed; 78 configuration.
+ * Source: PRODUCT.md C.
+ */
+#ifndef NM_CLI_CLI_H
+#define NM_CLI_CLI_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+enum { CLI_WORDS_MOST = 64 };
+
+struct cli {
+	struct arena arena;
+	struct str words[CLI_WORDS_MOST];	/* what is no option */
+	size_t n_words;
+	struct str config;		/* --config */
+	struct str socket;		/* --socket */
+	struct str query;		/* filters, as a URL's query */
+	struct str from, since;
+	struct str to[CLI_WORDS_MOST];
+	size_t n_to;
+	bool json, yes, follow, no_cage, dry_run, has_filter, all;
+	/* app/: run the server. */
+	int (*serve)(struct str config, bool is_caged);
+};
+
+#define COMMAND(words, name, usage, says) int command_##name(struct cli *);
+#include "cli/verb.def"
+#undef COMMAND
+
+int cli_main(int argc, char **argv,
+    int (*serve)(struct str config, bool is_caged));
+
+/* Complain on standard error; returns status. */
+int cli_fail(int status, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+int cli_usage(const char *words);
+
+#endif

@@ -1,0 +1,112 @@
+/* config_commands.c -- check-config, config show, explain, schema. */
+#include "cli/cli.h"
+#include "cli/files.h"
+#include "policy/holder.h"
+#include "policy/show.h"
+
+#include <stdio.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { PROBLEMS_ROOM = 256 * 1024 };
+
+static void
+line_print(struct show_lines *s, struct str line)
+{
+	(void)s;
+	printf(STR_FMT "\n", STR_ARG(line));
+}
+
+static struct show_lines printer = { line_print };
+
+static void
+problems_say(struct cli *c, const struct problems *p)
+{
+	struct buf b = { .p = arena_alloc(&c->arena, PROBLEMS_ROOM),
+		.cap = PROBLEMS_ROOM };
+
+	if (b.p == NULL)
+		return;
+	problems_print(p, &b);
+	fprintf(stderr, STR_FMT, STR_ARG(buf_str(&b)));
+}
+
+/* The usual file need not be there: then all is default. */
+static struct str
+config_path(struct cli *c)
+{
+	struct source_file file;
+	struct arena a;
+	bool is_there;
+
+	arena_init(&a, SOURCE_FILE_MOST + 4096);
+	is_there = files_source.read(&files_source, c->config, &a, &file) !=
+	    SOURCE_ABSENT;
+	arena_clear(&a);
+	return is_there || !str_eq(c->config,
+	    STR("/etc/nightmail/nightmail.yaml")) ? c->config : STR_NONE;
+}
+
+static struct config *
+config_read(struct cli *c, struct problems **p)
+{
+	struct config *conf;
+
+	*p = arena_new(&c->arena, struct problems);
+	if (*p == NULL)
+		return NULL;
+	problems_init(*p);
+	conf = config_load(&files_source, config_path(c), *p);
+	problems_say(c, *p);
+	problems_clear(*p);
+	return conf;
+}
+
+int
+command_check_config(struct cli *c)
+{
+	struct problems *p;
+	struct config *conf = config_read(c, &p);
+
+	if (conf == NULL)
+		return EX_CONFIG;
+	config_release(conf);
+	printf("The configuration is valid");
+	if (p->counts[PROBLEM_WARNING] > 0)
+		printf(", with %zu warning%s", p->counts[PROBLEM_WARNING],
+		    p->counts[PROBLEM_WARNING] == 1 ? "" : "s");
+	printf(".\n");
+	return 0;
+}
+
+int
+command_config_show(struct cli *c)
+{
+	struct problems *p;
+	struct config *conf = config_read(c, &p);
+
+	if (conf == NULL)
+		return EX_CONFIG;
+	show_config(conf, &printer);
+	config_release(conf);
+	return 0;
+}
+
+int
+command_config_explain(struct cli *c)
+{
+	if (c->n_words != 1)
+		return cli_usage("config explain");
+	if (!show_key(c->words[0], &printer))
+		return cli_fail(EX_USAGE, "there is no key '" STR_FMT "'",
+		    STR_ARG(c->words[0]));
+	return 0;
+}
+
+int
+command_config_schema(struct cli *c)
+{
+	(void)c;
+	show_json_schema(&printer);
+	return 0;
+}

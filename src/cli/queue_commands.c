@@ -1,0 +1,224 @@
+/* queue_commands.c -- queue list, show, hold, release, retry, delete. */
+#include "base/id.h"
+#include "cli/ask.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static const char *
+text_of(const json_t *j, const char *key)
+{
+	const char *s = json_string_value(json_object_get(j, key));
+
+	return s == NULL ? "" : s;
+}
+
+static intmax_t
+number_of(const json_t *j, const char *key)
+{
+	return (intmax_t)json_integer_value(json_object_get(j, key));
+}
+
+/* ---- list ---- */
+
+static void
+item_print(const json_t *j)
+{
+	const json_t *to = json_object_get(j, "to");
+	size_t n = json_array_size(to);
+
+	printf("%-13s %-8s %9jd %3jd %-20.20s %s\n", text_of(j, "id"),
+	    text_of(j, "status"), number_of(j, "size"),
+	    number_of(j, "attempts"), text_of(j, "next_attempt_at"),
+	    text_of(j, "from"));
+	for (size_t i = 0; i < n; i++)
+		printf("%57s -> %s\n", "",
+		    json_string_value(json_array_get(to, i)));
+}
+
+struct listing {
+	uint64_t items;
+};
+
+static int
+item_line(struct ask *a, struct str line)
+{
+	struct listing *l = a->owner;
+	json_error_t error;
+	json_t *j = json_loadb(line.p, line.n, 0, &error);
+
+	if (j == NULL)
+		return cli_fail(EX_DATAERR, "the answer is no JSON: %s",
+		    error.text);
+	if (l->items++ == 0)
+		printf("%-13s %-8s %9s %3s %-20s %s\n", "ID", "STATUS", "SIZE",
+		    "TRY", "NEXT ATTEMPT (UTC)", "FROM -> TO");
+	item_print(j);
+	json_decref(j);
+	return 0;
+}
+
+static struct str
+target_make(struct cli *c, const char *path)
+{
+	return c->query.n == 0 ? str_of(path) :
+	    arena_printf(&c->arena, "%s?" STR_FMT, path, STR_ARG(c->query));
+}
+
+int
+command_queue_list(struct cli *c)
+{
+	struct listing l = { 0 };
+	struct ask a = { .method = "GET", .target = target_make(c, "/v1/queue"),
+		.body_fd = -1, .line = c->json ? NULL : item_line, .owner = &l };
+	int rc;
+
+	if (c->n_words > 0)
+		return cli_usage("queue list");
+	rc = ask(c, &a);
+	if (rc == 0 && !c->json && l.items == 0)
+		printf("The queue is empty.\n");
+	return rc;
+}
+
+/* ---- show ---- */
+
+static int
+pretty_line(struct ask *a, struct str line)
+{
+	json_error_t error;
+	json_t *j = json_loadb(line.p, line.n, 0, &error);
+
+	(void)a;
+	if (j == NULL)
+		return cli_fail(EX_DATAERR, "the answer is no JSON: %s",
+		    error.text);
+	json_dumpf(j, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	putchar('\n');
+	json_decref(j);
+	return 0;
+}
+
+int
+command_queue_show(struct cli *c)
+{
+	struct ask a = { .method = "GET", .body_fd = -1,
+		.line = c->json ? NULL : pretty_line };
+	uint64_t id;
+
+	if (c->n_words != 1)
+		return cli_usage("queue show");
+	if (!id_parse(c->words[0], &id))
+		return cli_fail(EX_USAGE, "'" STR_FMT "' is no message id",
+		    STR_ARG(c->words[0]));
+	a.target = arena_printf(&c->arena, "/v1/queue/%s", id_print(id).text);
+	return ask(c, &a);
+}
+
+/* ---- actions ---- */
+
+static int
+counted_line(struct ask *a, struct str line)
+{
+	intmax_t *matched = a->owner;
+	json_error_t error;
+	json_t *j = json_loadb(line.p, line.n, 0, &error);
+
+	if (j == NULL)
+		return cli_fail(EX_DATAERR, "the answer is no JSON: %s",
+		    error.text);
+	*matched = number_of(j, "matched");
+	json_decref(j);
+	return 0;
+}
+
+static int
+action_ask(struct cli *c, const char *verb, bool is_dry, intmax_t *matched)
+{
+	struct ask a = { .method = "POST", .body_fd = -1,
+		.line = counted_line, .owner = matched };
+	struct str path = arena_printf(&c->arena, "/v1/queue/%s?" STR_FMT
+	    "%s%s", verb, STR_ARG(c->query), c->all ? "&all=yes" : "",
+	    is_dry ? "&dry_run=yes" : "");
+
+	a.target = path;
+	return ask(c, &a);
+}
+
+static int
+ids_act(struct cli *c, const char *verb)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < c->n_words && rc == 0; i++) {
+		intmax_t matched = 0;
+		uint64_t id;
+
+		if (!id_parse(c->words[i], &id))
+			return cli_fail(EX_USAGE, "'" STR_FMT "' is no message "
+			    "id", STR_ARG(c->words[i]));
+		c->query = arena_printf(&c->arena, "id=%s", id_print(id).text);
+		rc = action_ask(c, verb, c->dry_run, &matched);
+		if (rc == 0 && matched == 0)
+			rc = cli_fail(EX_DATAERR, "%s is not queued",
+			    id_print(id).text);
+		else if (rc == 0)
+			printf("%s %s\n", id_print(id).text, verb);
+	}
+	return rc;
+}
+
+/* The count is told first; without --yes nothing happens. */
+static int
+filter_act(struct cli *c, const char *verb)
+{
+	intmax_t matched = 0;
+	int rc = action_ask(c, verb, true, &matched);
+
+	if (rc != 0)
+		return rc;
+	printf("%jd destination%s of messages match%s\n", matched,
+	    matched == 1 ? "" : "s", matched == 1 ? "es" : "");
+	if (c->dry_run || matched == 0)
+		return 0;
+	if (!c->yes)
+		return cli_fail(EX_USAGE, "add --yes to %s them", verb);
+	return action_ask(c, verb, false, &matched);
+}
+
+static int
+queue_act(struct cli *c, const char *verb, const char *words)
+{
+	if (c->n_words > 0)
+		return ids_act(c, verb);
+	if (!c->has_filter && !c->all)
+		return cli_usage(words);
+	return filter_act(c, verb);
+}
+
+int
+command_queue_hold(struct cli *c)
+{
+	return queue_act(c, "hold", "queue hold");
+}
+
+int
+command_queue_release(struct cli *c)
+{
+	return queue_act(c, "release", "queue release");
+}
+
+int
+command_queue_retry(struct cli *c)
+{
+	return queue_act(c, "retry", "queue retry");
+}
+
+int
+command_queue_delete(struct cli *c)
+{
+	return queue_act(c, "delete", "queue delete");
+}

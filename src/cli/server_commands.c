@@ -1,0 +1,180 @@
+/* server_commands.c -- status, sites, reload, stop, log, send. */
+#include "cli/ask.h"
+#include "wire/http.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static int
+json_line(struct ask *a, struct str line, void (*show)(json_t *))
+{
+	json_error_t error;
+	json_t *j = json_loadb(line.p, line.n, 0, &error);
+
+	(void)a;
+	if (j == NULL)
+		return cli_fail(EX_DATAERR, "the answer is no JSON: %s",
+		    error.text);
+	show(j);
+	json_decref(j);
+	return 0;
+}
+
+static intmax_t
+number_at(const json_t *j, const char *a, const char *b)
+{
+	const json_t *v = json_object_get(j, a);
+
+	if (b != NULL)
+		v = json_object_get(v, b);
+	return (intmax_t)json_integer_value(v);
+}
+
+static const char *
+text_at(const json_t *j, const char *a, const char *b)
+{
+	const json_t *v = json_object_get(j, a);
+	const char *s;
+
+	if (b != NULL)
+		v = json_object_get(v, b);
+	s = json_string_value(v);
+	return s == NULL ? "" : s;
+}
+
+static void
+status_print(json_t *j)
+{
+	printf("%s up %jd s on %jd cores\n", text_at(j, "hostname", NULL),
+	    number_at(j, "uptime_seconds", NULL), number_at(j, "cores", NULL));
+	printf("queue   %jd messages, %jd recipients: %jd deferred, %jd held, "
+	    "%jd being sent\n", number_at(j, "queue", "messages"),
+	    number_at(j, "queue", "recipients"),
+	    number_at(j, "queue", "deferred"), number_at(j, "queue", "held"),
+	    number_at(j, "queue", "away"));
+	printf("        %jd connections to %jd sites, %jd KiB of memory\n",
+	    number_at(j, "queue", "connections"),
+	    number_at(j, "queue", "sites"),
+	    number_at(j, "queue", "memory_bytes") / 1024);
+	printf("spool   %s: %jd segments, %jd MiB of which %jd live, %jd MiB "
+	    "free on the disk\n", text_at(j, "spool", "health"),
+	    number_at(j, "spool", "segments"),
+	    number_at(j, "spool", "log_bytes") >> 20,
+	    number_at(j, "spool", "live_bytes") >> 20,
+	    number_at(j, "spool", "free_bytes") >> 20);
+	printf("        %jd commits in %jd syncs, last %jd us, longest %jd us, "
+	    "%jd damaged records\n", number_at(j, "spool", "commits"),
+	    number_at(j, "spool", "syncs"), number_at(j, "spool", "sync_us"),
+	    number_at(j, "spool", "sync_most_us"),
+	    number_at(j, "spool", "damaged"));
+}
+
+static int
+status_line(struct ask *a, struct str line)
+{
+	return json_line(a, line, status_print);
+}
+
+int
+command_status(struct cli *c)
+{
+	struct ask a = { .method = "GET", .target = STR("/v1/status"),
+		.body_fd = -1, .line = c->json ? NULL : status_line };
+
+	return ask(c, &a);
+}
+
+static void
+site_print(json_t *j)
+{
+	printf("%8jd %8jd %4jd/%-4jd %6jds  %s\n", number_at(j, "waiting", NULL),
+	    number_at(j, "messages", NULL), number_at(j, "connections", NULL),
+	    number_at(j, "connections_most", NULL),
+	    number_at(j, "left_alone_seconds", NULL),
+	    text_at(j, "site", NULL));
+}
+
+static int
+site_line(struct ask *a, struct str line)
+{
+	return json_line(a, line, site_print);
+}
+
+int
+command_sites(struct cli *c)
+{
+	struct ask a = { .method = "GET", .target = STR("/v1/sites"),
+		.body_fd = -1, .line = c->json ? NULL : site_line };
+
+	if (!c->json)
+		printf("%8s %8s %-9s %7s  %s\n", "WAITING", "SENT", "CONNS",
+		    "PAUSED", "SITE");
+	return ask(c, &a);
+}
+
+int
+command_reload(struct cli *c)
+{
+	struct ask a = { .method = "POST", .target = STR("/v1/reload"),
+		.body_fd = -1 };
+	int rc = ask(c, &a);
+
+	return rc == EX_DATAERR ? EX_CONFIG : rc;
+}
+
+int
+command_stop(struct cli *c)
+{
+	struct ask a = { .method = "POST", .target = STR("/v1/stop"),
+		.body_fd = -1 };
+
+	return ask(c, &a);
+}
+
+/* ---- send ---- */
+
+static struct str
+send_target(struct cli *c)
+{
+	struct buf b = { .cap = HTTP_TARGET_MOST };
+
+	b.p = arena_alloc(&c->arena, b.cap);
+	if (b.p == NULL)
+		return STR_NONE;
+	buf_put(&b, STR("/v1/emails/raw?from="));
+	http_encode(&b, c->from);
+	for (size_t k = 0; k < c->n_to; k++) {
+		buf_put(&b, STR("&to="));
+		http_encode(&b, c->to[k]);
+	}
+	return b.full ? STR_NONE : buf_str(&b);
+}
+
+int
+command_send(struct cli *c)
+{
+	struct ask a = { .method = "POST", .body_fd = STDIN_FILENO };
+	int rc;
+
+	if (c->n_to == 0 || c->from.p == NULL || c->n_words > 1)
+		return cli_usage("send");
+	a.target = send_target(c);
+	if (a.target.p == NULL)
+		return cli_fail(EX_USAGE, "too many recipients at once");
+	if (c->n_words == 1) {
+		a.body_fd = open(arena_cstr(&c->arena, c->words[0]),
+		    O_RDONLY | O_CLOEXEC);
+		if (a.body_fd < 0)
+			return cli_fail(EX_NOINPUT, STR_FMT ": %s",
+			    STR_ARG(c->words[0]), strerror(errno));
+	}
+	rc = ask(c, &a);
+	if (a.body_fd != STDIN_FILENO)
+		close(a.body_fd);
+	return rc;
+}
