@@ -14,6 +14,8 @@
 
 #define DEFAULT_SOCKET "/run/nightmail/control.sock"
 
+enum { PIECE = 64 * 1024 };
+
 /* ---- where ---- */
 
 static struct str
@@ -88,12 +90,14 @@ all_write(int fd, struct str s)
 }
 
 static int
-body_send(int fd, int from)
+body_send(struct cli *c, int fd, int from)
 {
-	char room[64 * 1024], size[32];
+	char *room = arena_alloc(&c->arena, PIECE), size[32];
 	ssize_t n;
 
-	while ((n = read(from, room, sizeof room)) > 0) {
+	if (room == NULL)
+		return cli_fail(EX_OSERR, "no memory");
+	while ((n = read(from, room, PIECE)) > 0) {
 		int k = snprintf(size, sizeof size, "%zx\r\n", (size_t)n);
 
 		if (all_write(fd, (struct str){ size, (size_t)k }) != 0 ||
@@ -109,11 +113,13 @@ body_send(int fd, int from)
 }
 
 static int
-request_send(int fd, const struct ask *a)
+request_send(struct cli *c, int fd, const struct ask *a)
 {
-	char head[HTTP_TARGET_MOST + 256];
-	struct buf b = BUF_OF(head);
+	struct buf b = { .cap = HTTP_TARGET_MOST + 256 };
 
+	b.p = arena_alloc(&c->arena, b.cap);
+	if (b.p == NULL)
+		return cli_fail(EX_OSERR, "no memory");
 	buf_printf(&b, "%s " STR_FMT " HTTP/1.1\r\nHost: nightmail\r\n"
 	    "Connection: close\r\n%s\r\n", a->method, STR_ARG(a->target),
 	    a->body_fd >= 0 ? "Transfer-Encoding: chunked\r\n" : "");
@@ -121,7 +127,7 @@ request_send(int fd, const struct ask *a)
 		return cli_fail(EX_USAGE, "too long a question");
 	if (all_write(fd, buf_str(&b)) != 0)
 		return cli_fail(EX_UNAVAILABLE, "the server hung up");
-	return a->body_fd >= 0 ? body_send(fd, a->body_fd) : 0;
+	return a->body_fd >= 0 ? body_send(c, fd, a->body_fd) : 0;
 }
 
 /* ---- hearing ---- */
@@ -212,11 +218,12 @@ head_read(int fd, struct answer *w, char *room, size_t most, size_t *have,
 }
 
 static int
-answer_hear(int fd, struct answer *w)
+answer_hear(struct cli *c, int fd, struct answer *w)
 {
-	char room[HTTP_HEAD_MOST + 4096];
+	char *room = arena_alloc(&c->arena, PIECE);
 	size_t have = 0, used = 0;
-	int rc = head_read(fd, w, room, sizeof room, &have, &used);
+	int rc = room == NULL ? cli_fail(EX_OSERR, "no memory") :
+	    head_read(fd, w, room, PIECE, &have, &used);
 	ssize_t n;
 
 	if (rc != 0)
@@ -224,7 +231,7 @@ answer_hear(int fd, struct answer *w)
 	w->ask->status = w->head.status;
 	body_take(w, (struct str){ room + used, have - used });
 	while (w->rc == 0 && !w->chunks.has_ended &&
-	    (n = read(fd, room, sizeof room)) > 0)
+	    (n = read(fd, room, PIECE)) > 0)
 		body_take(w, (struct str){ room, (size_t)n });
 	if (w->n > 0)
 		line_give(w);
@@ -237,7 +244,7 @@ int
 ask(struct cli *c, struct ask *a)
 {
 	struct answer *w = arena_new(&c->arena, struct answer);
-	int fd, rc;
+	int fd = -1, rc;
 
 	if (w == NULL || (w->line = arena_alloc(&c->arena, ASK_LINE)) == NULL)
 		return cli_fail(EX_OSERR, "no memory");
@@ -245,9 +252,9 @@ ask(struct cli *c, struct ask *a)
 	rc = server_connect(c, &fd);
 	if (rc != 0)
 		return rc;
-	rc = request_send(fd, a);
+	rc = request_send(c, fd, a);
 	if (rc == 0)
-		rc = answer_hear(fd, w);
+		rc = answer_hear(c, fd, w);
 	close(fd);
 	return rc;
 }
