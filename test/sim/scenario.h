@@ -1,0 +1,28 @@
+/*
+ * scenario.h -- a program of scenarios, each run with many seeds.
+ *
+ * The promise: scenarios_main() runs each scenario with the seeds 1, 2, ... (or
+ * SEED alone) until one finds a law broken, and prints "ok NAME" or "not ok
+ * NAME: seed N".
+ * Not for: the simulated world itself (fiber/world_sim.h).
+ * Waiting: none.
+ * Memory: none.
+ * Errors: 1 when a scenario failed.
+ * Source: test/README.md.
+ */
+#ifndef NM_SIM_SCENARIO_H
+#define NM_SIM_SCENARIO_H
+
+#include "fiber/world_sim.h"
+
+struct scenario {
+	const char *name;
+	/* The world of this seed has begun.  False: a law is broken, and what
+	 * broke it was told on stderr. */
+	bool (*run)(uint64_t seed);
+};
+
+/* Each file of scenarios defines one, and all.c lists it. */
+extern const struct scenario scenario_notes, scenario_notes_unsynced;
+
+#endif
