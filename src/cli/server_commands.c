@@ -1,5 +1,6 @@
 /* server_commands.c -- status, sites, reload, stop, log, send. */
 #include "cli/ask.h"
+#include "policy/unit.h"
 #include "wire/http.h"
 
 #include <errno.h>
@@ -133,6 +134,24 @@ command_stop(struct cli *c)
 	struct ask a = { .method = "POST", .target = STR("/v1/stop"),
 		.body_fd = -1 };
 
+	return ask(c, &a);
+}
+
+/* ---- log ---- */
+
+int
+command_log(struct cli *c)
+{
+	struct ask a = { .method = "GET", .body_fd = -1 };
+	int64_t since = 24 * 3600 * NS_PER_SECOND;
+
+	if (c->since.p != NULL && !unit_duration(c->since, &since))
+		return cli_fail(EX_USAGE, "'" STR_FMT "' is not a duration "
+		    "(examples: 30s, 15m, 4h, 5d)", STR_ARG(c->since));
+	a.target = arena_printf(&c->arena, "/v1/events?since=%lld%s%s%s"
+	    STR_FMT, (long long)(since / NS_PER_SECOND),
+	    c->json ? "" : "&form=text", c->follow ? "&follow=yes" : "",
+	    c->query.n > 0 ? "&" : "", STR_ARG(c->query));
 	return ask(c, &a);
 }
 

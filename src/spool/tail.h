@@ -22,22 +22,22 @@
 
 enum { PROJECTIONS_MOST = 16 };
 
-struct place { uint64_t segment; uint64_t offset; };
+struct tail_place { uint64_t segment; uint64_t offset; };
 
 /* Between open and recover: segments wait for this projection from now on. */
 void spool_projection(struct spool *, unsigned number);
 /* Where it stands: {0, 0} before its first mark. */
-struct place spool_place(const struct spool *, unsigned number);
-yields int spool_mark(struct spool *, unsigned number, struct place);
+struct tail_place spool_place(const struct spool *, unsigned number);
+yields int spool_mark(struct spool *, unsigned number, struct tail_place);
 
 struct tail;
 
 /* types: an OR of TAIL_OF(RECORD_x).  NULL when memory is refused. */
 #define TAIL_OF(type) (1u << (type))
-struct tail *tail_open(struct spool *, struct place after, uint32_t types);
+struct tail *tail_open(struct spool *, struct tail_place after, uint32_t types);
 void tail_close(struct tail *);
 /* 1: *out is the next record and *after the place behind it; 0: no more for
  * now; -1. */
-yields int tail_next(struct tail *, struct record *out, struct place *after);
+yields int tail_next(struct tail *, struct record *out, struct tail_place *after);
 
 #endif

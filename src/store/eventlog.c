@@ -1,0 +1,344 @@
+/*
+ * A day's file is a row of frames:
+ *
+ *	 0  u32  magic    "NEV1"
+ *	 4  u32  length   octets of the payload, at most 64 KiB
+ *	 8  u32  sum      CRC-32C of the payload, begun with the kind
+ *	12  u32  kind     0: an event as event_encode() writes it
+ *	                  1: a mark: u64 segment, u64 offset of the spool's log
+ *	16  ...  payload
+ *
+ * little-endian.  The file ends, for those who read it, at the first frame that
+ * is not whole; for the writer, behind the last mark: what stands there after a
+ * crash will come again from the log.
+ */
+#include "store/eventlog.h"
+
+#include "base/crc32c.h"
+#include "base/must.h"
+#include "base/num.h"
+#include "fiber/disk.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define MAGIC UINT32_C(0x3156454e)	/* "NEV1" */
+
+enum { PAYLOAD_MOST = 64 * 1024, READ_SIZE = 128 * 1024 };
+
+static const int64_t us_per_day = 86400 * US_PER_SECOND;
+
+/* ---- names ---- */
+
+struct eventlog_name
+eventlog_name(int64_t day, unsigned spool)
+{
+	struct eventlog_name n;
+	time_t t = (time_t)day * 86400;
+	struct tm tm;
+
+	must(gmtime_r(&t, &tm) != NULL);
+	snprintf(n.text, sizeof n.text, "%04d-%02d-%02d.%u",
+	    (tm.tm_year + 1900) % 10000, (tm.tm_mon + 1) % 100,
+	    tm.tm_mday % 100, spool % 1000);
+	return n;
+}
+
+int64_t
+eventlog_day(struct str name)
+{
+	uint64_t y, m, d, spool;
+	struct tm tm = { .tm_year = 0 };
+
+	if (!parse_u64(str_cut(&name, '-'), 9999, &y) || y < 1970 ||
+	    !parse_u64(str_cut(&name, '-'), 12, &m) ||
+	    !parse_u64(str_cut(&name, '.'), 31, &d) ||
+	    !parse_u64(name, 999, &spool))
+		return -1;
+	tm.tm_year = (int)y - 1900;
+	tm.tm_mon = (int)m - 1;
+	tm.tm_mday = (int)d;
+	return timegm(&tm) / 86400;
+}
+
+static bool
+path_make(const struct eventlog *l, int64_t day, char *room, size_t n)
+{
+	int k = snprintf(room, n, "%s/%s", l->directory,
+	    eventlog_name(day, l->spool).text);
+
+	return k > 0 && (size_t)k < n;
+}
+
+/* ---- frames ---- */
+
+static uint32_t
+frame_sum(unsigned kind, struct str payload)
+{
+	char k = (char)kind;
+
+	return crc32c(crc32c(0, (struct str){ &k, 1 }), payload);
+}
+
+int
+eventlog_frame(struct str bytes, unsigned *kind, struct str *payload,
+    size_t *size)
+{
+	uint32_t magic, length, sum, k;
+
+	if (!take_le32(&bytes, &magic) || !take_le32(&bytes, &length) ||
+	    !take_le32(&bytes, &sum) || !take_le32(&bytes, &k))
+		return 0;
+	if (magic != MAGIC || length > PAYLOAD_MOST || k > FRAME_MARK)
+		return -1;
+	if (!take_bytes(&bytes, length, payload))
+		return 0;
+	if (frame_sum(k, *payload) != sum)
+		return -1;
+	*kind = k;
+	*size = EVENTLOG_FRAME + length;
+	return 1;
+}
+
+static void
+frame_put(struct eventlog *l, unsigned kind, struct str payload)
+{
+	struct buf b = { .p = l->batch + l->n, .cap = EVENTLOG_BATCH - l->n };
+
+	buf_le32(&b, MAGIC);
+	buf_le32(&b, (uint32_t)payload.n);
+	buf_le32(&b, frame_sum(kind, payload));
+	buf_le32(&b, kind);
+	buf_put(&b, payload);
+	must(!b.full);
+	l->n += b.n;
+}
+
+/* ---- reading on: where did the last batch end? ---- */
+
+struct scan {
+	uint64_t at;			/* of the next frame */
+	uint64_t end;			/* behind the last mark */
+	bool has_mark;
+	struct eventlog_mark mark;
+};
+
+/* Frames off a window; how many octets of it were whole frames, -1: no frame. */
+static int64_t
+window_scan(struct scan *s, struct str bytes)
+{
+	size_t used = 0, size;
+	struct str payload;
+	unsigned kind;
+	int rc;
+
+	while ((rc = eventlog_frame(str_sub(bytes, used, bytes.n), &kind,
+	    &payload, &size)) == 1) {
+		used += size;
+		if (kind != FRAME_MARK ||
+		    !take_le64(&payload, &s->mark.segment) ||
+		    !take_le64(&payload, &s->mark.offset))
+			continue;
+		s->has_mark = true;
+		s->end = s->at + used;
+	}
+	s->at += used;
+	return rc < 0 ? -1 : (int64_t)used;
+}
+
+static yields int
+file_scan(int fd, struct scan *s)
+{
+	char *room = malloc(READ_SIZE);
+	int64_t n, used;
+
+	if (room == NULL)
+		return err_set("no memory");
+	do {
+		n = disk_pread(fd, room, READ_SIZE, s->at);
+		used = n <= 0 ? 0 :
+		    window_scan(s, (struct str){ room, (size_t)n });
+	} while (used > 0);
+	free(room);
+	return n < 0 ? -1 : 0;
+}
+
+static yields int
+day_open(struct eventlog *l, int64_t day)
+{
+	char path[600];
+
+	if (!path_make(l, day, path, sizeof path))
+		return err_set("the path of the events is too long");
+	l->fd = disk_open(path, DISK_WRITE | DISK_CREATE, 0640);
+	if (l->fd < 0) {
+		l->fd = -1;
+		return -1;
+	}
+	l->day = day;
+	l->size = 0;
+	return 0;
+}
+
+static yields int
+day_continue(struct eventlog *l, int64_t day, struct eventlog_mark *mark)
+{
+	struct scan s = { .at = 0 };
+
+	if (day_open(l, day) != 0 || file_scan(l->fd, &s) != 0 ||
+	    disk_truncate(l->fd, s.end) != 0)
+		return -1;
+	l->size = s.end;
+	if (s.has_mark)
+		*mark = s.mark;
+	return 0;
+}
+
+static yields int
+latest_day(struct eventlog *l, int64_t *day)
+{
+	struct arena a;
+	struct str *names, suffix;
+	size_t n = 0;
+	int rc;
+
+	*day = -1;
+	arena_init(&a, 4 << 20);
+	suffix = arena_printf(&a, ".%u", l->spool);
+	rc = disk_list(l->directory, &a, &names, &n);
+	for (size_t i = 0; rc >= 0 && i < n; i++)
+		if (str_has_suffix_icase(names[i], suffix) &&
+		    eventlog_day(names[i]) > *day)
+			*day = eventlog_day(names[i]);
+	arena_clear(&a);
+	return rc < 0 ? -1 : 0;
+}
+
+yields int
+eventlog_open(struct eventlog *l, struct str directory, unsigned spool,
+    struct eventlog_mark *mark)
+{
+	int64_t day;
+	int rc;
+
+	*l = (struct eventlog){ .spool = spool, .fd = -1, .day = -1,
+		.batch = malloc(EVENTLOG_BATCH) };
+	*mark = (struct eventlog_mark){ 0, 0 };
+	if (l->batch == NULL ||
+	    !str_cstr(directory, l->directory, sizeof l->directory))
+		return err_set("events: no memory, or too long a path");
+	rc = disk_mkdir(l->directory, 0750);
+	if ((rc != 0 && rc != -EEXIST) || latest_day(l, &day) != 0)
+		return err_add("events");
+	if (day >= 0 && day_continue(l, day, mark) != 0)
+		return err_add("events");
+	return 0;
+}
+
+/* ---- writing ---- */
+
+static yields int
+batch_write(struct eventlog *l)
+{
+	if (l->n == 0)
+		return 0;
+	must(l->fd >= 0);
+	if (disk_pwrite(l->fd, (struct str){ l->batch, l->n }, l->size) != 0)
+		return -1;		/* written over by the next try */
+	l->size += l->n;
+	l->n = 0;
+	l->is_dirty = true;
+	return 0;
+}
+
+yields int
+eventlog_sync(struct eventlog *l)
+{
+	int rc;
+
+	if (!l->is_dirty || l->fd < 0)
+		return 0;
+	rc = disk_fdatasync(l->fd);
+	l->is_dirty = rc != 0;
+	return rc == 0 ? 0 : -1;
+}
+
+/* A day's events may come a little after midnight; a batch goes to the day of
+ * its first event and no day is opened again. */
+static yields int
+day_turn(struct eventlog *l, int64_t day)
+{
+	if (day <= l->day && l->fd >= 0)
+		return 0;
+	if (batch_write(l) != 0 || eventlog_sync(l) != 0)
+		return -1;
+	if (l->fd >= 0)
+		disk_close(l->fd);
+	l->fd = -1;
+	return day_open(l, day);
+}
+
+yields int
+eventlog_append(struct eventlog *l, struct wall at, struct str event)
+{
+	if (event.n > PAYLOAD_MOST)
+		return err_set("an event of %zu octets", event.n);
+	if (l->n == 0 && day_turn(l, at.us / us_per_day) != 0)
+		return -1;
+	if (l->n + 2 * EVENTLOG_FRAME + 16 + event.n > EVENTLOG_BATCH &&
+	    batch_write(l) != 0)
+		return -1;
+	frame_put(l, FRAME_EVENT, event);
+	return 0;
+}
+
+yields int
+eventlog_commit(struct eventlog *l, struct eventlog_mark m)
+{
+	char room[16];
+	struct buf b = BUF_OF(room);
+
+	if (l->fd < 0)
+		return 0;		/* no event yet: nothing to mark */
+	buf_le64(&b, m.segment);
+	buf_le64(&b, m.offset);
+	frame_put(l, FRAME_MARK, buf_str(&b));
+	return batch_write(l);
+}
+
+yields void
+eventlog_close(struct eventlog *l)
+{
+	(void)batch_write(l);
+	(void)eventlog_sync(l);
+	if (l->fd >= 0)
+		disk_close(l->fd);
+	free(l->batch);
+	l->batch = NULL;
+	l->fd = -1;
+}
+
+yields int
+eventlog_expire(const char *directory, struct wall before)
+{
+	struct arena a;
+	struct str *names;
+	size_t n = 0;
+	int rc;
+
+	arena_init(&a, 4 << 20);
+	rc = disk_list(directory, &a, &names, &n);
+	for (size_t i = 0; rc >= 0 && i < n; i++) {
+		int64_t day = eventlog_day(names[i]);
+		struct str path = arena_printf(&a, "%s/" STR_FMT, directory,
+		    STR_ARG(names[i]));
+
+		if (day >= 0 && (day + 1) * us_per_day <= before.us &&
+		    path.p != NULL)
+			(void)disk_unlink(path.p);
+	}
+	arena_clear(&a);
+	return rc < 0 ? -1 : 0;
+}
