@@ -248,12 +248,12 @@ world_disk_pwrite(int fd, const struct str *parts, size_t n, uint64_t at)
 			file_pwrite_some(f, parts[i], at);
 		rc = disk_step(SIM_disk_pwrite, hash_bytes(
 		    (struct hash_key){ f->number, at }, parts[i]));
-		if (rc != 0)
-			file_pwrite_some(f, parts[i], at);
-		else
+		if (rc == 0)
 			rc = file_pwrite(f, parts[i], at);
-		if (rc != 0)
+		if (rc != 0) {
+			file_pwrite_some(f, parts[i], at);
 			return disk_done(rc);
+		}
 		at += parts[i].n;
 	}
 	return disk_done(0);
