@@ -19,6 +19,7 @@
 #include "base/instant.h"
 #include "wire/disposition.h"
 
+/* With names, addresses and ids within their limits. */
 enum { DSN_PIECE = 4096 };
 
 enum dsn_action {
@@ -41,11 +42,12 @@ struct dsn {
 	struct wall arrived, now;
 	int zone;
 	bool returns_whole;		/* message/rfc822, else only its header */
+	bool has_8bit;			/* what is returned has octets above 127 */
 };
 
 struct dsn_recipient {
 	enum dsn_action action;
-	struct str final;		/* "bob@example.org", printable */
+	struct str final;		/* "bob@example.org" */
 	struct str original;		/* ORCPT "rfc822;bob@a.example" decoded; or
 					 * absent */
 	struct str remote;		/* host that said it; absent: we did */
