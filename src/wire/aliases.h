@@ -38,8 +38,9 @@ struct alias {
 
 struct alias_target {
 	enum alias_kind kind;
-	struct str text;		/* without :include: or |; raw */
-	bool quoted;			/* text is between quotes: unquote */
+	struct str text;		/* without :include:, | or \bob's \ */
+	bool quoted;			/* text was between quotes: unquote */
+	bool is_final;			/* \bob: no alias of his counts */
 };
 
 void aliases_begin(struct aliases *, struct str file);
