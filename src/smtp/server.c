@@ -116,7 +116,9 @@ mail_judge(struct session *s, const struct mail_params *mail)
 	v = intake_has_room(s->server->intake, s->txn.config);
 	if (v.disposition != DELIVERED)
 		return v;
-	if (s->server->memory > s->txn.config->limits.memory)
+	/* each core has its share */
+	if (s->server->memory > s->txn.config->limits.memory /
+	    s->server->house->n)
 		return session_verdict(REPLY_NO_ROOM);
 	return judgment.verdict;
 }
@@ -307,15 +309,11 @@ data_is_forgiven(const struct session *s)
 static yields void
 data_lost(struct session *s)
 {
-	struct verdict v = session_verdict(REPLY_SLOW);
-
 	s->is_over = true;
 	if (s->net.trouble == STREAM_LATE)
 		session_say(s, REPLY_SLOW);
 	else
-		v = verdict_make(DEFERRED, 421, "4.4.2",
-		    "lost connection after DATA");
-	session_tell_refused(s, "DATA", STR_NONE, &v);
+		session_tell_broken(s, "gone");
 }
 
 static yields void
@@ -425,6 +423,7 @@ session_obey(struct session *s, const struct command *command)
 	const struct session_row *row = &session_rows[command->verb];
 	enum session_reply reply = row->in[s->state];
 
+	s->stage = verb_name(command->verb);
 	if (reply != REPLY_GO) {
 		session_say(s, reply);
 	} else if (row->argument == ARGUMENT_BARE && command->arg.n > 0) {
@@ -531,6 +530,7 @@ session_trouble(struct session *s)
 	case STREAM_FINE:
 		break;
 	}
+	session_tell_broken(s, "gone");
 	s->is_over = true;
 }
 
@@ -628,6 +628,7 @@ server_session(struct server *server, struct server_listener *listener,
 		.guest = { .server = server, .listener = listener,
 		    .client = *client },
 		.client = address_print(client), .began = clock_mono(),
+		.stage = "CONNECT",
 	};
 
 	stream_init(&s.net, end);

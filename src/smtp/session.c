@@ -8,10 +8,12 @@
 static const struct session_says {
 	short code;
 	struct esc esc;
+	const char *reason;
 	struct str text;
 } session_says[SESSION_REPLIES] = {
-#define REPLY(name, code, class, subject, detail, text) \
-	[REPLY_##name] = { code, { class, subject, detail }, STR_INIT(text) },
+#define REPLY(name, code, class, subject, detail, reason, text) \
+	[REPLY_##name] = { code, { class, subject, detail }, reason, \
+	    STR_INIT(text) },
 #include "smtp/replies.def"
 #undef REPLY
 };
@@ -62,6 +64,83 @@ txn_reset(struct session *s)
 	session_weigh(s);
 }
 
+/* ---- events ---- */
+
+static struct event
+session_event(const struct session *s, enum event_type type)
+{
+	struct event e = event_make(type, clock_wall(), 0);
+
+	event_str(&e, FIELD_client, str_of(s->client.text));
+	event_str(&e, FIELD_listener, s->listener->name);
+	if (s->helo.p != NULL) {
+		event_str(&e, FIELD_helo, s->helo);
+		event_str(&e, FIELD_protocol, session_protocol(s));
+	}
+	return e;
+}
+
+static void
+session_tell_sink(const struct session *s, const struct event *e)
+{
+	s->server->intake->sink->take(s->server->intake->sink, e);
+}
+
+/* The envelope's end is a fact to keep, a broken off greeting is not. */
+void
+session_tell_broken(const struct session *s, const char *reason)
+{
+	struct event e = session_event(s, EVENT_refused);
+
+	event_str(&e, FIELD_stage, str_of(s->stage));
+	event_str(&e, FIELD_reason, str_of(reason));
+	if (s->txn.sender.p != NULL) {
+		event_str(&e, FIELD_sender, s->txn.sender);
+		intake_tell(s->server->intake, &e);
+	} else {
+		session_tell_sink(s, &e);
+	}
+}
+
+void
+session_tell_refused(const struct session *s, const char *stage, struct str rcpt,
+    const struct verdict *v)
+{
+	struct event e = session_event(s, EVENT_refused);
+	struct esc_text esc = esc_print(v->esc);
+
+	event_str(&e, FIELD_stage, str_of(stage));
+	event_num(&e, FIELD_code, (uint64_t)v->code);
+	event_str(&e, FIELD_dsn, str_of(esc.text));
+	event_str(&e, FIELD_reply, str_of(v->text));
+	if (s->txn.sender.p != NULL)
+		event_str(&e, FIELD_sender, s->txn.sender);
+	if (rcpt.p != NULL)
+		event_str(&e, FIELD_recipient, rcpt);
+	intake_tell(s->server->intake, &e);
+}
+
+void
+session_tell_connected(const struct session *s)
+{
+	struct event e = session_event(s, EVENT_connected);
+
+	session_tell_sink(s, &e);
+}
+
+void
+session_tell_disconnected(const struct session *s)
+{
+	struct event e = session_event(s, EVENT_disconnected);
+
+	event_num(&e, FIELD_commands, s->commands);
+	event_num(&e, FIELD_seconds,
+	    (uint64_t)((clock_mono().ns - s->began.ns) / NS_PER_SECOND));
+	session_tell_sink(s, &e);
+}
+
+/* ---- replies ---- */
+
 yields void
 session_put(struct session *s, short code, struct esc esc, struct str text)
 {
@@ -87,6 +166,8 @@ session_say(struct session *s, enum session_reply reply)
 	const struct session_says *says = &session_says[reply];
 
 	session_put(s, says->code, says->esc, says->text);
+	if (says->reason != NULL)
+		session_tell_broken(s, says->reason);
 }
 
 yields void
@@ -99,36 +180,6 @@ yields void
 session_say_verdict(struct session *s, const struct verdict *v)
 {
 	session_put(s, v->code, v->esc, str_of(v->text));
-}
-
-static void
-session_event(const struct session *s, struct event *e)
-{
-	event_str(e, FIELD_client, str_of(s->client.text));
-	event_str(e, FIELD_listener, s->listener->name);
-	if (s->helo.p != NULL) {
-		event_str(e, FIELD_helo, s->helo);
-		event_str(e, FIELD_protocol, session_protocol(s));
-	}
-}
-
-void
-session_tell_refused(const struct session *s, const char *stage, struct str rcpt,
-    const struct verdict *v)
-{
-	struct event e = event_make(EVENT_refused, clock_wall(), 0);
-	struct esc_text esc = esc_print(v->esc);
-
-	session_event(s, &e);
-	event_str(&e, FIELD_stage, str_of(stage));
-	event_num(&e, FIELD_code, (uint64_t)v->code);
-	event_str(&e, FIELD_dsn, str_of(esc.text));
-	event_str(&e, FIELD_reply, str_of(v->text));
-	if (s->txn.sender.p != NULL)
-		event_str(&e, FIELD_sender, s->txn.sender);
-	if (rcpt.p != NULL)
-		event_str(&e, FIELD_recipient, rcpt);
-	intake_tell(s->server->intake, &e);
 }
 
 yields void
@@ -154,25 +205,3 @@ session_verdict_of(const struct refusal *r)
 	return verdict_of(r->code >= 500 ? FAILED : DEFERRED, r->code, r->esc,
 	    str_of(r->text));
 }
-
-void
-session_tell_connected(const struct session *s)
-{
-	struct event e = event_make(EVENT_connected, clock_wall(), 0);
-
-	session_event(s, &e);
-	s->server->intake->sink->take(s->server->intake->sink, &e);
-}
-
-void
-session_tell_disconnected(const struct session *s)
-{
-	struct event e = event_make(EVENT_disconnected, clock_wall(), 0);
-
-	session_event(s, &e);
-	event_num(&e, FIELD_commands, s->commands);
-	event_num(&e, FIELD_seconds,
-	    (uint64_t)((clock_mono().ns - s->began.ns) / NS_PER_SECOND));
-	s->server->intake->sink->take(s->server->intake->sink, &e);
-}
-

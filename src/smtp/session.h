@@ -24,7 +24,7 @@ enum session_state {
 
 enum session_reply {
 	REPLY_GO,			/* no reply: the verb's function decides */
-#define REPLY(name, code, class, subject, detail, text) REPLY_##name,
+#define REPLY(name, code, class, subject, detail, reason, text) REPLY_##name,
 #include "smtp/replies.def"
 #undef REPLY
 	SESSION_REPLIES
@@ -61,6 +61,7 @@ struct session {
 	uint64_t commands, messages;
 	uint64_t counted;		/* octets, in server->memory */
 	short code;			/* of the last reply */
+	const char *stage;		/* the last verb, for events */
 	bool is_heard;			/* something was read */
 	bool took_data;			/* by the last command */
 	bool is_over;
@@ -91,6 +92,8 @@ yields void session_refuse(struct session *, const char *stage, struct str rcpt,
     const struct verdict *);
 void session_tell_refused(const struct session *, const char *stage,
     struct str rcpt, const struct verdict *);
+/* The conversation breaks off: "gone", "late", "errors", "pipelining". */
+void session_tell_broken(const struct session *, const char *reason);
 void session_tell_connected(const struct session *);
 void session_tell_disconnected(const struct session *);
 
