@@ -36,7 +36,8 @@ def line_of(path, at):
 
 
 def is_test(path):
-    return path.startswith("test/") or path.endswith("_test.c")
+    return (path.startswith("test/") or path.endswith("_test.c") or
+            "/test_" in path and path.endswith(".h"))
 
 
 @functools.cache

@@ -151,6 +151,7 @@ intake_grow(struct intake *in)
 	struct recipient *rcpts;
 	uint64_t *hashes;
 
+	must(e->n_rcpts <= in->room);
 	if (e->n_rcpts < in->room)
 		return 0;
 	rcpts = arena_alloc(in->arena, room * sizeof(*rcpts));
@@ -210,6 +211,7 @@ intake_add(struct intake *in, const struct recipient *rcpt)
 	uint64_t hash;
 
 	address_key(rcpt->address, &key);
+	must(!key.full);
 	hash = hash_bytes((struct hash_key){ 0, 0 }, buf_str(&key));
 	if (intake_has(in, buf_str(&key), hash,
 	    rcpt->flags & RECIPIENT_EXPANDED))
@@ -313,6 +315,7 @@ intake_append(struct intake *in, struct str octets)
 {
 	enum draft_trouble trouble;
 
+	must(in->draft != NULL && in->no.disposition == DELIVERED);
 	if (octets.n == 0)
 		return 0;
 	trouble = draft_append(in->draft, octets);
@@ -415,6 +418,7 @@ intake_complete(struct intake *in)
 	char room[1024];
 	struct buf out = BUF_OF(room);
 
+	must(!in->in_body);
 	in->in_body = true;
 	if (!in->origin.is_submission)
 		return 0;
@@ -624,6 +628,7 @@ intake_commit(struct intake *in)
 		intake_refuse(in, intake_trouble(trouble));
 		return in->no;
 	}
+	must(in->envelope.id == draft_id(in->draft));
 	kept = draft_kept(in->draft);
 	if (kept != NULL)
 		in->core->kept(in->core, kept, &in->envelope);

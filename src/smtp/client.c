@@ -74,6 +74,7 @@ void
 client_init(struct client *c, struct stream *net,
     const struct client_patience *patience)
 {
+	must(net->end != NULL);
 	*c = (struct client){ .net = net, .patience = patience };
 }
 
@@ -149,6 +150,7 @@ client_hear(struct client *c, enum client_phase phase, struct ehlo *ehlo)
 static yields struct verdict
 client_hello(struct client *c, const char *verb, struct str hostname)
 {
+	must(!c->is_over && !c->is_greeted);
 	client_await(c, PHASE_helo);
 	c->ehlo = (struct ehlo){ 0 };
 	stream_printf(c->net, "%s " STR_FMT "\r\n", verb, STR_ARG(hostname));
@@ -185,6 +187,7 @@ client_has(const struct client *c, uint32_t capability_bits)
 static void
 exchange_settle(struct exchange *x, const struct verdict *v)
 {
+	must(v->esc.class != 0);
 	for (size_t i = 0; i < x->message->n; i++)
 		if (x->verdicts[i].disposition == DELIVERED)
 			x->verdicts[i] = *v;
@@ -257,6 +260,7 @@ exchange_say_mail(struct exchange *x)
 	struct client *c = x->client;
 	const struct client_message *m = x->message;
 
+	must(x->said == 0 && !x->data_is_said);
 	client_await(c, PHASE_mail);
 	if (c->must_reset)
 		stream_put(c->net, STR("RSET\r\n"));
@@ -275,6 +279,7 @@ exchange_hear_mail(struct exchange *x)
 	struct client *c = x->client;
 	struct verdict v;
 
+	must(!x->mail_is_heard && x->heard == 0);
 	x->mail_is_heard = true;
 	if (c->must_reset) {
 		v = client_hear(c, PHASE_rset, NULL);
@@ -326,6 +331,7 @@ exchange_hear_rcpts(struct exchange *x)
 {
 	struct verdict v;
 
+	must(x->mail_is_good && x->said <= x->message->n);
 	for (; x->heard < x->said; x->heard++) {
 		if (x->verdicts[x->heard].disposition != DELIVERED)
 			continue;
@@ -343,6 +349,7 @@ exchange_hear_rcpts(struct exchange *x)
 static yields void
 exchange_say_data(struct exchange *x)
 {
+	must(!x->data_is_said && x->said == x->message->n);
 	client_await(x->client, PHASE_data);
 	stream_put(x->client->net, STR("DATA\r\n"));
 	x->data_is_said = true;
@@ -468,8 +475,10 @@ static yields struct verdict
 exchange_data(struct exchange *x)
 {
 	struct client *c = x->client;
-	struct verdict v = client_hear(c, PHASE_data, NULL);
+	struct verdict v;
 
+	must(x->data_is_said && x->heard == x->message->n);
+	v = client_hear(c, PHASE_data, NULL);
 	if (c->is_over)
 		return v;
 	if (v.code == 354) {

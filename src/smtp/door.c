@@ -21,6 +21,7 @@ door_count_connection(void *arg)
 	struct door_question *q = arg;
 	struct server *owner = q->house->cores[core_index()];
 
+	must(owner != NULL && owner->limits != NULL);
 	q->judgment = limit_connect(owner->limits, q->config, q->client,
 	    clock_mono());
 }
@@ -31,6 +32,7 @@ door_forget_connection(void *arg)
 	struct door_question *q = arg;
 	struct server *owner = q->house->cores[core_index()];
 
+	must(owner != NULL && owner->limits != NULL);
 	limit_disconnect(owner->limits, q->client);
 }
 
@@ -57,6 +59,7 @@ door_ask(const struct guest *g, const struct config *config,
 	};
 	unsigned owner = limit_owner(q.house->key, q.client, q.house->n);
 
+	must(owner < q.house->n);
 	if (owner == core_index())
 		count(&q);
 	else
@@ -122,6 +125,7 @@ door_enter(struct guest *g, const struct config *config)
 {
 	struct judgment judgment;
 
+	must(!g->is_inside && !g->is_counted);
 	g->server->counts.connections++;
 	if (door_is_full(g, config))
 		return judge_say(JUDGE_busy, STR_NONE);
@@ -154,6 +158,7 @@ door_leave(struct guest *g, const struct config *config)
 yields struct judgment
 door_mail(const struct guest *g, const struct config *config)
 {
+	must(g->is_inside);
 	if (!g->is_counted || config->limits.messages_per_ip.n == 0)
 		return judge_say(JUDGE_ok, STR_NONE);
 	return door_ask(g, config, door_count_mail);

@@ -54,6 +54,7 @@ session_hello(struct session *s, struct str name, bool is_extended)
 		return -1;
 	}
 	txn_reset(s);
+	must(s->state <= SESSION_READY);
 	arena_clear(&s->arena);
 	s->state = SESSION_READY;
 	s->is_extended = is_extended;
@@ -166,7 +167,8 @@ say_mail(struct session *s, const struct command *command)
 	struct mail_params mail;
 	struct verdict v;
 
-	must(s->txn.config == NULL);
+	must(s->state == SESSION_READY);
+	must(s->txn.config == NULL && s->txn.intake == NULL);
 	s->txn.config = config;
 	s->txn.began = clock_mono();
 	arena_init(&s->txn.arena, config->limits.message_memory);
@@ -188,6 +190,7 @@ say_mail(struct session *s, const struct command *command)
 		mail_refuse(s, mail.from.mailbox.text, &v);
 		return;
 	}
+	must(s->txn.sender.p != NULL && s->txn.n_rcpts == 0);
 	s->messages++;
 	s->state = SESSION_MAIL;
 	session_say_verdict(s, &v);
@@ -220,8 +223,10 @@ static yields void
 say_rcpt(struct session *s, const struct command *command)
 {
 	struct rcpt_params rcpt = { 0 };
-	struct verdict v = rcpt_judge(s, command, &rcpt);
+	struct verdict v;
 
+	must(s->state >= SESSION_MAIL && s->txn.intake != NULL);
+	v = rcpt_judge(s, command, &rcpt);
 	if (v.disposition != DELIVERED) {
 		session_refuse(s, "RCPT", rcpt.to.mailbox.text, &v);
 		return;
@@ -271,9 +276,11 @@ data_receive(struct session *s, struct data_reader *reader)
 		if (stream_peek(&s->net, &bytes) != 0)
 			return -1;
 		idle = clock_mono();
+		must(bytes.n > 0);
 		rest = bytes;
 		while (data_read(reader, &rest, &run))
 			intake_content(s->txn.intake, run);
+		must(rest.n == 0 || reader->ended);
 		stream_consume(&s->net, bytes.n - rest.n);
 		pace.octets += bytes.n - rest.n;
 		pace.began = mono_add(pace.began, clock_mono().ns - idle.ns);
@@ -285,6 +292,7 @@ data_receive(struct session *s, struct data_reader *reader)
 static yields struct verdict
 data_judge(struct session *s, const struct data_reader *reader)
 {
+	must(reader->ended);
 	if (reader->faults & DATA_NUL)
 		return session_verdict(REPLY_NUL);
 	if (reader->stopped)
@@ -320,9 +328,11 @@ static yields void
 say_data(struct session *s, const struct command *command)
 {
 	struct data_reader reader;
-	struct verdict v = intake_open(s->txn.intake);
+	struct verdict v;
 
 	(void)command;
+	must(s->state == SESSION_RCPT && s->txn.n_rcpts > 0);
+	v = intake_open(s->txn.intake);
 	if (v.disposition != DELIVERED) {
 		session_refuse(s, "DATA", STR_NONE, &v);
 		return;
@@ -421,8 +431,11 @@ static yields void
 session_obey(struct session *s, const struct command *command)
 {
 	const struct session_row *row = &session_rows[command->verb];
-	enum session_reply reply = row->in[s->state];
+	enum session_reply reply;
 
+	must(command->verb < VERBS && s->state < SESSION_STATES);
+	must((s->state >= SESSION_MAIL) == (s->txn.config != NULL));
+	reply = row->in[s->state];
 	s->stage = verb_name(command->verb);
 	if (reply != REPLY_GO) {
 		session_say(s, reply);
@@ -560,6 +573,7 @@ session_command(struct session *s)
 	struct str line = STR_NONE;
 	int rc;
 
+	must(!s->is_over);
 	door_wait(s->server, &s->waiter, &s->net, config);
 	rc = session_hear_first(s);
 	if (rc == 0 && !s->is_over)
@@ -586,11 +600,13 @@ session_enter(struct session *s)
 	char room[300];
 	struct buf banner = BUF_OF(room);
 
+	must(s->state == SESSION_START && s->txn.config == NULL);
 	s->net.deadline = mono_add(clock_mono(), config->timeouts.server.write);
 	if (judgment_is_yes(&judgment)) {
 		arena_init(&s->arena, config->limits.session_memory);
 		buf_put(&banner, config->hostname);
 		buf_put(&banner, STR(" ESMTP Nightmail"));
+		must(!banner.full);
 		session_put(s, 220, ESC_NONE, buf_str(&banner));
 		session_tell_connected(s);
 	} else {
@@ -614,6 +630,7 @@ session_leave(struct session *s)
 	txn_reset(s);
 	arena_clear(&s->arena);
 	session_weigh(s);
+	must(s->counted == 0);
 	door_leave(&s->guest, config);
 	config_unpin(s->server->configs, config);
 	stream_close(&s->net);

@@ -147,6 +147,8 @@ session_put(struct session *s, short code, struct esc esc, struct str text)
 	char room[1024];
 	struct buf out = BUF_OF(room);
 
+	must(code >= 200 && code <= 599);
+	must(esc.class == 0 || esc.class == code / 100);
 	reply_write(&out, code, esc, text, false);
 	must(!out.full);
 	stream_put(&s->net, buf_str(&out));
@@ -165,6 +167,7 @@ session_say(struct session *s, enum session_reply reply)
 {
 	const struct session_says *says = &session_says[reply];
 
+	must(reply > REPLY_GO && reply < SESSION_REPLIES);
 	session_put(s, says->code, says->esc, says->text);
 	if (says->reason != NULL)
 		session_tell_broken(s, says->reason);
