@@ -29,7 +29,8 @@
 
 enum {
 	INTAKE_RCPTS_FIRST = 4,		/* room at first; then twice that */
-	INTAKE_MSGID_MOST = 250		/* octets told in the event */
+	INTAKE_MSGID_MOST = 250,	/* octets told in the event */
+	INTAKE_SCRATCH = 1 << 20	/* EXPAND_MOST results and their ways */
 };
 
 struct intake {
@@ -168,15 +169,22 @@ intake_grow(struct intake *in)
 	return 0;
 }
 
+/* By what mailboxes are told apart: own ones without regard to case, as those
+ * who live there are looked up; of others only the domain. */
 static void
-address_key(struct str address, struct buf *out)
+address_key(const struct config *config, struct str address, struct buf *out)
 {
 	struct mailbox mailbox;
 
-	if (mailbox_parse(address, MAILBOX_UTF8, &mailbox) == NULL)
-		mailbox_key(&mailbox, out);
-	else
+	if (mailbox_parse(address, MAILBOX_UTF8, &mailbox) != NULL) {
 		buf_put(out, address);
+		return;
+	}
+	mailbox_key(&mailbox, out);
+	if (config_domain(config, mailbox.domain) == NULL)
+		return;
+	for (size_t i = 0; i < out->n; i++)
+		out->p[i] = ascii_lower(out->p[i]);
 }
 
 /* Who stands for others and who gets a copy are different, even by one name: an
@@ -194,7 +202,7 @@ intake_has(const struct intake *in, struct str key, uint64_t hash,
 		if (in->hashes[i] != hash ||
 		    (e->rcpts[i].flags & RECIPIENT_EXPANDED) != expanded)
 			continue;
-		address_key(e->rcpts[i].address, &other);
+		address_key(in->config, e->rcpts[i].address, &other);
 		if (str_eq(buf_str(&other), key))
 			return true;
 	}
@@ -210,7 +218,7 @@ intake_add(struct intake *in, const struct recipient *rcpt)
 	struct buf key = BUF_OF(room);
 	uint64_t hash;
 
-	address_key(rcpt->address, &key);
+	address_key(in->config, rcpt->address, &key);
 	must(!key.full);
 	hash = hash_bytes((struct hash_key){ 0, 0 }, buf_str(&key));
 	if (intake_has(in, buf_str(&key), hash,
@@ -231,11 +239,12 @@ intake_add_end(struct intake *in, struct str address, struct str orig,
 	struct route route = route_find(in->config, in->envelope.sender,
 	    address);
 	struct recipient rcpt = {
-		.address = address, .orig = orig, .parent = parent,
+		.address = arena_copy(in->arena, address), .orig = orig,
+		.parent = parent,
 		.flags = route.kind == ROUTE_DISCARD ? RECIPIENT_DISCARDED : 0,
 	};
 
-	return intake_add(in, &rcpt);
+	return rcpt.address.p == NULL ? -1 : intake_add(in, &rcpt);
 }
 
 static int
@@ -249,8 +258,8 @@ intake_add_expansion(struct intake *in, const struct expansion *x,
 	uint32_t index = (uint32_t)in->envelope.n_rcpts;
 
 	if (x->n == 1)
-		return intake_add_end(in, x->to[0],
-		    x->is_same ? STR_NONE : given, RECIPIENT_NO_PARENT);
+		return intake_add_end(in, x->to[0], given,
+		    RECIPIENT_NO_PARENT);
 	if (intake_add(in, &parent) != 0)
 		return -1;
 	if (in->envelope.n_rcpts == index)
@@ -262,35 +271,45 @@ intake_add_expansion(struct intake *in, const struct expansion *x,
 }
 
 static struct verdict
-intake_expand(struct intake *in, const struct path *to)
+intake_take_expansion(struct intake *in, const struct expansion *x,
+    struct str text)
 {
-	struct expansion x = expand(in->config, to, in->arena);
-	struct str given;
+	struct str given = STR_NONE;
 	struct route route;
+	int rc;
 
-	if (x.verdict.disposition != DELIVERED)
-		return x.verdict;
-	must(x.n > 0);
-	route = route_find(in->config, in->envelope.sender, x.to[0]);
-	if (x.n == 1 && route.kind == ROUTE_REFUSED)
+	if (x->verdict.disposition != DELIVERED)
+		return x->verdict;
+	must(x->n > 0);
+	route = route_find(in->config, in->envelope.sender, x->to[0]);
+	if (x->n == 1 && route.kind == ROUTE_REFUSED)
 		return route.why;
-	given = arena_copy(in->arena, to->mailbox.text);
-	if (given.p == NULL || intake_add_expansion(in, &x, given) != 0)
+	if (!x->is_same || in->asked == 0)
+		given = arena_copy(in->arena, text);
+	if (given.p == NULL && (!x->is_same || in->asked == 0))
 		return intake_no_memory();
 	if (in->asked++ == 0)
 		in->asked_first = given;
-	return intake_yes();
+	rc = intake_add_expansion(in, x, x->is_same ? STR_NONE : given);
+	return rc == 0 ? intake_yes() : intake_no_memory();
 }
 
+/* A refused recipient leaves everything as it was.  What expansion needs on its
+ * way is not the transaction's to keep. */
 struct verdict
 intake_recipient(struct intake *in, const struct path *to)
 {
 	struct arena_mark mark = arena_mark(in->arena);
 	struct intake before = *in;
+	struct expansion x;
+	struct arena scratch;
 	struct verdict v;
 
 	must(in->draft == NULL);
-	v = intake_expand(in, to);
+	arena_init(&scratch, INTAKE_SCRATCH);
+	x = expand(in->config, to, &scratch);
+	v = intake_take_expansion(in, &x, to->mailbox.text);
+	arena_clear(&scratch);
 	if (v.disposition != DELIVERED) {
 		*in = before;
 		arena_back(in->arena, mark);
@@ -565,7 +584,7 @@ static void
 intake_tell_queued(const struct intake *in)
 {
 	const struct envelope *e = &in->envelope;
-	struct event event = event_make(EVENT_queued, e->arrived, e->id);
+	struct event event = event_make(EVENT_queued, clock_wall(), e->id);
 	int64_t sync_ns = draft_sync_ns(in->draft);
 	struct id_text parent = id_print(e->parent);
 
@@ -600,7 +619,7 @@ intake_tell_discarded(const struct intake *in)
 		if (!(e->rcpts[i].flags & RECIPIENT_DISCARDED))
 			continue;
 		route = route_find(in->config, e->sender, e->rcpts[i].address);
-		event = event_make(EVENT_discarded, e->arrived, e->id);
+		event = event_make(EVENT_discarded, clock_wall(), e->id);
 		event_str(&event, FIELD_sender, e->sender);
 		event_str(&event, FIELD_recipient, e->rcpts[i].address);
 		intake_tell_some(&event, FIELD_reason, route.rule);

@@ -24,6 +24,9 @@
 
 /* ---- the tables ---- */
 
+enum { LINGER_MOST = 256 * 1024 };	/* octets */
+#define LINGER_NS (500 * NS_PER_MS)
+
 enum session_argument { ARGUMENT_BARE, ARGUMENT_NEEDS, ARGUMENT_MAY };
 enum session_hold { REPLY_BATCH, REPLY_FLUSH };
 
@@ -618,13 +621,34 @@ session_enter(struct session *s)
 	return s->is_over ? -1 : 0;
 }
 
+/*
+ * A close with input unread is a reset, and a reset may overtake the words that
+ * told why.  So take what is at hand, and what comes in a moment, first.
+ */
+static yields void
+session_linger(struct session *s)
+{
+	struct str bytes;
+	size_t most = LINGER_MOST;
+	struct mono until = mono_add(clock_mono(), LINGER_NS);
+
+	s->net.deadline = clock_mono();
+	while (most > 0 && stream_peek(&s->net, &bytes) == 0) {
+		bytes = str_sub(bytes, 0, most);
+		most -= bytes.n;
+		stream_consume(&s->net, bytes.n);
+		s->net.deadline = until;
+	}
+}
+
 static yields void
 session_leave(struct session *s)
 {
 	struct config *config = config_pin(s->server->configs);
 
 	s->net.deadline = mono_add(clock_mono(), config->timeouts.server.write);
-	stream_flush(&s->net);
+	if (stream_flush(&s->net) == 0 && s->code == 421)
+		session_linger(s);
 	if (s->guest.is_inside && s->arena.ceiling > 0)
 		session_tell_disconnected(s);
 	txn_reset(s);

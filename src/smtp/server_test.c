@@ -1,0 +1,632 @@
+/* server_test.c -- the server meets clients of every kind, in memory.
+ *
+ * A client is a list of steps: "C line" says the line and CRLF, "R octets" just
+ * the octets, "S prefix" hears a line that begins so, "E" hears the end.
+ */
+#include "intake/test_intake.h"
+
+#include "smtp/session.h"
+#include "wire/command.h"
+
+#include <errno.h>
+
+enum { TEXT_MOST = 65536 };
+
+static struct server_house servers;
+static struct server server;
+static struct server_listener listener;
+static struct net_end *door;
+static struct address door_at;
+static struct stream net;
+static unsigned sessions_over;
+static const char *client_ip;
+
+/* ---- a server, and whoever connects to it ---- */
+
+static yields void
+serve_one(void *arg)
+{
+	struct net_end *end = arg;
+	struct address client;
+
+	must(address_parse(str_of(client_ip), 4000, &client));
+	server_session(&server, &listener, end, &client);
+	sessions_over++;
+}
+
+static yields void
+serve_all(void *arg)
+{
+	struct net_end *end;
+	struct address peer;
+
+	(void)arg;
+	while ((end = net_accept(door, &peer, MONO_NEVER)) != NULL)
+		must(fiber_go("session", serve_one, end) == 0);
+}
+
+static yields void
+open_server(enum listener_role role)
+{
+	house_open();
+	servers = (struct server_house){ .key = { 1, 2 }, .n = 1 };
+	must(server_open(&server, &servers, &house.core, &house.holder) == 0);
+	listener = (struct server_listener){ .name = STR("mx"), .role = role };
+	sessions_over = 0;
+	client_ip = "192.0.2.7";
+	assert_true(address_parse(STR("127.0.0.1"), 0, &door_at));
+	assert_non_null(door = net_listen(&door_at));
+	assert_true(net_local(door, &door_at));
+	assert_int_equal(fiber_go("serve", serve_all, NULL), 0);
+}
+
+static yields void
+close_server(void)
+{
+	net_stop_listening(door);
+	fiber_sleep(in_ms(600 * 1000));
+	assert_int_equal(server.sessions, 0);
+	assert_int_equal(servers.sessions, 0);
+	net_close(door);
+	server_close(&server);
+	house_close();
+}
+
+static yields void
+dial(struct stream *s)
+{
+	struct net_end *end = net_connect(&door_at, NULL, in_ms(5000));
+
+	assert_non_null(end);
+	stream_init(s, end);
+	s->deadline = mono_add(clock_mono(), 86400 * NS_PER_SECOND);
+}
+
+static yields void
+hear(struct stream *s, const char *prefix)
+{
+	enum line_ending ending;
+	struct str line;
+
+	if (stream_line(s, 512, &line, &ending) != 0) {
+		fprintf(stderr, "wanted '%s', heard the end\n", prefix);
+		fail();
+	}
+	if (!str_eq(str_sub(line, 0, strlen(prefix)), str_of(prefix)))
+		fprintf(stderr, "wanted '%s', heard '" STR_FMT "'\n", prefix,
+		    STR_ARG(line));
+	assert_true(str_eq(str_sub(line, 0, strlen(prefix)), str_of(prefix)));
+	assert_int_equal(ending, LINE_CRLF);
+}
+
+static yields void
+hear_end(struct stream *s)
+{
+	struct str bytes;
+
+	assert_int_equal(stream_peek(s, &bytes), -1);
+	assert_int_equal(s->trouble, STREAM_GONE);
+}
+
+static yields void
+play(struct stream *s, const char *const *steps)
+{
+	for (; *steps != NULL; steps++) {
+		const char *text = *steps + ((*steps)[1] == ' ' ? 2 : 1);
+
+		switch ((*steps)[0]) {
+		case 'C':
+			stream_put(s, str_of(text));
+			stream_put(s, STR("\r\n"));
+			break;
+		case 'R':
+			stream_put(s, str_of(text));
+			break;
+		case 'S':
+			hear(s, text);
+			break;
+		default:
+			hear_end(s);
+			break;
+		}
+	}
+	stream_flush(s);
+}
+
+#define HELLO "S 220 mx.test ", "C EHLO me.test", "S 250-mx.test", \
+	"S 250-PIPELINING", "S 250-SIZE ", "S 250-8BITMIME", \
+	"S 250 ENHANCEDSTATUSCODES"
+#define ENVELOPE "C MAIL FROM:<ann@one.test>", "S 250 2.1.0", \
+	"C RCPT TO:<bob@two.test>", "S 250 2.1.5"
+#define MESSAGE ENVELOPE, "C DATA", "S 354 ", "C Subject: x", "C ", "C x", "C .", \
+	"S 250 2.0.0 Kept as "
+
+static yields void
+play_new(const char *const *steps)
+{
+	dial(&net);
+	play(&net, steps);
+}
+
+/* ---- plain ---- */
+
+static yields void
+body_plain(void *arg)
+{
+	static const char *const steps[] = { HELLO, MESSAGE, MESSAGE, "C QUIT",
+		"S 221 2.0.0", "E", NULL };
+
+	(void)arg;
+	open_server(ROLE_MX);
+	play_new(steps);
+	stream_close(&net);
+	assert_int_equal(house.kept, 2);
+	assert_int_equal(house_told("\"connected\"", "192.0.2.7"), 1);
+	assert_int_equal(house_told("\"disconnected\"", "192.0.2.7"), 1);
+	assert_int_equal(server.counts.messages, 2);
+	close_server();
+}
+
+/* ---- time ---- */
+
+/* RFC 5321 4.5.3.2.7: after exactly five minutes. */
+static yields void
+body_silence(void *arg)
+{
+	static const char *const steps[] = { "S 220 ", NULL };
+	struct mono began;
+
+	(void)arg;
+	open_server(ROLE_MX);
+	play_new(steps);
+	began = clock_mono();
+	hear(&net, "421 4.4.2");
+	assert_in_range(clock_mono().ns - began.ns, 300 * NS_PER_SECOND -
+	    NS_PER_SECOND / 10, 300 * NS_PER_SECOND + NS_PER_SECOND / 10);
+	hear_end(&net);
+	stream_close(&net);
+	close_server();
+}
+
+/* One octet a minute is no command: the deadline is the line's. */
+static yields void
+body_slow_command(void *arg)
+{
+	static const char *const hello[] = { "S 220 ", NULL };
+	static const char *const more[] = { "R N", NULL };
+	struct mono began;
+
+	(void)arg;
+	open_server(ROLE_MX);
+	play_new(hello);
+	began = clock_mono();
+	for (int i = 0; i < 4; i++) {
+		fiber_sleep(in_ms(60 * 1000));
+		play(&net, more);
+	}
+	hear(&net, "421 4.4.2");
+	assert_in_range(clock_mono().ns - began.ns, 299 * NS_PER_SECOND,
+	    301 * NS_PER_SECOND);
+	stream_close(&net);
+	close_server();
+}
+
+/* SECURITY.md row 25: 500 octets a second over each minute suffice, fewer do
+ * not. */
+static yields void
+try_pace(size_t a_second, unsigned seconds, bool suffices)
+{
+	static const char *const begin[] = { HELLO, ENVELOPE, "C DATA", "S 354",
+		NULL };
+	static char line[1000];
+	struct mono began;
+
+	play_new(begin);
+	memset(line, 'x', sizeof(line));
+	memcpy(line + a_second - 2, "\r\n", 2);
+	began = clock_mono();
+	for (unsigned i = 0; i < seconds && net.trouble == STREAM_FINE; i++) {
+		stream_put(&net, (struct str){ line, a_second });
+		stream_flush(&net);
+		fiber_sleep(in_ms(1000));
+	}
+	if (suffices) {
+		stream_put(&net, STR(".\r\n"));
+		hear(&net, "250 2.0.0");
+	} else {
+		hear(&net, "421 4.4.2");
+		assert_in_range(clock_mono().ns - began.ns, 60 *
+		    NS_PER_SECOND, (int64_t)(seconds + 1) * NS_PER_SECOND);
+		hear_end(&net);
+	}
+	stream_close(&net);
+}
+
+static yields void
+body_pace(void *arg)
+{
+	(void)arg;
+	open_server(ROLE_MX);
+	try_pace(510, 200, true);
+	try_pace(490, 60, false);
+	try_pace(3, 50, true);		/* short and slow, but in time */
+	try_pace(3, 60, false);
+	assert_int_equal(house.kept, 2);
+	assert_int_equal(house_told("\"refused\"", "\"late\""), 2);
+	close_server();
+}
+
+/* ---- state x verb ---- */
+
+struct expected { short code; const char *esc; };
+
+static const struct expected says[SESSION_REPLIES] = {
+	[REPLY_ABSENT] = { 502, "5.5.1" }, [REPLY_NESTED] = { 503, "5.5.1" },
+	[REPLY_NO_AUTH] = { 503, "5.5.1" }, [REPLY_NO_HELO] = { 503, "5.5.1" },
+	[REPLY_NO_MAIL] = { 503, "5.5.1" }, [REPLY_NO_RCPT] = { 503, "5.5.1" },
+};
+
+static const enum session_reply table[VERBS][SESSION_STATES] = {
+#define STATE(verb, start, ready, mail, rcpt, argument, hold) \
+	[VERB_##verb] = { REPLY_##start, REPLY_##ready, REPLY_##mail, \
+	    REPLY_##rcpt },
+#include "smtp/states.def"
+#undef STATE
+};
+
+enum { STATE_ROWS = 0
+#define STATE(verb, start, ready, mail, rcpt, argument, hold) + 1
+#include "smtp/states.def"
+#undef STATE
+};
+
+/* What a verb is said with, what it is answered when it may be, and the state
+ * that it leads to (-1: as it was, -2: the conversation is over). */
+static const struct trial {
+	const char *text, *answer;
+	int to[SESSION_STATES];
+} trials[VERBS] = {
+	[VERB_DATA] = { "DATA\r\n", "354", { -1, -1, -1, SESSION_READY } },
+	[VERB_EHLO] = { "EHLO me.test\r\n", "250-",
+	    { SESSION_READY, SESSION_READY, SESSION_READY, SESSION_READY } },
+	[VERB_HELO] = { "HELO me.test\r\n", "250 mx.test",
+	    { SESSION_READY, SESSION_READY, SESSION_READY, SESSION_READY } },
+	[VERB_HELP] = { "HELP QUIT\r\n", "214 2.0.0", { -1, -1, -1, -1 } },
+	[VERB_MAIL] = { "MAIL FROM:<ann@one.test>\r\n", "250 2.1.0",
+	    { -1, SESSION_MAIL, -1, -1 } },
+	[VERB_NOOP] = { "NOOP\r\n", "250 2.0.0", { -1, -1, -1, -1 } },
+	[VERB_QUIT] = { "QUIT\r\n", "221 2.0.0", { -2, -2, -2, -2 } },
+	[VERB_RCPT] = { "RCPT TO:<bob@two.test>\r\n", "250 2.1.5",
+	    { -1, -1, SESSION_RCPT, SESSION_RCPT } },
+	[VERB_RSET] = { "RSET\r\n", "250 2.0.0",
+	    { SESSION_START, SESSION_READY, SESSION_READY, SESSION_READY } },
+	[VERB_VRFY] = { "VRFY bob\r\n", "252 2.0.0", { -1, -1, -1, -1 } },
+};
+
+static const char *const ways[SESSION_STATES][32] = {
+	[SESSION_START] = { "S 220 ", NULL },
+	[SESSION_READY] = { HELLO, NULL },
+	[SESSION_MAIL] = { HELLO, "C MAIL FROM:<ann@one.test>", "S 250 2.1.0",
+	    NULL },
+	[SESSION_RCPT] = { HELLO, ENVELOPE, NULL },
+};
+
+/* Which state is it?  DATA and RCPT know. */
+static yields void
+expect_state(enum session_state want)
+{
+	static const char *const probes[SESSION_STATES][8] = {
+		[SESSION_START] = { "C DATA", "S 503 5.5.1 Say EHLO", NULL },
+		[SESSION_READY] = { "C DATA", "S 503 5.5.1 Say MAIL", NULL },
+		[SESSION_MAIL] = { "C DATA", "S 503 5.5.1 Say RCPT", NULL },
+		[SESSION_RCPT] = { "C DATA", "S 354 ", "C .", "S 250 2.0.0",
+		    NULL },
+	};
+
+	play(&net, probes[want]);
+}
+
+static yields void
+try_verb(enum verb verb, enum session_state state)
+{
+	const struct trial *trial = &trials[verb];
+	enum session_reply reply = table[verb][state];
+	char text[64], want[64];
+	int to = -1;
+
+	snprintf(text, sizeof(text), "%s\r\n", verb_name(verb));
+	if (reply == REPLY_GO) {
+		assert_non_null(trial->answer);
+		snprintf(want, sizeof(want), "%s", trial->answer);
+		to = trial->to[state];
+	} else {
+		assert_non_null(says[reply].esc);
+		snprintf(want, sizeof(want), "%d %s", says[reply].code,
+		    says[reply].esc);
+	}
+	play_new(ways[state]);
+	stream_put(&net, str_of(trial->text != NULL ? trial->text : text));
+	hear(&net, want);
+	if (str_eq(str_of(want), STR("250-")))
+		play(&net, (const char *const[]){ "S 250-", "S 250-", "S 250-",
+		    "S 250 ", NULL });
+	if (str_eq(str_of(want), STR("354")))
+		play(&net, (const char *const[]){ "C .", "S 250 2.0.0", NULL });
+	if (to == -2)
+		hear_end(&net);
+	else
+		expect_state(to == -1 ? state : (enum session_state)to);
+	stream_close(&net);
+}
+
+static yields void
+body_states(void *arg)
+{
+	unsigned foreign = 0;
+
+	(void)arg;
+	open_server(ROLE_MX);
+	for (enum verb verb = 0; verb < VERBS; verb++) {
+		struct command command;
+
+		if (command_parse(str_of(verb_name(verb)), 0, &command) != NULL) {
+			foreign++;
+			continue;
+		}
+		for (enum session_state s = 0; s < SESSION_STATES; s++)
+			try_verb(verb, s);
+	}
+	/* every verb has its row, and none has two */
+	assert_int_equal(STATE_ROWS + foreign, VERBS);
+	close_server();
+}
+
+/* ---- every split ---- */
+
+static const char split_said[] =
+    "EHLO me.test\r\nMAIL FROM:<ann@one.test> SIZE=20\r\n"
+    "RCPT TO:<bob@two.test>\r\nRCPT TO:<nobody@two.test>\r\nDATA\r\n"
+    "Subject: x\r\n\r\n..\r\n.x\r\n.\r\nNOOP\nRSET\r\nMAIL FROM:<>\r\nVRFY x\r\n"
+    "QUIT\r\n";
+static const char *const split_heard[] = { "S 220", "S 250-mx.test",
+	"S 250-PIPELINING", "S 250-SIZE ", "S 250-8BITMIME",
+	"S 250 ENHANCEDSTATUSCODES", "S 250 2.1.0", "S 250 2.1.5",
+	"S 550 5.1.1", "S 354", "S 250 2.0.0 Kept", "S 500 5.5.2",
+	"S 250 2.0.0 F", "S 250 2.1.0", "S 252", "S 221", "E", NULL };
+
+static yields void
+body_splits(void *arg)
+{
+	size_t n = strlen(split_said);
+
+	(void)arg;
+	open_server(ROLE_MX);
+	for (size_t at = 0; at <= n; at++) {
+		dial(&net);
+		stream_put(&net, (struct str){ split_said, at });
+		stream_flush(&net);
+		fiber_sleep(in_ms(50));
+		stream_put(&net, (struct str){ split_said + at, n - at });
+		play(&net, split_heard);
+		stream_close(&net);
+	}
+	assert_int_equal(house.kept, n + 1);
+	close_server();
+}
+
+/* ---- limits ---- */
+
+/* A server that is short of sessions takes patience back, also from those that
+ * wait already; the rest hears that it is busy. */
+static yields void
+body_busy(void *arg)
+{
+	static const char *const hello[] = { "S 220 ", NULL };
+	static struct stream many[10], last;
+	struct mono began;
+
+	(void)arg;
+	open_server(ROLE_MX);
+	began = clock_mono();
+	for (int i = 0; i < 8; i++) {
+		dial(&many[i]);
+		play(&many[i], hello);
+	}
+	fiber_sleep(in_ms(10 * 1000));
+	assert_false(server.is_busy);
+	for (int i = 8; i < 10; i++) {
+		dial(&many[i]);
+		play(&many[i], hello);
+	}
+	assert_true(server.is_busy);
+	dial(&last);
+	hear(&last, "421 4.3.2");
+	hear_end(&last);
+	stream_close(&last);
+	for (int i = 0; i < 10; i++) {
+		hear(&many[i], "421 4.4.2");
+		assert_in_range(clock_mono().ns - began.ns,
+		    (i < 8 ? 29 : 39) * NS_PER_SECOND,
+		    (i < 8 ? 31 : 41) * NS_PER_SECOND);
+		stream_close(&many[i]);
+	}
+	fiber_sleep(in_ms(1000));
+	assert_false(server.is_busy);
+	assert_int_equal(house_told("\"refused\"", "4.3.2"), 1);
+	close_server();
+}
+
+/* A stop: idle sessions hear it at once, a message under way is taken. */
+static yields void
+body_shut(void *arg)
+{
+	static const char *const idle[] = { HELLO, NULL };
+	static const char *const begin[] = { HELLO, ENVELOPE, "C DATA", "S 354",
+		"C half", NULL };
+	static const char *const end[] = { "C .", "S 250 2.0.0", "S 421 4.3.2",
+		"E", NULL };
+	static struct stream waits;
+	struct mono now;
+
+	(void)arg;
+	open_server(ROLE_MX);
+	dial(&waits);
+	play(&waits, idle);
+	play_new(begin);
+	fiber_sleep(in_ms(1000));
+	server_shut(&server);
+	now = clock_mono();
+	hear(&waits, "421 4.3.2");
+	hear_end(&waits);
+	assert_in_range(clock_mono().ns - now.ns, 0, NS_PER_SECOND);
+	play(&net, end);
+	assert_int_equal(house.kept, 1);
+	stream_close(&net);
+	dial(&net);
+	hear(&net, "421 4.3.2");
+	stream_close(&net);
+	stream_close(&waits);
+	close_server();
+}
+
+/* The disk is nearly full: 452 at MAIL; full in the middle: 452 at the end; and
+ * when it fails, 451.  Nothing of it is kept. */
+static yields void
+body_disk(void *arg)
+{
+	static const char *const mail[] = { HELLO, "C MAIL FROM:<ann@one.test>",
+		"S 452 4.3.1", NULL };
+	static const char *const fails[] = { HELLO, ENVELOPE, "C DATA", "S 354",
+		"C Subject: x", "C .", "S 451 4.3.0", "C NOOP", "S 250", NULL };
+
+	(void)arg;
+	open_server(ROLE_MX);
+	sim_fault_nth(SIM_disk_fdatasync, 1, 1000, EIO);
+	play_new(fails);
+	stream_close(&net);
+	sim_faults_clear();
+	sim_disk_size(1);
+	fiber_sleep(in_ms(60 * 1000));
+	play_new(mail);
+	stream_close(&net);
+	assert_int_equal(house.kept, 0);
+	assert_int_equal(house_told("\"queued\"", NULL), 0);
+	sim_disk_size(UINT64_C(1) << 40);
+	close_server();
+}
+
+/* The configuration of MAIL serves the whole transaction, and is let go at its
+ * end. */
+static yields void
+body_reload(void *arg)
+{
+	static const char *const begin[] = { HELLO, "C MAIL FROM:<ann@one.test>",
+		"S 250", NULL };
+	static const char *const end[] = { "C RCPT TO:<bob@two.test>", "S 250",
+		"C RCPT TO:<new@new.test>", "S 550 5.7.1", "C DATA", "S 354",
+		"C x: y", "C .", "S 250", "C MAIL FROM:<ann@one.test>", "S 250",
+		"C RCPT TO:<new@new.test>", "S 250", NULL };
+	struct config *next = arg;
+
+	open_server(ROLE_MX);
+	play_new(begin);
+	config_hold(&house.holder, next);
+	config_release(house.config);
+	play(&net, end);
+	stream_close(&net);
+	house.config = next;
+	close_server();
+}
+
+/* Memory of one transaction: 452, and what was accepted goes on. */
+static yields void
+body_memory(void *arg)
+{
+	static const char *const begin[] = { HELLO, "C MAIL FROM:<ann@one.test>",
+		"S 250", NULL };
+	static const char *const end[] = { "C DATA", "S 354", "C x: y", "C .",
+		"S 250", NULL };
+	enum line_ending ending;
+	struct str line;
+	size_t n = 0;
+
+	(void)arg;
+	open_server(ROLE_RELAY);
+	client_ip = "127.0.0.1";
+	play_new(begin);
+	do {
+		stream_printf(&net, "RCPT TO:<user%06zu@a.rather.long.name.of."
+		    "a.host.in.far.test>\r\n", n++);
+		assert_int_equal(stream_line(&net, 512, &line, &ending), 0);
+	} while (str_has_prefix_icase(line, STR("250 ")));
+	assert_true(str_has_prefix_icase(line, STR("452 4.3.1 ")));
+	assert_in_range(n, 100, 1000);
+	assert_in_range(server.memory, 1, 70000);
+	play(&net, end);
+	/* between transactions only the name it gave is held */
+	assert_in_range(server.memory, 1, 2048);
+	stream_close(&net);
+	close_server();
+}
+
+static void
+run(yields void (*body)(void *), const char *more)
+{
+	sim_begin(1);
+	house_use(more);
+	on_core(body);
+}
+
+#define TEST(name, more) \
+	static void \
+	test_##name(void **state) \
+	{ \
+		(void)state; \
+		run(body_##name, more); \
+	}
+
+TEST(plain, "")
+TEST(silence, "")
+TEST(slow_command, "")
+TEST(pace, "")
+TEST(states, "limits: { per_ip: none }\n")
+TEST(splits, "limits: { per_ip: none }\n")
+TEST(busy, "limits: { connections: 10 }\n")
+TEST(shut, "")
+TEST(disk, "")
+TEST(memory, "limits: { message_memory: 64K }\n")
+
+static struct config *next_config;
+
+static yields void
+body_reload_to(void *arg)
+{
+	(void)arg;
+	body_reload(next_config);
+}
+
+static void
+test_reload(void **state)
+{
+	(void)state;
+	sim_begin(1);
+	house_use("");
+	next_config = house_config("hostname: mx.test\ndomains:\n"
+	    "  new.test: { users: [ new ] }\n", "");
+	on_core(body_reload_to);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plain), cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_slow_command), cmocka_unit_test(test_pace),
+		cmocka_unit_test(test_states), cmocka_unit_test(test_splits),
+		cmocka_unit_test(test_busy), cmocka_unit_test(test_shut),
+		cmocka_unit_test(test_reload), cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_disk),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
