@@ -81,6 +81,34 @@ test_wake_first(void **state)
 	on_core(body_wake_first);
 }
 
+/* The deadline and a wake in one turn: it was woken. */
+static void
+wake_at(void *arg)
+{
+	fiber_sleep(in_ms(5));
+	fiber_wake(arg);
+	fiber_wake(arg);
+}
+
+static void
+body_wake_at_deadline(void *arg)
+{
+	struct mono late = in_ms(5);
+
+	(void)arg;
+	assert_int_equal(fiber_go("waker", wake_at, fiber_self()), 0);
+	fiber_yield();		/* its timer is set first */
+	assert_int_equal(fiber_park(late), 0);
+	assert_int_equal(fiber_park(late), -1);	/* and only once */
+}
+
+static void
+test_wake_at_deadline(void **state)
+{
+	(void)state;
+	on_core(body_wake_at_deadline);
+}
+
 static void
 body_yield_keeps_wake(void *arg)
 {
@@ -333,6 +361,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_wake_first),
+		cmocka_unit_test(test_wake_at_deadline),
 		cmocka_unit_test(test_yield_keeps_wake),
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_sleep),

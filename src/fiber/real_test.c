@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -44,6 +45,110 @@ test_unix(void **state)
 	(void)state;
 	on_core(body_unix);
 }
+
+/* ---- addresses ---- */
+
+static void
+body_v6(void *arg)
+{
+	struct address at, peer, odd = { .family = ADDRESS_NONE };
+	struct net_end *l, *a, *b;
+
+	(void)arg;
+	assert_true(address_parse(STR("::1"), 0, &at));
+	assert_non_null(l = net_listen(&at));
+	assert_true(net_local(l, &at));
+	assert_int_equal(at.family, ADDRESS_V6);
+	assert_non_null(a = net_connect(&at, NULL, in_ms(1000)));
+	assert_non_null(b = net_accept(l, &peer, in_ms(1000)));
+	assert_true(address_is_loopback(&peer));
+	net_close(a);
+	net_close(b);
+	net_close(l);
+	assert_null(net_listen(&odd));
+	assert_null(net_connect(&odd, NULL, in_ms(1000)));
+	/* not ours (RFC 5737) */
+	assert_true(address_parse(STR("192.0.2.1"), 0, &odd));
+	assert_null(net_listen(&odd));
+	assert_non_null(strstr(err_text(), "192.0.2.1"));
+	assert_null(net_connect(&at, &odd, in_ms(1000)));
+}
+
+static void
+test_v6(void **state)
+{
+	(void)state;
+	on_core(body_v6);
+}
+
+/* ---- no memory for stacks ---- */
+
+#ifndef __SANITIZE_ADDRESS__
+#ifndef __SANITIZE_THREAD__
+
+static struct rlimit memory_before;
+static atomic_uint n_parked, n_ran;
+static atomic_bool may_go;
+
+static void
+park_until_told(void *arg)
+{
+	(void)arg;
+	while (!may_go)
+		fiber_sleep(in_ms(1));
+}
+
+static void
+take_all_stacks(void *arg)
+{
+	(void)arg;
+	while (fiber_go("parked", park_until_told, NULL) == 0)
+		n_parked++;
+	assert_non_null(strstr(err_text(), "no stack for fiber parked"));
+}
+
+static void
+count_run(void *arg)
+{
+	(void)arg;
+	assert_int_equal(core_index(), 1);
+	n_ran++;
+}
+
+static void
+body_no_stacks(void *arg)
+{
+	struct rlimit little;
+
+	(void)arg;
+	if (core_index() != 0)
+		return;
+	assert_int_equal(getrlimit(RLIMIT_AS, &memory_before), 0);
+	little = memory_before;
+	little.rlim_cur = 64 << 20;
+	assert_int_equal(setrlimit(RLIMIT_AS, &little), 0);
+	assert_int_equal(core_call(1, take_all_stacks, NULL), 0);
+	/* The call's own stack is free again. */
+	assert_int_equal(core_post(1, park_until_told, NULL), 0);
+	assert_int_equal(core_call(1, count_run, NULL), -1);
+	assert_non_null(strstr(err_text(), "core 1 has no memory"));
+	assert_int_equal(core_post(1, count_run, NULL), 0);
+	fiber_sleep(in_ms(5));
+	assert_int_equal(n_ran, 0);
+	may_go = true;
+	assert_int_equal(setrlimit(RLIMIT_AS, &memory_before), 0);
+}
+
+static void
+test_no_stacks(void **state)
+{
+	(void)state;
+	assert_int_equal(core_run_all(2, body_no_stacks, NULL), 0);
+	assert_int_equal(n_ran, 1);	/* a post is never lost */
+	assert_true(n_parked < 20000);
+}
+#endif
+#endif
 
 /* ---- a listener bound by somebody else ---- */
 
@@ -200,10 +305,16 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_unix),
+		cmocka_unit_test(test_v6),
 		cmocka_unit_test(test_adopt),
 		cmocka_unit_test(test_shortage),
 		cmocka_unit_test(test_signal),
 		cmocka_unit_test(test_random),
+#ifndef __SANITIZE_ADDRESS__
+#ifndef __SANITIZE_THREAD__
+		cmocka_unit_test(test_no_stacks),
+#endif
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

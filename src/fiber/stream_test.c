@@ -427,6 +427,67 @@ test_idle(void **state)
 	on_core(body_idle);
 }
 
+/* The peer reset while we had much to say. */
+static void
+body_reset(void *arg)
+{
+	static char text[200000];
+
+	(void)arg;
+	make_pair(&client, &server);
+	say("unread");
+	stream_put(&client, STR("x"));
+	fiber_sleep(in_ms(5));
+	stream_close(&server);		/* with bytes unread: a reset */
+	fiber_sleep(in_ms(5));
+	for (int i = 0; i < 5 && client.trouble == STREAM_FINE; i++)
+		stream_put(&client, (struct str){ text, sizeof text });
+	assert_int_equal(client.trouble, STREAM_GONE);
+	assert_int_equal(stream_flush(&client), -1);
+	stream_close(&client);
+}
+
+static void
+test_reset(void **state)
+{
+	(void)state;
+	on_core(body_reset);
+}
+
+static void
+body_has_ended(void *arg)
+{
+	struct str bytes;
+
+	(void)arg;
+	make_pair(&client, &server);
+	assert_false(stream_has_ended(&server));
+	say("abc");
+	fiber_sleep(in_ms(20));
+	assert_true(stream_has_ended(&server));		/* unasked */
+	stream_close(&server);
+	stream_close(&client);
+	make_pair(&client, &server);
+	say("abc");
+	assert_int_equal(stream_peek(&server, &bytes), 0);
+	assert_true(stream_has_ended(&server));		/* still unread */
+	while (bytes.n < 3)
+		assert_int_equal(stream_peek_more(&server, bytes.n, &bytes), 0);
+	stream_consume(&server, 3);
+	assert_false(stream_has_ended(&server));
+	stream_close(&client);
+	fiber_sleep(in_ms(20));
+	assert_true(stream_has_ended(&server));
+	stream_close(&server);
+}
+
+static void
+test_has_ended(void **state)
+{
+	(void)state;
+	on_core(body_has_ended);
+}
+
 int
 main(void)
 {
@@ -442,6 +503,8 @@ main(void)
 		cmocka_unit_test(test_unread),
 		cmocka_unit_test(test_printf),
 		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_has_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
