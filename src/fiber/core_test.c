@@ -1,5 +1,7 @@
 #include "fiber/test_core.h"
 
+#include <stdatomic.h>
+
 enum { CALLS = 2000, POSTS = 200 };
 
 static unsigned count, sum;
@@ -139,16 +141,20 @@ wait_stop(void *arg)
 	assert_int_equal(core_wait_stop(MONO_NEVER), 0);
 }
 
+static atomic_uint n_late;
+
 static void
 body_stop(void *arg)
 {
 	(void)arg;
 	assert_false(core_is_stopping());
 	assert_int_equal(core_wait_stop(in_ms(1)), -1);
+	n_late++;
 	assert_int_equal(fiber_go("waits", wait_stop, NULL), 0);
 	assert_int_equal(fiber_go("waits too", wait_stop, NULL), 0);
 	if (core_index() == 2) {
-		fiber_sleep(in_ms(5));
+		while (n_late < 3)
+			fiber_sleep(in_ms(1));
 		core_stop_all();
 		/* outcomes still find home */
 		assert_int_equal(core_call(0, add_index, NULL), 0);
@@ -159,7 +165,7 @@ static void
 test_stop(void **state)
 {
 	(void)state;
-	sum = 0;
+	sum = n_late = 0;
 	on_cores(3, body_stop);
 	assert_int_equal(sum, 1);
 	assert_false(core_is_stopping());
