@@ -99,7 +99,7 @@ expire(struct project *p)
 }
 
 /* What was read into the batch but not committed comes again from the tail. */
-static yields void
+static void
 start_again(struct project *p)
 {
 	complain(p);

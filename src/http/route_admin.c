@@ -1,5 +1,4 @@
 /* route_admin.c -- status, reload, stop. */
-#include "base/must.h"
 #include "fiber/clock.h"
 #include "http/control_inner.h"
 #include "queue/view.h"

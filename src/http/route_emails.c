@@ -1,7 +1,5 @@
 /* route_emails.c -- a message handed in over the control socket. */
 #include "base/id.h"
-#include "base/must.h"
-#include "fiber/clock.h"
 #include "http/control_inner.h"
 
 enum { MAIL_MEMORY = 1024 * 1024, TEXT_MOST = MAILBOX_TEXT + 3 };

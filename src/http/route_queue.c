@@ -1,6 +1,5 @@
 /* route_queue.c -- looking at the queue, and what an operator does to it. */
 #include "base/id.h"
-#include "base/must.h"
 #include "fiber/clock.h"
 #include "http/control_inner.h"
 #include "queue/view.h"

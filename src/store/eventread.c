@@ -1,6 +1,5 @@
 #include "store/eventread.h"
 
-#include "base/must.h"
 #include "fiber/disk.h"
 
 #include <stdio.h>
