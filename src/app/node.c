@@ -111,6 +111,19 @@ spool_status(enum spool_trouble t)
 }
 
 static yields int
+projection_start(struct node_core *c, unsigned number)
+{
+	struct project *p = calloc(1, sizeof *p);
+
+	if (p == NULL)
+		return EX_OSERR;
+	c->projects[number] = p;
+	if (project_open(p, c->spools[number], number, &c->holder, c->sink) != 0)
+		return EX_IOERR;
+	return fiber_go("project", project_run, p) == 0 ? 0 : EX_OSERR;
+}
+
+static yields int
 spool_adopt(struct node_core *c, unsigned number)
 {
 	const struct config *conf = config_now(&c->holder);
@@ -132,10 +145,11 @@ spool_adopt(struct node_core *c, unsigned number)
 	if (t == SPOOL_FINE) {
 		r.spool = c->spools[number];
 		c->deliver->spools[number] = r.spool;
+		project_register(r.spool);
 		t = spool_recover(r.spool, message_recover, &r);
 	}
 	arena_clear(&a);
-	return t == SPOOL_FINE ? 0 : spool_status(t);
+	return t == SPOOL_FINE ? projection_start(c, number) : spool_status(t);
 }
 
 static unsigned
@@ -303,6 +317,10 @@ static yields void
 spools_close(struct node_core *c)
 {
 	for (unsigned i = 0; i < DELIVER_SPOOLS; i++) {
+		if (c->projects[i] != NULL)
+			project_stop(c->projects[i]);
+		free(c->projects[i]);
+		c->projects[i] = NULL;
 		if (c->spools[i] != NULL &&
 		    spool_close(c->spools[i]) != SPOOL_FINE)
 			status_worsen(c->node, EX_IOERR);

@@ -14,6 +14,7 @@
 #define NM_APP_NODE_H
 
 #include "app/doors.h"
+#include "app/project.h"
 #include "base/event.h"
 #include "deliver/deliver.h"
 #include "smtp/server.h"
@@ -26,6 +27,7 @@ struct node_core {
 	unsigned index;
 	struct config_holder holder;
 	struct spool *spools[DELIVER_SPOOLS];	/* adopted, by number */
+	struct project *projects[DELIVER_SPOOLS];
 	struct intake_core intake;	/* accepts into spool `index' */
 	struct event_sink *sink;
 	struct deliver *deliver;

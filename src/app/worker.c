@@ -5,14 +5,15 @@
 #include "app/node.h"
 #include "app/notice.h"
 #include "base/err.h"
+#include "deliver/delivery.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
 #include "fiber/offload.h"
 #include "http/control.h"
 
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -332,6 +333,87 @@ sink_make(void *arg, unsigned core)
 	return &l->sink;
 }
 
+/* On the core that is meant: its queue was changed. */
+static void
+dispatcher_wake(void *arg, unsigned core)
+{
+	struct worker *w = arg;
+
+	fiber_wake(w->node.cores[core].deliver->dispatcher);
+}
+
+struct cancelling {
+	struct deliver *deliver;
+	struct handoff handoff;
+};
+
+static yields void
+cancel_run(void *arg)
+{
+	struct cancelling *c = arg;
+
+	handoff_end(c->deliver, &c->handoff, DUTY_CANCEL);
+	free(c);
+}
+
+static void
+cancel_start(void *arg, unsigned core, const struct handoff *h)
+{
+	struct worker *w = arg;
+	struct cancelling *c = calloc(1, sizeof *c);
+
+	if (c != NULL)
+		*c = (struct cancelling){ w->node.cores[core].deliver, *h };
+	if (c != NULL && fiber_go("cancel", cancel_run, c) == 0)
+		return;
+	free(c);		/* no memory: the queue asks again shortly */
+	(void)queue_settle(w->node.cores[core].deliver->queue, clock_mono(),
+	    h->ref, (struct queue_result){ .end = QUEUE_PUT_OFF });
+}
+
+static void
+stop_ask(void *arg)
+{
+	struct worker *w = arg;
+
+	node_stop(&w->node);
+}
+
+static void
+group_set(struct control_setup *s, const struct config *c)
+{
+	char name[64];
+	struct group *g;
+
+	if (!str_cstr(c->control.group, name, sizeof name) || name[0] == '\0')
+		return;
+	g = getgrnam(name);
+	s->group_may = g != NULL;
+	s->group_gid = g == NULL ? 0 : g->gr_gid;
+}
+
+static void
+control_fill(struct worker *w)
+{
+	struct control_setup *s = &w->control.setup;
+
+	s->n_cores = w->node_setup.cores;
+	s->started_at = w->node.started_at;
+	s->owner_uid = w->node_setup.own_uid;
+	s->reload = reload_ask;
+	s->stop = stop_ask;
+	s->cancel = cancel_start;
+	s->arg = w;
+	for (unsigned i = 0; i < s->n_cores; i++) {
+		struct node_core *c = &w->node.cores[i];
+
+		s->cores[i] = (struct control_core){ .intake = &c->intake,
+			.holder = &c->holder, .queue = c->deliver->queue,
+			.ready = c->deliver->ready, .spools = c->spools,
+			.wake = dispatcher_wake };
+	}
+}
+
 static yields void
 started(void *arg, struct node *n)
 {
@@ -342,6 +424,7 @@ started(void *arg, struct node *n)
 		node_stop(n);
 		return;
 	}
+	control_fill(w);
 	if (w->setup->control_fd >= 0 &&
 	    control_open(&w->control, w->setup->control_fd) != 0)
 		fprintf(stderr, "nightmail: control: %s\n", err_text());
@@ -371,6 +454,7 @@ worker_main(const struct worker_setup *setup)
 		.started = started, .ended = ended, .arg = &w,
 		.porter_fd = setup->porter_fd, .own_uid = geteuid(),
 		.own_gid = getegid() };
+	group_set(&w.control.setup, setup->config);
 	if (log_place_open(&w.place, setup->config) != 0 ||
 	    (setup->is_caged && cage_enter(setup->config) != 0)) {
 		fprintf(stderr, "nightmail: %s\n", err_text());
