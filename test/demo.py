@@ -1,0 +1,249 @@
+#!/usr/bin/env python3
+"""demo -- the whole way of mail through Nightmail, shown step by step.
+
+Two servers on the loopback: demo.test, ours, and sink.test, which plays a mail
+exchanger of the Internet.  A zone file stands in for the DNS.
+"""
+import argparse
+import json
+import pathlib
+import re
+import shutil
+import smtplib
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "lib"))
+from server import Server, free_port, maildir, wait_for  # noqa: E402
+
+HERE = pathlib.Path(__file__).parent
+MAILS = HERE / "vectors" / "mime-stalwart" / "eml"
+ZONE = """\
+$ORIGIN .
+demo.test        MX 10 mx.demo.test
+mx.demo.test     A 127.0.0.1
+sink.test        MX 10 mx.sink.test
+mx.sink.test     A 127.0.0.2
+"""
+OURS = """\
+hostname: mx.demo.test
+admin: postmaster@demo.test
+cores: 2
+listen: [ {{ address: 127.0.0.1, port: {port}, role: submission }} ]
+domains:
+  demo.test: {{ users: [ demo, alice, postmaster ] }}
+deliver: {{ maildir: "{{dir}}/Maildir/%u" }}
+dns: {{ zone: "{{dir}}/zone" }}
+outbound: {{ port: {sink}, retry: [ 1s, 2s, 5s ] }}
+log: {{ to: "{{dir}}/mail.log" }}
+"""
+THEIRS = """\
+hostname: mx.sink.test
+admin: postmaster@sink.test
+cores: 1
+listen: [ {{ address: 127.0.0.2, port: {sink}, role: mx }} ]
+domains:
+  sink.test: {{ users: [ bob, postmaster ] }}
+deliver: {{ maildir: "{{dir}}/Maildir/%u" }}
+dns: {{ zone: "{{dir}}/../ours/zone" }}
+log: {{ to: "{{dir}}/mail.log" }}
+"""
+
+
+class Demo:
+    def __init__(self, binary, quiet):
+        self.quiet = quiet
+        self.verdicts = []
+        self.began = time.monotonic()
+        self.top = pathlib.Path(tempfile.mkdtemp(prefix="nightmail-demo."))
+        self.port, self.sink = free_port(), free_port("127.0.0.2")
+        ours, theirs = self.top / "ours", self.top / "theirs"
+        ours.mkdir()
+        (ours / "zone").write_text(ZONE)
+        values = {"port": self.port, "sink": self.sink}
+        self.ours = Server(binary, ours, OURS.format(**values))
+        self.theirs = Server(binary, theirs, THEIRS.format(**values))
+
+    def say(self, text):
+        if not self.quiet:
+            print("   " + text, flush=True)
+
+    def step(self, name, text):
+        if not self.quiet:
+            print(f"\n{len(self.verdicts) + 1}. {text}", flush=True)
+        self.name = name
+
+    def verdict(self, good, what):
+        self.verdicts.append((self.name, bool(good), what))
+        self.say(("✓ " if good else "✖ ") + what)
+        return good
+
+    def send(self, sender, to, message):
+        """One SMTP transaction; what the server said to the dot."""
+        with smtplib.SMTP("127.0.0.1", self.port, local_hostname="laptop.demo.test") as smtp:
+            smtp.ehlo()
+            options = ["BODY=8BITMIME"] if not message.isascii() else []
+            smtp.mail(sender, options)
+            code, text = smtp.rcpt(to)
+            if code != 250:
+                return code, text.decode()
+            code, text = smtp.data(message)
+            return code, text.decode()
+
+    def log_has(self, server, pattern, seconds=10):
+        path = server.dir / "mail.log"
+
+        def look():
+            return path.exists() and re.search(pattern, path.read_text(errors="replace"))
+        return wait_for(look, seconds)
+
+    # ---- the steps ----
+
+    def start(self):
+        self.step("start", "Start two servers: ours, and one that plays a mail exchanger elsewhere")
+        # Its disk fails once, on purpose: so it must say 451 to the first mail.
+        self.theirs.start(env={"NIGHTMAIL_FAULT": "commit_after_write:eio:1"})
+        self.ours.start()
+        self.say(f"ours    mx.demo.test  127.0.0.1:{self.port}   {self.ours.dir}")
+        self.say(f"theirs  mx.sink.test  127.0.0.2:{self.sink}   {self.theirs.dir}")
+        self.verdict(True, "both answer")
+
+    def accept(self):
+        self.step("accepted", "Submit a real message for alice@demo.test, a mailbox of ours")
+        self.mail = (MAILS / "rfc" / "004.eml").read_bytes()
+        code, text = self.send("demo@demo.test", "alice@demo.test", self.mail)
+        self.say(f"{len(self.mail)} octets over SMTP -> {code} {text}")
+        found = self.log_has(self.ours, r"fsync=(\d+)us|sync=([\d.]+)")
+        self.verdict(code == 250, "accepted: it is on disk before 250 is said"
+                     + (f" (fdatasync took {found[1] or found[2]} us)" if found else ""))
+
+    def local(self):
+        self.step("local", "It is delivered into alice's Maildir")
+        got = wait_for(lambda: maildir(self.ours.dir / "Maildir" / "alice"), 10)
+        if not self.verdict(got, "a file is in new/"):
+            return
+        path, message = got[0]
+        self.say(str(path))
+        body = self.mail.replace(b"\r\n", b"\n")
+        same = path.read_bytes().endswith(body[-min(len(body), 200):])
+        self.verdict(message["Return-Path"] == "<demo@demo.test>" and same,
+                     f"{path.stat().st_size} octets, Return-Path and Received on top, content unchanged")
+
+    def relay(self):
+        self.step("relayed", "An 8-bit message for bob@sink.test: found by MX, refused by 451 once, tried again")
+        mail = next(m for m in sorted(MAILS.glob("*/*.eml")) if not m.read_bytes().isascii()
+                    and b"\r\n" in m.read_bytes().replace(b"\n", b"\r\n") and b"\0" not in m.read_bytes())
+        content = mail.read_bytes()
+        code, text = self.send("demo@demo.test", "bob@sink.test", content)
+        self.say(f"{mail.relative_to(HERE)}: {len(content)} octets -> {code} {text}")
+        said = self.log_has(self.ours, r"to=<bob@sink\.test>.*status=deferred \((.*)\)")
+        self.verdict(said, "the other side said: " + (said[1] if said else "nothing"))
+        sent = self.log_has(self.ours, r"to=<bob@sink\.test>.*status=sent \((.*)\)", 20)
+        self.verdict(sent, "then: " + (sent[1] if sent else "nothing"))
+        got = wait_for(lambda: maildir(self.theirs.dir / "Maildir" / "bob"), 10)
+        self.verdict(got and len(got) == 1, "bob has it, once" + (f": {got[0][0]}" if got else ""))
+
+    def bounce(self):
+        self.step("bounced", "A message for nobody@sink.test comes back as a report")
+        code, text = self.send("demo@demo.test", "nobody@sink.test", self.mail)
+        self.say(f"-> {code} {text}")
+        said = self.log_has(self.ours, r"to=<nobody@sink\.test>.*status=bounced \((.*)\)", 20)
+        self.verdict(said, "the other side said: " + (said[1] if said else "nothing"))
+        got = wait_for(lambda: maildir(self.ours.dir / "Maildir" / "demo"), 10)
+        if not self.verdict(got, "the report is in the sender's Maildir"):
+            return
+        path, report = got[0]
+        self.say(f"{path}: {report['Subject']}")
+        status = [p for p in report.walk() if p.get_content_type() == "message/delivery-status"]
+        self.verdict(report.get_content_type() == "multipart/report" and status and "5.1.1" in str(status[0]),
+                     "multipart/report with Status: 5.1.1")
+
+    def crash(self):
+        self.step("crash", "Queue a hundred messages, kill -9 the server, start it again")
+        self.theirs.stop()
+        for i in range(100):
+            self.send("demo@demo.test", "bob@sink.test", b"Subject: night mail %d\r\n\r\nmessage %d\r\n" % (i, i))
+        before = self.ours.status()["queue"]["messages"]
+        self.say(f"{before} messages are queued (the other side is down)")
+        self.ours.kill9()
+        self.say("kill -9")
+        began = time.monotonic()
+        self.ours.start()
+        after = self.ours.status()["queue"]["messages"]
+        self.verdict(before == 100 and after == 100,
+                     f"{after} of 100 are there {time.monotonic() - began:.1f} s after the restart")
+        self.theirs.start()
+        self.ours.ask("queue", "retry", "--all", "--yes")
+        box = self.theirs.dir / "Maildir" / "bob"
+
+        def arrived():
+            found = [m["Subject"] for _, m in maildir(box) if (m["Subject"] or "").startswith("night mail")]
+            return found if len(found) >= 100 else None
+        found = wait_for(arrived, 60, 0.2) or [m["Subject"] for _, m in maildir(box)]
+        names = [s for s in found if (s or "").startswith("night mail")]
+        self.verdict(len(names) == 100 and len(set(names)) == 100,
+                     f"{len(set(names))} of 100 delivered to bob, {len(names) - len(set(names))} of them twice")
+
+    def table(self):
+        good = all(v[1] for v in self.verdicts)
+        if self.quiet:
+            for name, ok, what in self.verdicts:
+                print(json.dumps({"step": name, "ok": ok, "what": what}))
+            return good
+        print("\n Verdicts")
+        for name, ok, what in self.verdicts:
+            print(f"   {'✓' if ok else '✖'} {name:<10} {what}")
+        print(f"\n {sum(v[1] for v in self.verdicts)} of {len(self.verdicts)} held"
+              f" in {time.monotonic() - self.began:.1f} s.")
+        return good
+
+    def keep(self, binary):
+        print(f"""
+ It goes on running.  Talk to it:
+   swaks --server 127.0.0.1:{self.port} --from demo@demo.test --to alice@demo.test
+   {binary} queue list --socket {self.ours.socket}
+   {binary} log -f --socket {self.ours.socket}
+   {binary} status --socket {self.ours.socket}
+ Its configuration: {self.ours.config}   Its log: {self.ours.dir}/mail.log
+ Ctrl-C ends it and removes {self.top}.""")
+        try:
+            while self.ours.process.poll() is None:
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            print()
+
+    def close(self):
+        for server in (self.ours, self.theirs):
+            if server.process:
+                server.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("binary")
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    demo = Demo(pathlib.Path(args.binary).resolve(), args.json)
+    good = False
+    try:
+        for step in (demo.start, demo.accept, demo.local, demo.relay, demo.bounce, demo.crash):
+            step()
+        good = demo.table()
+        if args.keep:
+            demo.keep(args.binary)
+    except (RuntimeError, OSError, smtplib.SMTPException) as error:
+        print(f"demo: {error}\n{demo.ours.tail()}\n{demo.theirs.tail()}", file=sys.stderr)
+        good = False
+    finally:
+        demo.close()
+        if good:
+            shutil.rmtree(demo.top, ignore_errors=True)
+        else:
+            print(f"demo: what is left is in {demo.top}", file=sys.stderr)
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""server -- start, ask, stop and kill a nightmail, for tests and the demo.
+
+Everything lives in one directory: nightmail.yaml, the spool, Maildirs, the
+control socket, the log.  Ports are free ones of the loopback.
+"""
+import email
+import email.policy
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+
+def free_port(address="127.0.0.1"):
+    with socket.socket() as s:
+        s.bind((address, 0))
+        return s.getsockname()[1]
+
+
+def wait_for(what, seconds, every=0.02):
+    """What what() returns, once it is true; None after so many seconds."""
+    until = time.monotonic() + seconds
+    while True:
+        got = what()
+        if got:
+            return got
+        if time.monotonic() > until:
+            return None
+        time.sleep(every)
+
+
+class Server:
+    def __init__(self, binary, directory, config, env=None, cage=True):
+        self.binary = str(binary)
+        self.dir = pathlib.Path(directory)
+        self.dir.mkdir(parents=True, exist_ok=True)
+        self.config = self.dir / "nightmail.yaml"
+        self.log = self.dir / "log"
+        self.socket = str(self.dir / "control.sock")
+        self.env = dict(os.environ, **(env or {}))
+        self.cage = cage
+        self.process = None
+        self.configure(config)
+
+    def configure(self, config):
+        """Write the configuration; {dir} in it is this server's directory."""
+        text = config.replace("{dir}", str(self.dir))
+        if "control:" not in text:
+            text += f"control: {{ socket: {self.socket} }}\n"
+        if "spool:" not in text:
+            text += f"spool: {{ path: {self.dir}/spool, reserve: 1M }}\n"
+        self.config.write_text(text)
+
+    def start(self, wait=30, env=None):
+        command = [self.binary, "serve", "--config", str(self.config)]
+        if not self.cage:
+            command.append("--no-cage")
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=dict(self.env, **(env or {})))
+        if wait and not wait_for(self.is_ready, wait):
+            raise RuntimeError(f"{self.dir}: not ready:\n{self.tail()}")
+        return self
+
+    def is_ready(self):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"{self.dir}: ended with {self.process.returncode}:\n{self.tail()}")
+        return os.path.exists(self.socket) and self.ask("status", "--json").returncode == 0
+
+    def ask(self, *words):
+        """The command line, at this server."""
+        return subprocess.run([self.binary, *words, "--socket", self.socket],
+                              capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+    def status(self):
+        return json.loads(self.ask("status", "--json").stdout)
+
+    def queue(self, *filters):
+        out = self.ask("queue", "list", "--json", *filters).stdout
+        return [json.loads(line) for line in out.splitlines()]
+
+    def events(self, *words):
+        out = self.ask("log", "--json", *words).stdout
+        return [json.loads(line) for line in out.splitlines()]
+
+    def tail(self, n=30):
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return "\n".join(lines[-n:])
+
+    def descendants(self):
+        """The pids of master, worker and porter."""
+        pids, todo = [], [self.process.pid]
+        while todo:
+            pid = todo.pop()
+            pids.append(pid)
+            try:
+                text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+            except OSError:
+                continue
+            todo += [int(p) for p in text.split()]
+        return pids
+
+    def worker(self):
+        """The process that serves: master's child with the most threads."""
+        def threads(pid):
+            try:
+                return len(os.listdir(f"/proc/{pid}/task"))
+            except OSError:
+                return 0
+        return max(self.descendants()[1:], key=threads)
+
+    def kill9(self):
+        """All of it at once, without a word."""
+        for pid in self.descendants():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait()
+
+    def stop(self, wait=30):
+        """SIGTERM; the exit status."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(wait)
+            except subprocess.TimeoutExpired:
+                self.kill9()
+        return self.process.returncode if self.process else None
+
+
+def maildir(path):
+    """The messages in new/ of a Maildir, parsed, oldest first."""
+    new = pathlib.Path(path) / "new"
+    if not new.is_dir():
+        return []
+    files = sorted(new.iterdir(), key=lambda f: f.name)
+    return [(f, email.message_from_bytes(f.read_bytes(), policy=email.policy.default)) for f in files]
