@@ -13,39 +13,69 @@ table_clear(struct table *t)
 	*t = (struct table){ 0 };
 }
 
+/* The largest power of two that is at most n. */
+static size_t
+power_within(size_t n)
+{
+	return (size_t)1 << (63 - __builtin_clzll(n));
+}
+
+/* Litwin's linear hashing: a bucket that was not split off yet is still part of
+ * the one a power of two below. */
 static struct table_node **
 bucket_of(const struct table *t, uint64_t hash)
 {
-	return &t->buckets[hash & (t->n_buckets - 1)];
+	size_t level = power_within(t->n_buckets);
+	size_t i = hash & (2 * level - 1);
+
+	return &t->buckets[i < t->n_buckets ? i : i - level];
 }
 
 static int
-table_grow(struct table *t)
+table_room(struct table *t, size_t room)
 {
-	size_t n = t->n_buckets == 0 ? BUCKETS_FIRST : 2 * t->n_buckets;
-	struct table old = *t;
-	struct table_node *k;
+	struct table_node **buckets;
 
-	t->buckets = calloc(n, sizeof(struct table_node *));
-	if (t->buckets == NULL) {
-		*t = old;
+	if (room <= t->room)
+		return 0;
+	room = room < BUCKETS_FIRST ? BUCKETS_FIRST : 2 * room;
+	buckets = realloc(t->buckets, room * sizeof(struct table_node *));
+	if (buckets == NULL)
 		return -1;
-	}
-	t->n_buckets = n;
-	for (size_t i = 0; i < old.n_buckets; i++)
-		while ((k = old.buckets[i]) != NULL) {
-			old.buckets[i] = k->next;
-			k->next = *bucket_of(t, k->hash);
-			*bucket_of(t, k->hash) = k;
+	t->buckets = buckets;
+	t->room = room;
+	return 0;
+}
+
+/* One more bucket takes its entries out of the one that held them. */
+static int
+table_split(struct table *t)
+{
+	size_t i = t->n_buckets;
+	struct table_node *k, **rest;
+
+	if (table_room(t, i + 1) != 0)
+		return -1;
+	t->buckets[i] = NULL;
+	if (t->n_buckets++ == 0)
+		return 0;
+	rest = &t->buckets[i - power_within(i)];
+	while ((k = *rest) != NULL) {
+		if (bucket_of(t, k->hash) != &t->buckets[i]) {
+			rest = &k->next;
+			continue;
 		}
-	free(old.buckets);
+		*rest = k->next;
+		k->next = t->buckets[i];
+		t->buckets[i] = k;
+	}
 	return 0;
 }
 
 int
 table_insert(struct table *t, struct table_node *k, uint64_t hash)
 {
-	if (t->n >= t->n_buckets && table_grow(t) != 0 && t->n_buckets == 0)
+	if (t->n >= t->n_buckets && table_split(t) != 0 && t->n_buckets == 0)
 		return -1;
 	k->hash = hash;
 	k->next = *bucket_of(t, hash);

@@ -1,14 +1,15 @@
 /*
  * table.h -- a hash table whose entries live in their owners.
  *
- * The promise: insert, find and remove cost the same for any size; growing
- * moves no owner.  Walking order is the same for the same history.
+ * The promise: insert, find and remove cost the same for any size, each time:
+ * the table grows by one bucket at a time and never stops to rehash; no owner
+ * is moved.  Walking order is the same for the same history.
  * Not for: ordered walks.
  * Waiting: none; a walk must not cross a wait.
- * Memory: one pointer per bucket; grows by two at a load of one.
+ * Memory: one pointer per bucket, at a load of one; room for them is doubled.
  * Errors: table_insert() is -1 when memory is refused for the first buckets;
  * later growth that is refused only makes chains longer.
- * Source: HOUSE.md 7.7.
+ * Source: Litwin, "Linear hashing", 1980.
  */
 #ifndef NM_BASE_TABLE_H
 #define NM_BASE_TABLE_H
@@ -22,7 +23,7 @@ struct table_node {
 
 struct table {
 	struct table_node **buckets;
-	size_t n, n_buckets;		/* buckets: 0 or a power of two */
+	size_t n, n_buckets, room;
 };
 
 void table_clear(struct table *);	/* entries are left alone */

@@ -83,11 +83,36 @@ test_walks_each_once_and_may_remove(void **state)
 	table_clear(&t);
 }
 
+/* At each size, each is found: growing moves some entries every time. */
+static void
+test_finds_all_at_each_size(void **state)
+{
+	struct table t = { 0 };
+
+	(void)state;
+	for (uint64_t n = 0; n < 300; n++) {
+		entries[n].key = n;
+		assert_int_equal(table_insert(&t, &entries[n].node,
+		    hash_of(n)), 0);
+		assert_int_equal(t.n_buckets, n + 1);
+		for (uint64_t i = 0; i <= n; i++)
+			assert_ptr_equal(find(&t, i), &entries[i]);
+	}
+	for (uint64_t n = 0; n < 300; n++) {
+		table_remove(&t, &entries[n].node);
+		for (uint64_t i = 0; i < 300; i++)
+			assert_ptr_equal(find(&t, i),
+			    i <= n ? NULL : &entries[i]);
+	}
+	table_clear(&t);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_finds_what_is_in),
+		cmocka_unit_test(test_finds_all_at_each_size),
 		cmocka_unit_test(test_walks_each_once_and_may_remove),
 	};
 
