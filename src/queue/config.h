@@ -39,7 +39,7 @@ struct flow_weight {
 	struct str tenant, stream;	/* p == NULL: any */
 	unsigned weight;		/* 1..FLOW_WEIGHT_MOST */
 };
-enum { FLOW_WEIGHT_MOST = 256 };
+enum { FLOW_WEIGHT_MOST = 256, QUEUE_ITEMS_MOST = 1 << 30 };
 
 struct queue_config {
 	struct hash_key key;		/* secret, the same for a process */

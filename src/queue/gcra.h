@@ -8,7 +8,8 @@
  * Not for: limits on how many at once (those are permits).
  * Waiting: none; gcra_when() says until when the caller would have to.
  * Memory: 16 bytes for each thing limited.
- * Errors: none; the arithmetic saturates.  n = 0 means no limit.
+ * Errors: none; the arithmetic saturates.  n = 0 means no limit.  An insane
+ * limit fails a must().
  * Source: ITU-T I.371, "generic cell rate algorithm" (virtual scheduling).
  */
 #ifndef NM_QUEUE_GCRA_H
@@ -26,6 +27,9 @@ struct gcra {
 	int64_t tat_ns;		/* theoretical arrival time of the next unit */
 	uint64_t part;		/* and 1/n of a nanosecond */
 };
+
+/* n, burst and units stay below 2^32; per_ns is positive. */
+bool gcra_is_sane(const struct gcra_limit *);
 
 /* The earliest instant at which one unit may be taken: now, or later. */
 struct mono gcra_when(const struct gcra *, const struct gcra_limit *,

@@ -29,7 +29,7 @@ struct ready;
  * STATE    entered by                  what is true
  * OPENING  ready_next_site             the permit is taken
  * BUSY     ready_take: TAKEN           carries a message
- * IDLE     ready_take: EMPTY           open, unused; ready_next_idle may call it
+ * IDLE     ready_take: EMPTY           open, unused; may be called
  * CALLED   ready_next_idle             its fiber will call ready_take
  * PACED    ready_take: WAIT            open, waits for the site's rate
  * FAILED   ready_failed                ready_failed_next() may be called
@@ -52,7 +52,8 @@ struct ready_connection {
 };
 
 struct ready *ready_open(unsigned core, const struct queue_config *);
-void ready_close(struct ready *);	/* NULL allowed */
+/* No connection may be open; what waits is forgotten.  NULL is allowed. */
+void ready_close(struct ready *);
 /* What waits in shards that are no longer ours is given back. */
 void ready_configure(struct ready *, struct mono now,
     const struct queue_config *);
@@ -89,9 +90,10 @@ enum ready_take ready_take(struct ready *, struct mono now,
 
 /*
  * It could not be opened, or broke in a way that says the site is ill.  True:
- * no other connection there is good, so all that waits shares the verdict:
- * take each by ready_failed_next(), settle it RETRY at its home.  You may wait
- * between.  In any case call ready_closed() at the end.
+ * no other connection there is good, so all that waits now shares the verdict:
+ * take each by ready_failed_next() and settle it RETRY at its home.  You may
+ * wait between.  In any case call ready_closed() at the end; what was not taken
+ * then waits for the end of the back-off.
  */
 bool ready_failed(struct ready *, struct mono now, struct ready_connection *);
 bool ready_failed_next(struct ready *, struct ready_connection *,

@@ -1,0 +1,78 @@
+#include "queue/config.h"
+
+#define MINUTE (60 * NS_PER_SECOND)
+#define DAY (1440 * MINUTE)
+
+struct queue_config
+queue_config_default(void)
+{
+	return (struct queue_config){
+		.retry = retry_default(),
+		.put_off_ns = MINUTE,
+		.hold_most_ns = 30 * DAY,
+		.domain_backoff = { MINUTE, 60 * MINUTE },
+		.site_backoff = { MINUTE, 60 * MINUTE },
+		.limits = { .connections = 10, .per_connection = 100 },
+		.items_most = (size_t)1 << 24,
+		.away_most = (size_t)1 << 16,
+	};
+}
+
+static bool
+backoff_is_sane(const struct backoff *b)
+{
+	return b->first_ns > 0 && b->first_ns <= b->cap_ns;
+}
+
+static bool
+site_limits_are_sane(const struct site_limits *l)
+{
+	return l->connections > 0 && gcra_is_sane(&l->rate);
+}
+
+bool
+queue_config_is_sane(const struct queue_config *c)
+{
+	if (c->map == NULL || !retry_is_sane(&c->retry) || c->warn_ns < 0 ||
+	    c->put_off_ns <= 0 || c->hold_most_ns <= 0 ||
+	    !backoff_is_sane(&c->domain_backoff) ||
+	    !backoff_is_sane(&c->site_backoff) ||
+	    !site_limits_are_sane(&c->limits) ||
+	    c->items_most < 1 || c->items_most > QUEUE_ITEMS_MOST ||
+	    c->away_most < 1)
+		return false;
+	for (size_t i = 0; i < c->n_rules; i++)
+		if (!site_limits_are_sane(&c->rules[i].limits))
+			return false;
+	for (size_t i = 0; i < c->n_weights; i++)
+		if (c->weights[i].weight < 1 ||
+		    c->weights[i].weight > FLOW_WEIGHT_MOST)
+			return false;
+	return true;
+}
+
+const struct site_limits *
+queue_config_limits(const struct queue_config *c, struct str site)
+{
+	for (size_t i = 0; i < c->n_rules; i++)
+		if (str_eq(c->rules[i].site, site))
+			return &c->rules[i].limits;
+	return &c->limits;
+}
+
+static bool
+weight_is_for(struct str want, struct str is)
+{
+	return want.p == NULL || str_eq(want, is);
+}
+
+unsigned
+queue_config_weight(const struct queue_config *c, struct str tenant,
+    struct str stream)
+{
+	for (size_t i = 0; i < c->n_weights; i++)
+		if (weight_is_for(c->weights[i].tenant, tenant) &&
+		    weight_is_for(c->weights[i].stream, stream))
+			return c->weights[i].weight;
+	return 1;
+}

@@ -1,0 +1,177 @@
+#include "queue/view.h"
+
+#include "queue/home.h"
+
+static void
+view_tell(const struct home_item *it, struct view_item *v)
+{
+	const struct home_domain *d = it->lane->domain;
+	const struct flow *f = it->lane->flow;
+
+	*v = (struct view_item){
+		.ref = { it->id, it->slot }, .state = it->state,
+		.priority = f->priority, .is_held = it->is_held,
+		.is_cancelled = it->is_cancelled,
+		.was_warned = it->was_warned, .n_rcpts = it->n_rcpts,
+		.tries = it->tries, .size = it->size,
+		.arrived = it->arrived, .due = it->due,
+		.expires = it->expires,
+		.domain = name_str(d->name), .tenant = name_str(f->tenant),
+		.stream = name_str(f->stream),
+	};
+	if (d->site == NULL)
+		return;
+	v->site = name_str(d->site->site);
+	v->source = name_str(d->site->source);
+}
+
+static bool
+text_fits(struct str want, const struct name *is)
+{
+	return want.p == NULL || (is != NULL && str_eq(want, name_str(is)));
+}
+
+static bool
+item_fits(const struct home_item *it, const struct view_filter *f)
+{
+	const struct home_domain *d = it->lane->domain;
+
+	if (f->id != 0 && f->id != it->id)
+		return false;
+	if (f->states != 0 && (f->states >> it->state & 1) == 0)
+		return false;
+	if (f->is_deferred && it->tries == 0)
+		return false;
+	if (f->arrived_before.ns != 0 &&
+	    !mono_is_before(it->arrived, f->arrived_before))
+		return false;
+	return text_fits(f->domain, d->name) &&
+	    text_fits(f->tenant, it->lane->flow->tenant) &&
+	    text_fits(f->stream, it->lane->flow->stream) &&
+	    text_fits(f->site, d->site == NULL ? NULL : d->site->site);
+}
+
+enum view_step
+view_next(const struct queue *q, const struct view_filter *f,
+    struct view_cursor *c, struct view_item *v)
+{
+	uint32_t steps = VIEW_STEPS;
+	struct home_item *it;
+
+	while ((it = slab_walk(&q->items, &c->slot, &steps)) != NULL) {
+		c->slot++;
+		if (!item_fits(it, f))
+			continue;
+		view_tell(it, v);
+		return VIEW_FOUND;
+	}
+	return steps == 0 ? VIEW_PAUSE : VIEW_END;
+}
+
+bool
+view_find(const struct queue *q, uint64_t id, unsigned nth,
+    struct view_item *v)
+{
+	struct table_node *k = table_find(&q->by_id,
+	    hash_u64(q->names.key, id));
+	struct home_item *it;
+
+	for (; k != NULL; k = table_again(k)) {
+		it = OWNER_OF(k, struct home_item, node);
+		if (it->id != id || nth-- > 0)
+			continue;
+		view_tell(it, v);
+		return true;
+	}
+	return false;
+}
+
+static size_t
+view_memory(const struct queue *q)
+{
+	size_t buckets = q->by_id.n_buckets + q->by_lane.n_buckets +
+	    q->by_domain.n_buckets + q->by_site.n_buckets +
+	    q->flows.table.n_buckets + q->names.table.n_buckets;
+
+	return sizeof *q + q->items.memory + q->lanes.memory +
+	    q->domains.memory + q->sites.memory + q->flows.slab.memory +
+	    q->names.memory + buckets * sizeof(struct table_node *);
+}
+
+struct view_counts
+view_counts(const struct queue *q)
+{
+	struct view_counts c = {
+		.items = q->items.n, .deferred = q->n_deferred,
+		.domains = q->domains.n, .sites = q->sites.n,
+		.flows = q->flows.slab.n, .rcpts = q->n_rcpts,
+		.admitted = q->admitted, .ended = q->ended,
+		.memory = view_memory(q),
+	};
+
+	for (unsigned i = 0; i < ITEM_STATES; i++)
+		c.states[i] = q->states[i];
+	return c;
+}
+
+static void *
+view_walk(const struct slab *s, struct view_cursor *c)
+{
+	uint32_t steps = UINT32_MAX;
+	void *room = slab_walk(s, &c->slot, &steps);
+
+	c->slot += room != NULL;
+	return room;
+}
+
+bool
+view_domain_next(const struct queue *q, struct view_cursor *c,
+    struct view_domain *v)
+{
+	const struct home_domain *d = view_walk(&q->domains, c);
+
+	if (d == NULL)
+		return false;
+	*v = (struct view_domain){
+		.domain = name_str(d->name), .items = d->n_items,
+		.due = d->n_due, .away = d->n_away, .failures = d->failures,
+		.is_asked = d->is_asked, .gate = d->gate,
+	};
+	if (d->site != NULL) {
+		v->site = name_str(d->site->site);
+		v->source = name_str(d->site->source);
+	}
+	return true;
+}
+
+bool
+view_flow_next(const struct queue *q, struct view_cursor *c,
+    struct view_flow *v)
+{
+	const struct flow *f = view_walk(&q->flows.slab, c);
+
+	if (f == NULL)
+		return false;
+	*v = (struct view_flow){ .tenant = name_str(f->tenant),
+		.stream = name_str(f->stream), .priority = f->priority,
+		.items = f->n };
+	return true;
+}
+
+bool
+view_site_next(const struct queue *q, struct view_cursor *c,
+    struct view_site *v)
+{
+	const struct home_site *s = view_walk(&q->sites, c);
+
+	if (s == NULL)
+		return false;
+	*v = (struct view_site){
+		.site = name_str(s->site), .pool = name_str(s->pool),
+		.source = name_str(s->source), .shard = s->shard,
+		.owner = shard_owner(q->config->map, s->shard),
+		.domains = s->n_domains, .items = s->n_items,
+		.away = s->n_away,
+	};
+	return true;
+}
