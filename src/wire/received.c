@@ -4,6 +4,8 @@
 #include "wire/address.h"
 #include "wire/lex.h"
 
+enum { BRACKETS_MOST = 2 * MAILBOX_TEXT };	/* octets between < and > */
+
 /* RFC 3848; RFC 6531 4.3 for UTF8SMTP and UTF8LMTP, which imply EHLO. */
 const char *
 received_with(unsigned flags)
@@ -140,13 +142,11 @@ clause_of(struct received_read *out, struct str word)
 static struct str
 take_word(struct str *s)
 {
-	struct str word = *s;
-	size_t close = s->p[0] == '[' ? str_find(*s, ']') :
-	    s->p[0] == '<' ? str_find(*s, '>') : s->n;
+	struct str word = *s, near = str_sub(*s, 0, BRACKETS_MOST);
+	size_t close = s->p[0] == '[' ? str_find(near, ']') :
+	    s->p[0] == '<' ? str_find(near, '>') : near.n;
 
-	word.n = 0;
-	if (close < s->n)
-		word.n = close;
+	word.n = close < near.n ? close : 0;
 	while (word.n < s->n && word.p[word.n] > ' ' &&
 	    word.p[word.n] != ';' && word.p[word.n] != '(')
 		word.n++;
