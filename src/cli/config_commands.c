@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/files.h"
 #include "policy/holder.h"
+#include "policy/manual.h"
 #include "policy/show.h"
 
 #include <stdio.h>
@@ -107,6 +108,6 @@ int
 command_config_schema(struct cli *c)
 {
 	(void)c;
-	show_json_schema(&printer);
+	manual_json_schema(&printer);
 	return 0;
 }

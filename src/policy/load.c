@@ -126,8 +126,15 @@ key_is_unknown(struct load *l, const struct load_map *m, const struct node *n,
     struct str name)
 {
 	const struct schema *near = schema_guess(m->pattern, n->key);
-	struct str what;
+	struct str what, inner = n->key;
 
+	what = str_cut(&inner, '.');
+	if (m->pattern.n == 0 && inner.n > 0 && schema_find(n->key) != NULL) {
+		problem_add(l->reader.problems, PROBLEM_ERROR, n->key_at,
+		    "'"STR_FMT"' is written as "STR_FMT": { "STR_FMT": ... }",
+		    STR_ARG(n->key), STR_ARG(what), STR_ARG(inner));
+		return;
+	}
 	if (near == NULL) {
 		problem_add(l->reader.problems, PROBLEM_ERROR, n->key_at,
 		    "unknown key '"STR_FMT"'", STR_ARG(name));
@@ -292,7 +299,7 @@ load_key(struct load_queue *q, const struct load_map *m, const struct node *n)
 	struct str pattern = join_path(l, m->pattern, n->key);
 	const struct schema *row = schema_find(pattern);
 
-	if (n->is_broken && n->kind == NODE_TEXT)
+	if (n->is_broken)
 		return;
 	/* A key is one name, not a path. */
 	if (row == NULL || str_find(n->key, '=') < n->key.n ||

@@ -84,8 +84,6 @@ relay_list(struct value_reader *r, const struct schema *row,
 	}
 	for (const struct node *m = n->first; m != NULL; m = m->next)
 		fine &= uri_add(r, row, m, relay);
-	relay->text = arena_printf(r->arena, "[ "STR_FMT" ]",
-	    STR_ARG(relay->text));
 	return fine;
 }
 

@@ -62,7 +62,7 @@ static const struct type_words type_words[SCHEMA_TYPES] = {
 	[TYPE_STRING] = { "a text", NULL },
 	[TYPE_TEMPLATE] = { "a path of a Maildir",
 		"~/Maildir, /var/mail/%d/%u" },
-	[TYPE_USERS] = { "users", "file:/etc/nightmail/users, system, [ alice ]" },
+	[TYPE_USERS] = { "a user", "file:/etc/nightmail/users, system, alice" },
 };
 
 const char *
@@ -275,6 +275,23 @@ row_can_be_meant(const struct schema *row)
 	    name.p[name.n - 1] != ']' && !str_eq(name, STR("*"));
 }
 
+/* The one key that begins with what was written. */
+static const struct schema *
+guess_longer(struct str parent, struct str name)
+{
+	const struct schema *found = NULL;
+
+	for (const struct schema *row = schema_first(parent); row != NULL &&
+	    name.n >= 3; row = schema_next(parent, row))
+		if (row_can_be_meant(row) &&
+		    str_has_prefix_icase(schema_name(row), name)) {
+			if (found != NULL)
+				return NULL;
+			found = row;
+		}
+	return found;
+}
+
 static const struct schema *
 guess_elsewhere(struct str name)
 {
@@ -305,5 +322,7 @@ schema_guess(struct str parent, struct str name)
 			least = d == 0 ? 0 : d - 1;
 		}
 	}
+	if (best == NULL)
+		best = guess_longer(parent, name);
 	return best != NULL ? best : guess_elsewhere(name);
 }

@@ -1,9 +1,9 @@
 /*
- * show.h -- the schema table and the configuration, told to people and tools.
+ * show.h -- the configuration and its keys, told to people.
  *
- * The promise: `config show', `config explain', the JSON Schema and the manual
- * page nightmail.yaml(5) are made from the same table that validates
- * (conf.def).  Secrets print as "‹secret›".
+ * The promise: what is shown is what holds: every value, the defaults too, each
+ * with the place it was set.  show_config() is itself a configuration that
+ * loads to the same values.  What came by cred: or env: prints as "‹secret›".
  * Not for: hot paths.
  * Waiting: none.
  * Memory: lines go to the caller one by one, without newline.
@@ -21,12 +21,15 @@ struct show_lines {
 
 /* Every effective value as YAML, with "# file:line" or "# default" behind. */
 void show_config(const struct config *, struct show_lines *);
-/* The differences of two configurations, one line for each key ("-", "+"). */
+
+/* What a reload from one to the other changes, a line for each value: "- path:
+ * old", "+ path: new"; "! path" in front of what only a restart changes. */
 void show_diff(const struct config *from, const struct config *to,
     struct show_lines *);
-/* Type, default, range, whether a reload changes it, and the paragraph. */
+
+/* Type, default, range, whether a reload changes it, and the paragraph.  The
+ * key as people write it: limits.size, listen.port, domains.example.org.users.
+ */
 bool show_key(struct str key, struct show_lines *);
-void show_json_schema(struct show_lines *);
-void show_manual(struct show_lines *);		/* mdoc(7) */
 
 #endif

@@ -119,7 +119,8 @@ unit_print_duration(int64_t ns)
 
 	if (ns <= 0)
 		return t;
-	return unit_print((uint64_t)ns, durations, COUNT(durations));
+	/* Weeks are read but not printed: people count days. */
+	return unit_print((uint64_t)ns, durations, COUNT(durations) - 1);
 }
 
 struct unit_text

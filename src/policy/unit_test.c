@@ -21,7 +21,7 @@ test_durations(void **state)
 		{ "15m", 900 * NS_PER_SECOND, "15m" },
 		{ "4h", 14400 * NS_PER_SECOND, "4h" },
 		{ "5d", 432000 * NS_PER_SECOND, "5d" },
-		{ "14d", 1209600 * NS_PER_SECOND, "2w" },
+		{ "2w", 1209600 * NS_PER_SECOND, "14d" },
 		{ "9223372036s", 9223372036 * NS_PER_SECOND, "9223372036s" },
 	};
 

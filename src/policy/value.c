@@ -154,7 +154,10 @@ string_read(struct value_reader *r, const struct schema *row, struct str s,
     void *to)
 {
 	(void)row;
-	return str_find(s, '\n') == s.n && str_keep(r, s, to);
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+			return false;
+	return str_keep(r, s, to);
 }
 
 /* SECURITY.md row 14: only %u, %d and %% expand, and only a checked user name
@@ -297,10 +300,19 @@ relay_put(const struct schema *row, const void *from, struct buf *out)
 	const struct relay *const *relay = from;
 
 	(void)row;
-	if (*relay == NULL)
-		buf_put(out, STR("\"\""));
-	else
-		buf_put(out, (*relay)->text);
+	if (*relay == NULL || (*relay)->by_mx) {
+		buf_put(out, *relay == NULL ? STR("\"\"") : STR("mx"));
+		return;
+	}
+	for (size_t i = 0; i < (*relay)->n; i++) {
+		const struct relay_host *h = &(*relay)->hosts[i];
+		bool bracket = h->literal.family == ADDRESS_V6;
+
+		buf_put(out, i == 0 ? STR("[ ") : STR(", "));
+		buf_printf(out, bracket ? "\"smtp://["STR_FMT"]:%u\"" :
+		    "smtp://"STR_FMT":%u", STR_ARG(h->host), h->port);
+	}
+	buf_put(out, STR(" ]"));
 }
 
 #define ONE(type) sizeof(type), false, false
@@ -419,11 +431,33 @@ range_value(const struct schema *row, const void *to, uint64_t *v)
 }
 
 static bool
+type_is_text(enum schema_type type)
+{
+	return type == TYPE_STRING || type == TYPE_PATH ||
+	    type == TYPE_MAILBOX || type == TYPE_TEMPLATE;
+}
+
+bool
+value_range_print(const struct schema *row, struct buf *out)
+{
+	if (row->least == 0 && row->most == 0)
+		return false;
+	if (kinds[row->type].is_list && row->type != TYPE_DURATIONS) {
+		buf_printf(out, "at most %llu", (unsigned long long)row->most);
+		return true;
+	}
+	range_print(row, row->least, out);
+	buf_put(out, STR(" to "));
+	range_print(row, row->most, out);
+	if (type_is_text(row->type))
+		buf_put(out, STR(" octets"));
+	return true;
+}
+
+static bool
 range_check(struct value_reader *r, const struct schema *row,
     const struct node *n, struct str text, const void *to)
 {
-	bool is_text = row->type == TYPE_STRING || row->type == TYPE_PATH ||
-	    row->type == TYPE_MAILBOX || row->type == TYPE_TEMPLATE;
 	char range[96];
 	struct buf b = BUF_OF(range);
 	uint64_t v;
@@ -431,11 +465,9 @@ range_check(struct value_reader *r, const struct schema *row,
 	if ((row->least == 0 && row->most == 0) || !range_value(row, to, &v) ||
 	    (v >= row->least && v <= row->most))
 		return true;
-	range_print(row, row->least, &b);
-	buf_put(&b, STR(" to "));
-	range_print(row, row->most, &b);
+	value_range_print(row, &b);
 	buf_putc(&b, '\0');
-	if (is_text)
+	if (type_is_text(row->type))
 		problem_add(r->problems, PROBLEM_ERROR, n->at,
 		    "this text has %llu octets; it may have %s",
 		    (unsigned long long)v, range);

@@ -42,6 +42,9 @@ bool value_file(struct value_reader *, struct str path, struct place at,
 /* As YAML in one line: 15m, [ 5m, 15m ], "text", none. */
 void value_print(const struct schema *, const void *base, struct buf *out);
 
+/* "1 to 64", "at most 16", or false when there is no range to tell. */
+bool value_range_print(const struct schema *, struct buf *out);
+
 /* Nothing was given: the empty text, the empty list, no relay. */
 bool value_is_absent(const struct schema *, const void *base);
 

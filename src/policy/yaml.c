@@ -273,6 +273,17 @@ reading_key(struct reading *r, struct node *n)
 	}
 }
 
+/* libfyaml's place of a name is behind its & or *. */
+static struct place
+place_with_sign(struct place at)
+{
+	if (at.column > 1) {
+		at.column--;
+		at.width++;
+	}
+	return at;
+}
+
 /* Anchors and tags: on any event. */
 static bool
 reading_is_plain(struct reading *r, struct fy_event *e)
@@ -284,7 +295,7 @@ reading_is_plain(struct reading *r, struct fy_event *e)
 
 	if (anchor != NULL)
 		problem_add(r->yaml->problems, PROBLEM_ERROR,
-		    reading_token_place(r, anchor),
+		    place_with_sign(reading_token_place(r, anchor)),
 		    "anchors (&name) are not allowed here");
 	if (tag != NULL)
 		problem_add(r->yaml->problems, PROBLEM_ERROR,
@@ -304,9 +315,11 @@ reading_scalar(struct reading *r, struct fy_event *e)
 	if (n == NULL)
 		return;
 	n->is_broken = !reading_is_plain(r, e);
+	n->is_empty = t == NULL;
 	if (e->type == FYET_ALIAS) {
 		n->is_broken = true;
-		problem_add(r->yaml->problems, PROBLEM_ERROR, n->at,
+		problem_add(r->yaml->problems, PROBLEM_ERROR,
+		    place_with_sign(n->at),
 		    "aliases (*name) are not allowed here");
 	} else if (t != NULL) {
 		text = fy_token_get_text(t, &len);
