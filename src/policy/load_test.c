@@ -174,8 +174,8 @@ static const struct { const char *yaml, *says; } cases[] = {
 	    "1:34+10 'file:users' is not a user (examples: file:/etc/nightmail/"
 	    "users, system, alice)\n" },
 	{ "domains: { example.org: { users: file:/bad-users } }",
-	    "/bad-users:1:1+0 the uid is not a number\n"
-	    "/bad-users:2:1+0 a user has no name here\n"
+	    "/bad-users:1:1+0 this line has a user id that is no number\n"
+	    "/bad-users:2:1+0 this line names no user\n"
 	    "/bad-users:3:1+3 'b/b' is no name for a mailbox: letters, "
 	    "digits and ._+=- only\n"
 	    "/bad-users:5:1+3 user 'bob' stands here twice\n" },
@@ -185,7 +185,7 @@ static const struct { const char *yaml, *says; } cases[] = {
 	    "1:36+7 'aliases' is not an absolute path\n" },
 	{ "domains: { example.org: { aliases: /bad-aliases } }",
 	    "/bad-aliases:2:1+0 'A' stands here twice\n"
-	    "/bad-aliases:3:1+0 'nocolon' has no ':' behind its name\n"
+	    "/bad-aliases:3:1+0 'nocolon' has no colon\n"
 	    "/bad-aliases:4:1+0 'cmd' is known but not in this version: "
 	    "aliases lead to addresses, not to commands\n"
 	    "/bad-aliases:5:1+0 '/file' is known but not in this version: "

@@ -128,7 +128,8 @@ user_set_lines(struct value_reader *r, struct user_set *set,
 			warn_of_hash(r, &p, at, &warned);
 			break;
 		case PASSWD_BAD:
-			problem_add(r->problems, PROBLEM_ERROR, at, "%s", why);
+			problem_add(r->problems, PROBLEM_ERROR, at,
+			    "this line %s", why);
 			fine = false;
 			break;
 		}
