@@ -18,14 +18,15 @@
 #include "spool/record.h"
 #include "spool/spool.h"
 
-struct extent;
+struct kept;
+struct segment;
 
+/* A value; its inside is body.c's. */
 struct pin {
 	struct spool *spool;
-	uint64_t id;
-	uint64_t size;			/* of the body; UINT64_MAX: in its record */
-	const struct extent *extents;
-	size_t n_extents;
+	struct kept *kept;
+	const struct segment *segment;	/* of the COMMIT */
+	uint32_t at;
 };
 
 /* False when the message has ended or never was. */
@@ -36,10 +37,10 @@ enum { BODY_FAILED = -1, BODY_DAMAGED = -2 };
 
 struct body {
 	const struct pin *pin;
-	size_t extent;			/* being read */
-	uint32_t at;			/* next byte of its body */
-	struct record record;		/* its header, once read and checked */
-	bool is_checked;
+	size_t piece;			/* being read: the chunks, then the COMMIT */
+	uint32_t at;			/* next octet of it */
+	struct record record;		/* its header, once read */
+	bool has_record, is_checked;
 };
 
 void body_open(struct body *, const struct pin *);

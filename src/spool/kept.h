@@ -1,8 +1,8 @@
 /*
  * kept.h -- a message in the log that has not ended, as memory knows it.
  *
- * The promise: 88 bytes a message and its place in the table, more only for
- * bodies of several records or more than 32 recipients.
+ * The promise: 80 bytes a message and 8 to 16 of the table, more only for bodies
+ * of several records or more than 32 recipients.
  * Not for: its envelope (spool_envelope) and its body (body.h).
  * Waiting: none; but a pointer to it does not survive a wait unless pinned.
  * Memory: in a slab of the spool's, freed when all recipients have ended and

@@ -29,6 +29,7 @@ void spool_projection(struct spool *, unsigned number);
 /* Where it stands: {0, 0} before its first mark. */
 struct tail_place spool_place(const struct spool *, unsigned number);
 yields int spool_mark(struct spool *, unsigned number, struct tail_place);
+int mark_write(struct spool *, unsigned number);	/* again; for the keeper */
 
 struct tail;
 
