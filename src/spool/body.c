@@ -27,12 +27,13 @@ spool_pin(struct spool *sp, uint64_t id, struct pin *out)
 void
 spool_unpin(struct pin *p)
 {
+	struct spool *sp = p->spool;
 	struct kept *k = p->kept;
 
 	must(k != NULL && k->pins > 0);
 	*p = (struct pin){ .kept = NULL };
 	if (--k->pins == 0)
-		spool_settle(p->spool, k);
+		spool_settle(sp, k);
 }
 
 /* ---- anywhere ---- */

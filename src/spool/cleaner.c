@@ -330,7 +330,8 @@ cleaner_fiber(void *arg)
 
 	c->fiber = fiber_self();
 	while (!c->is_stopping) {
-		if (cleaner_step(sp))
+		c->is_called = false;
+		if (cleaner_step(sp) || c->is_called)
 			continue;
 		(void)fiber_park(cleaner_find_work(sp) != NULL ? c->retry_at :
 		    MONO_NEVER);
@@ -356,7 +357,7 @@ cleaner_close(struct spool *sp)
 
 	c->is_stopping = true;
 	c->closer = fiber_self();
-	fiber_wake(c->fiber);
+	cleaner_wake(sp);
 	while (c->is_running)
 		(void)fiber_park(MONO_NEVER);
 	c->closer = NULL;
@@ -365,6 +366,8 @@ cleaner_close(struct spool *sp)
 void
 cleaner_wake(struct spool *sp)
 {
+	/* it may be waiting for the disk, and the wake be lost on that */
+	sp->cleaner.is_called = true;
 	fiber_wake(sp->cleaner.fiber);
 }
 

@@ -21,7 +21,7 @@ struct spool;
 
 struct cleaner {
 	struct fiber *fiber, *closer;
-	bool is_running, is_stopping;
+	bool is_running, is_stopping, is_called;
 	struct mono retry_at;		/* after trouble, or a pin in the way */
 };
 

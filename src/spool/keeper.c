@@ -361,7 +361,8 @@ keeper_fiber(void *arg)
 
 	k->fiber = fiber_self();
 	while (!k->is_stopping) {
-		if (keeper_step(sp))
+		k->is_called = false;
+		if (keeper_step(sp) || k->is_called)
 			continue;
 		(void)fiber_park(keeper_is_waiting(sp) && keeper_has_work(sp) ?
 		    k->retry_at : MONO_NEVER);
@@ -387,7 +388,7 @@ keeper_close(struct spool *sp)
 
 	k->is_stopping = true;
 	k->closer = fiber_self();
-	fiber_wake(k->fiber);
+	keeper_wake(sp);
 	while (k->is_running)
 		(void)fiber_park(MONO_NEVER);
 	k->closer = NULL;
@@ -396,5 +397,7 @@ keeper_close(struct spool *sp)
 void
 keeper_wake(struct spool *sp)
 {
+	/* it may be waiting for the disk, and the wake be lost on that */
+	sp->keeper.is_called = true;
 	fiber_wake(sp->keeper.fiber);
 }

@@ -22,7 +22,7 @@ struct spool;
 struct keeper {
 	struct fiber *fiber;		/* NULL: not yet */
 	struct fiber *closer;		/* waits for its end */
-	bool is_running, is_stopping;
+	bool is_running, is_stopping, is_called;
 	bool is_short;			/* the last try to get room failed */
 	struct mono looked_at;		/* at the free space */
 	struct mono retry_at;		/* after trouble with the disk */

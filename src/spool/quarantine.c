@@ -103,6 +103,7 @@ quarantine_open(struct quarantine *q, struct spool *sp)
 	if (disk_read_file(path, &a, NOTE_BYTES, &note) == 0)
 		quarantine_read_note(q, note);
 	arena_clear(&a);
+	err_clear();			/* that there is no note is well */
 	q->note_fd = disk_open(path, DISK_WRITE | DISK_CREATE, 0600);
 	if (q->note_fd >= 0 && (q->is_careful ||
 	    quarantine_write_note(q, 0, 0, 0) == 0))

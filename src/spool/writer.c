@@ -510,7 +510,8 @@ writer_fiber(void *arg)
 
 	w->fiber = fiber_self();
 	while (!w->is_stopping) {
-		if (writer_step(sp))
+		w->is_called = false;
+		if (writer_step(sp) || w->is_called)
 			continue;
 		w->is_stuck = sp->health != SPOOL_HEALTHY && !writer_is_idle(w);
 		fiber_wake(w->closer);
@@ -548,7 +549,10 @@ writer_open(struct spool *sp)
 void
 writer_wake(struct spool *sp)
 {
-	fiber_wake(sp->writer.fiber);
+	/* it may be waiting for its lane, and the wake be lost on that */
+	sp->writer.is_called = true;
+	if (!sp->writer.is_at_work)
+		fiber_wake(sp->writer.fiber);
 }
 
 yields void
@@ -558,7 +562,7 @@ writer_close(struct spool *sp)
 
 	w->is_stopping = true;
 	w->closer = fiber_self();
-	fiber_wake(w->fiber);
+	writer_wake(sp);
 	while (w->is_running)
 		(void)fiber_park(MONO_NEVER);
 	w->closer = NULL;
@@ -588,8 +592,7 @@ writer_submit(struct spool *sp, struct entry *e)
 		return;
 	}
 	list_append(&w->entries, &e->link);
-	if (!w->is_at_work)
-		writer_wake(sp);
+	writer_wake(sp);
 }
 
 yields int
@@ -653,8 +656,7 @@ writer_lazy(struct spool *sp, enum record_type type, uint64_t id,
 	memset(to + RECORD_HEADER + payload.n, 0,
 	    (size_t)n - RECORD_HEADER - payload.n);
 	slip->n += n;
-	if (!w->is_at_work)
-		writer_wake(sp);
+	writer_wake(sp);
 	return 0;
 }
 

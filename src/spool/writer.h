@@ -61,7 +61,7 @@ struct writer {
 	uint64_t sequence;		/* the last given */
 	struct mono sync_due;		/* MONO_NEVER: nothing lazy is unsynced */
 	struct mono retry_at, failed_at;
-	bool is_running, is_stopping;
+	bool is_running, is_stopping, is_called;
 	bool is_stuck;			/* what waits cannot be written now */
 	bool is_draining;		/* sync at once */
 	bool wants_spare;		/* the keeper should hurry */
