@@ -1,0 +1,159 @@
+"""mail -- a load of messages with names and sums, and a sink that keeps a ledger.
+
+Each message carries X-Ledger: NAME SHA256-OF-BODY.  Load remembers which names
+were acknowledged by 250; Sink which arrived, how often, and whether the body is
+bit-true.  One event loop runs both.
+"""
+import asyncio
+import collections
+import hashlib
+import random
+
+
+class Load:
+    def __init__(self, address, recipient="bob@sink.test", connections=50, sizes=(1, 256 * 1024), seed=1):
+        self.address, self.recipient, self.connections = address, recipient, connections
+        self.sizes, self.random = sizes, random.Random(seed)
+        self.acked, self.refused, self.count = set(), 0, 0
+        self.tasks = []
+
+    def message(self):
+        self.count += 1
+        low, high = self.sizes
+        # Many small, few large: the square of an even draw.
+        n = int(low + (high - low) * self.random.random() ** 4)
+        line = self.random.randbytes(36).hex().encode() + b"\r\n"
+        body = (line * (n // len(line) + 1))
+        name = f"m{self.count}"
+        digest = hashlib.sha256(body).hexdigest()
+        head = f"Subject: night mail\r\nX-Ledger: {name} {digest}\r\n\r\n".encode()
+        return name, head + body
+
+    async def session(self):
+        reader, writer = await asyncio.open_connection(*self.address)
+
+        async def say(text, lines=1):
+            if text:
+                writer.write(text)
+                await writer.drain()
+            got = b""
+            for _ in range(lines):
+                while True:
+                    line = await reader.readline()
+                    if not line:
+                        raise ConnectionError("closed")
+                    if line[3:4] != b"-":
+                        got += line
+                        break
+            return got
+        try:
+            await say(b"")
+            await say(b"EHLO load.test\r\n")
+            while True:
+                name, content = self.message()
+                got = await say(b"MAIL FROM:<load@sender.test>\r\nRCPT TO:<" + self.recipient.encode()
+                                + b">\r\nDATA\r\n", 3)
+                if got.splitlines()[-1][:3] != b"354":
+                    self.refused += 1
+                    await say(b"RSET\r\n")
+                    await asyncio.sleep(0.05)
+                    continue
+                got = await say(content + b".\r\n")
+                if got[:3] == b"250":
+                    self.acked.add(name)
+                else:
+                    self.refused += 1
+                    await asyncio.sleep(0.02)
+        finally:
+            writer.close()
+
+    async def worker(self):
+        while True:
+            try:
+                await self.session()
+            except (OSError, ConnectionError, asyncio.IncompleteReadError):
+                await asyncio.sleep(0.05)
+
+    def start(self):
+        self.tasks = [asyncio.ensure_future(self.worker()) for _ in range(self.connections)]
+
+    async def stop(self):
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        self.tasks = []
+
+
+class Sink:
+    """An SMTP server that takes everything, drops some connections and is slow
+    with others; seen[name] counts the 250s it said."""
+
+    def __init__(self, drop=0.0, stall=0.0, seed=2):
+        self.drop, self.stall, self.random = drop, stall, random.Random(seed)
+        self.seen, self.corrupt = collections.Counter(), []
+        self.open, self.after_dot = 0, 0
+        self.writers = set()
+
+    async def start(self, host="127.0.0.1", port=0):
+        self.server = await asyncio.start_server(self.client, host, port, limit=1 << 20)
+        self.address = self.server.sockets[0].getsockname()[:2]
+        return self
+
+    async def close(self):
+        self.server.close()
+        for writer in list(self.writers):
+            writer.close()
+
+    async def client(self, reader, writer):
+        self.open += 1
+        self.writers.add(writer)
+        try:
+            await self.converse(reader, writer)
+        except (OSError, ConnectionError, asyncio.IncompleteReadError, ValueError):
+            pass
+        finally:
+            self.open -= 1
+            self.writers.discard(writer)
+            writer.close()
+
+    async def converse(self, reader, writer):
+        writer.write(b"220 sink.test ESMTP\r\n")
+        while line := await reader.readline():
+            verb = line[:4].upper()
+            if verb in (b"EHLO", b"HELO"):
+                writer.write(b"250-sink.test\r\n250-PIPELINING\r\n250 8BITMIME\r\n")
+            elif verb == b"DATA":
+                writer.write(b"354 go on\r\n")
+                content = await reader.readuntil(b"\r\n.\r\n")
+                self.after_dot += 1
+                try:
+                    if not await self.judge(content[:-3], writer):
+                        return
+                finally:
+                    self.after_dot -= 1
+            elif verb == b"QUIT":
+                writer.write(b"221 farewell\r\n")
+                return
+            else:
+                writer.write(b"250 ok\r\n")
+
+    async def judge(self, content, writer):
+        chance = self.random.random()
+        if chance < self.drop:
+            return False              # not accepted: the connection is lost
+        if chance < self.drop + self.stall:
+            await asyncio.sleep(0.3)
+        self.keep(content)
+        writer.write(b"250 2.0.0 taken\r\n")
+        await writer.drain()
+        return True
+
+    def keep(self, content):
+        content = content.replace(b"\r\n..", b"\r\n.")
+        head, _, body = content.partition(b"\r\n\r\n")
+        for field in head.split(b"\r\n"):
+            if field.lower().startswith(b"x-ledger:"):
+                name, digest = field.split()[1:3]
+                self.seen[name.decode()] += 1
+                if hashlib.sha256(body).hexdigest() != digest.decode():
+                    self.corrupt.append(name.decode())
