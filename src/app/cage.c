@@ -2,6 +2,7 @@
 
 #include "app/sandbox.h"
 #include "base/err.h"
+#include "base/list.h"
 #include "policy/domain.h"
 
 #include <errno.h>
