@@ -110,7 +110,7 @@ mailboxes_keep(struct cage *c, const struct config *conf)
 }
 
 int
-cage_enter(const struct config *conf)
+cage_enter(const struct config *conf, bool is_laid)
 {
 	struct cage c = { .n = 0 };
 	int level = 0, rc;
@@ -123,8 +123,8 @@ cage_enter(const struct config *conf)
 	mailboxes_keep(&c, conf);
 	if (conf->log.target == LOG_FILE)
 		parent_keep(&c, conf->log.to);
-	rc = sandbox_enter(c.paths, c.n, &level);
-	if (rc == 0 && level == 0)
+	rc = is_laid ? sandbox_enter(c.paths, c.n, &level) : 0;
+	if (is_laid && rc == 0 && level == 0)
 		fprintf(stderr, "nightmail: this kernel has no Landlock: the "
 		    "worker may open whatever its user may\n");
 	arena_clear(&c.arena);

@@ -16,6 +16,7 @@
 
 #include "policy/config.h"
 
-int cage_enter(const struct config *);
+/* is_laid: else the directories are made, and no rule is laid. */
+int cage_enter(const struct config *, bool is_laid);
 
 #endif

@@ -488,6 +488,21 @@ reload_done(struct master *m)
 /* ---- the loop ---- */
 
 static void
+master_stop(struct master *m)
+{
+	if (!m->is_stopping)
+		systemd_tell("STOPPING=1");
+	m->is_stopping = true;
+	m->start_ms = 0;
+	if (m->worker == 0)
+		return;
+	notice_give(m, NOTICE_STOP, 0, STR_NONE, -1);
+	if (m->kill_ms == 0)
+		m->kill_ms = now_ms() + m->config->timeouts.stop / 1000000 +
+		    STOP_GRACE_S * 1000;
+}
+
+static void
 notice_hear(struct master *m, const struct notice *n)
 {
 	bool is_ours = m->next != NULL && n->number == m->generation;
@@ -498,6 +513,8 @@ notice_hear(struct master *m, const struct notice *n)
 		m->was_ready = true;
 	} else if (n->kind == NOTICE_RELOAD_WANTED)
 		m->reload_wanted = true;
+	else if (n->kind == NOTICE_STOP_WANTED)
+		master_stop(m);
 	else if (n->kind == NOTICE_RELOADED && is_ours)
 		reload_done(m);
 	else if (n->kind == NOTICE_REFUSED && is_ours) {
@@ -523,21 +540,6 @@ notices_take(struct master *m)
 	if (n.fd >= 0)
 		close(n.fd);		/* a worker has none to give */
 	notice_hear(m, &n);
-}
-
-static void
-master_stop(struct master *m)
-{
-	if (!m->is_stopping)
-		systemd_tell("STOPPING=1");
-	m->is_stopping = true;
-	m->start_ms = 0;
-	if (m->worker == 0)
-		return;
-	notice_give(m, NOTICE_STOP, 0, STR_NONE, -1);
-	if (m->kill_ms == 0)
-		m->kill_ms = now_ms() + m->config->timeouts.stop / 1000000 +
-		    STOP_GRACE_S * 1000;
 }
 
 static void

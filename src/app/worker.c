@@ -14,6 +14,7 @@
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -42,7 +43,7 @@ struct worker {
 	struct sent_door sent[DOORS_MOST * 8];
 	struct fiber *reload_waiter;	/* a control request that waits */
 	char *reload_text;		/* what is wrong, or NULL */
-	bool reload_ok, is_ending;
+	bool reload_ok, ear_is_closed;
 };
 
 /* ---- doors ---- */
@@ -293,6 +294,7 @@ notice_take(struct worker *w, const struct notice *n)
 	case NOTICE_RELOAD_WANTED:
 	case NOTICE_RELOADED:
 	case NOTICE_REFUSED:
+	case NOTICE_STOP_WANTED:
 	case NOTICE_KINDS:
 		if (n->fd >= 0)
 			close(n->fd);
@@ -305,17 +307,15 @@ ear_run(void *arg)
 {
 	struct worker *w = arg;
 
-	while (!w->is_ending) {
+	do {
 		(void)lane_run(w->ear, ear_listen, w);
-		if (w->heard_rc == NOTICE_GONE) {
-			node_stop(&w->node);	/* master is no more */
-			return;
-		}
+		if (w->heard_rc == NOTICE_GONE)		/* master is no more */
+			w->heard.kind = NOTICE_STOP;
 		if (w->heard_rc == 0)
 			notice_take(w, &w->heard);
-		if (w->heard.kind == NOTICE_STOP)
-			return;
-	}
+	} while (w->heard.kind != NOTICE_STOP);
+	node_stop(&w->node);
+	w->ear_is_closed = true;
 }
 
 /* ---- what the node asks of us ---- */
@@ -376,7 +376,7 @@ stop_ask(void *arg)
 {
 	struct worker *w = arg;
 
-	node_stop(&w->node);
+	notice_give(w, NOTICE_STOP_WANTED, 0, STR_NONE);
 }
 
 static void
@@ -431,13 +431,29 @@ started(void *arg, struct node *n)
 	notice_give(w, NOTICE_READY, (uint32_t)node_kept(n), STR_NONE);
 }
 
+/* The last word from master was STOP, or the node ends for reasons of its own:
+ * then the lane still listens, and is woken by the end of the socket. */
+static yields void
+ear_close(struct worker *w)
+{
+	if (w->ear == NULL)
+		return;
+	if (!w->ear_is_closed)
+		(void)shutdown(w->setup->notice_fd, SHUT_RDWR);
+	while (!w->ear_is_closed)
+		fiber_sleep(mono_add(clock_mono(), 5 * NS_PER_MS));
+	lane_close(w->ear);
+}
+
 static yields void
 ended(void *arg, unsigned core)
 {
 	struct worker *w = arg;
 
-	if (core == 0)
+	if (core == 0) {
 		control_close(&w->control);
+		ear_close(w);
+	}
 	log_end(&w->logs[core]);
 	log_close(&w->logs[core]);
 }
@@ -456,7 +472,7 @@ worker_main(const struct worker_setup *setup)
 		.own_gid = getegid() };
 	group_set(&w.control.setup, setup->config);
 	if (log_place_open(&w.place, setup->config) != 0 ||
-	    (setup->is_caged && cage_enter(setup->config) != 0)) {
+	    cage_enter(setup->config, setup->is_caged) != 0) {
 		fprintf(stderr, "nightmail: %s\n", err_text());
 		return EX_OSERR;
 	}

@@ -180,8 +180,7 @@ filter_act(struct cli *c, const char *verb)
 
 	if (rc != 0)
 		return rc;
-	printf("%jd destination%s of messages match%s\n", matched,
-	    matched == 1 ? "" : "s", matched == 1 ? "es" : "");
+	printf("%jd match%s\n", matched, matched == 1 ? "" : "es");
 	if (c->dry_run || matched == 0)
 		return 0;
 	if (!c->yes)
