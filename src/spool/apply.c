@@ -281,6 +281,7 @@ apply_record(struct spool *sp, const struct record *r, struct segment *s,
 {
 	struct kept *k;
 
+	must(s != NULL && at >= SEGMENT_HEAD && at % RECORD_ALIGN == 0);
 	switch (r->type) {
 	case RECORD_CHUNK:
 	case RECORD_EVENT:

@@ -223,6 +223,7 @@ check_segment(struct checking *c, struct segment *s)
 	struct record r;
 	struct walk w;
 
+	must(c->spool->is_read_only);
 	if (walk_open(&w, s, s->size, true) != 0)
 		return SPOOL_DISK;
 	while (trouble == SPOOL_FINE && (got = walk_next(&w, &r)) != WALK_END) {

@@ -109,6 +109,7 @@ moving_flush(struct moving *m)
 static yields void
 moving_add(struct moving *m, uint64_t id)
 {
+	must(m->n < MOVES);
 	m->ids[m->n++] = id;
 	if (m->n == MOVES)
 		moving_flush(m);
@@ -273,6 +274,7 @@ cleaner_empty(struct spool *sp, struct segment *s)
 	struct moving *m = calloc(1, sizeof *m);
 	int rc = -1;
 
+	must(s != sp->current && s->is_sealed && !s->is_going);
 	segment_take(&sp->index, s, 0);
 	if (m != NULL) {
 		m->spool = sp;

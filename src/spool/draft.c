@@ -2,7 +2,6 @@
 
 #include "base/crc32c.h"
 #include "base/must.h"
-#include "fiber/clock.h"
 #include "spool/draft_own.h"
 #include "spool/extents.h"
 #include "spool/own.h"

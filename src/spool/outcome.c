@@ -1,7 +1,6 @@
 #include "spool/outcome.h"
 
 #include "base/must.h"
-#include "fiber/clock.h"
 #include "spool/own.h"
 #include "spool/tlv.h"
 #include "spool/writer.h"

@@ -60,7 +60,7 @@ struct spool {
 
 /* The parts of spool_open() and spool_close() that check.c needs too. */
 struct spool *spool_new(const struct spool_config *);
-yields void spool_free(struct spool *);
+void spool_free(struct spool *);
 void spool_file(char to[SEGMENT_PATH_MOST], const struct spool *,
     const char *name);
 yields enum spool_trouble spool_find_segments(struct spool *,

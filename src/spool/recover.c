@@ -329,6 +329,7 @@ recover_read(struct recover *r, struct spool *sp)
 	enum spool_trouble trouble = SPOOL_FINE;
 	struct recover_walk rw;
 
+	must(sp->current == NULL && sp->n_spares == 0 && sp->index.n == 0);
 	*r = (struct recover){ .spool = sp, .sequence = sp->super.sequence };
 	quarantine_open(&r->quarantine, sp);
 	for (size_t i = 0; i < sp->log.n && trouble == SPOOL_FINE; i++) {

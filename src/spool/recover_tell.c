@@ -53,6 +53,7 @@ teller_open(struct teller *t, const struct recover_found *f)
 	const struct segment *s = sp->log.segments[f->slot];
 	enum walk_result got = WALK_RECORD;
 
+	must(f->slot < sp->log.n && s != NULL);
 	reader_close(r);
 	r->slot = f->slot;
 	r->is_sidecar = f->is_sidecar;
@@ -93,7 +94,7 @@ teller_read(struct teller *t, const struct recover_found *f,
 	    err_set("its record has changed meanwhile");
 }
 
-static yields void
+static void
 teller_lost(struct teller *t, const struct recover_found *f)
 {
 	struct spool *sp = t->recover->spool;

@@ -122,7 +122,7 @@ spool_new(const struct spool_config *c)
 	return sp;
 }
 
-yields void
+void
 spool_free(struct spool *sp)
 {
 	must(list_is_empty(&sp->drafts) && sp->tails == 0);

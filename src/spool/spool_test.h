@@ -18,8 +18,6 @@
 #include "spool/draft.h"
 #include "spool/outcome.h"
 
-#include <stdio.h>
-
 #define TEST_PATH "/spool"
 
 static inline struct spool_config
@@ -36,11 +34,8 @@ test_open_with(struct spool_config c,
 {
 	struct spool *sp;
 
-	if (spool_open(&c, &sp) != SPOOL_FINE ||
-	    spool_recover(sp, each, arg) != SPOOL_FINE) {
-		fprintf(stderr, "open: %s\n", err_text());
-		must(!"the spool opens");
-	}
+	must(spool_open(&c, &sp) == SPOOL_FINE);
+	must(spool_recover(sp, each, arg) == SPOOL_FINE);
 	return sp;
 }
 

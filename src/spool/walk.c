@@ -40,7 +40,7 @@ walk_init(struct walk *w, const struct segment *s)
 	return 0;
 }
 
-yields int
+int
 walk_open(struct walk *w, const struct segment *s, uint64_t end,
     bool wants_bodies)
 {

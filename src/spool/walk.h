@@ -5,7 +5,7 @@
  * that matter to messages, without bodies; from the segment itself all of them,
  * and the damage between.
  * Not for: following the log while it grows (tail.h).
- * Waiting: walk_open() and walk_next() yield.
+ * Waiting: all but walk_open() and walk_close() yield.
  * Memory: a window from malloc, of 256 KiB or the largest record, until
  * walk_close(); a record's slices live until the next walk_next().
  * Errors: WALK_FAILED with a trail: the disk, or memory.  WALK_BAD_SIDECAR: walk
@@ -39,7 +39,7 @@ enum walk_result {
 };
 
 /* Through the segment, up to `end'. */
-yields int walk_open(struct walk *, const struct segment *, uint64_t end,
+int walk_open(struct walk *, const struct segment *, uint64_t end,
     bool wants_bodies);
 /* Through its sidecar: WALK_RECORD when there is a good one, WALK_BAD_SIDECAR
  * when not, WALK_FAILED. */
