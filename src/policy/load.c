@@ -177,17 +177,11 @@ value_is_later(struct load *l, const struct schema *row, const struct node *n)
 }
 
 static void
-key_value(struct load_queue *q, const struct load_map *m,
-    const struct schema *row, const struct node *n, struct str name)
+origin_add(struct load *l, void *base, const struct schema *row,
+    const struct node *n, bool is_secret)
 {
-	struct load *l = q->load;
-	struct origin **origins = m->base, *o;
-	bool is_secret;
+	struct origin **origins = base, *o;
 
-	if (row->type == TYPE_INCLUDE || value_is_later(l, row, n))
-		return;
-	if (!value_read(&l->reader, row, name, n, m->base, &is_secret))
-		return;
 	for (o = *origins; o != NULL; o = o->next)
 		if (o->row == row) {
 			problem_add(l->reader.problems, PROBLEM_ERROR,
@@ -202,6 +196,19 @@ key_value(struct load_queue *q, const struct load_map *m,
 	}
 	*o = (struct origin){ *origins, row, n->key_at, is_secret };
 	*origins = o;
+}
+
+static void
+key_value(struct load_queue *q, const struct load_map *m,
+    const struct schema *row, const struct node *n, struct str name)
+{
+	struct load *l = q->load;
+	bool is_secret;
+
+	if (row->type == TYPE_INCLUDE || value_is_later(l, row, n))
+		return;
+	if (value_read(&l->reader, row, name, n, m->base, &is_secret))
+		origin_add(l, m->base, row, n, is_secret);
 }
 
 static bool
@@ -283,9 +290,12 @@ key_section(struct load_queue *q, const struct load_map *m,
 
 	if (!key_is_kind(q->load, n, is_list ? NODE_LIST : NODE_MAP, name))
 		return;
-	if (!has_each)
+	if (!has_each) {
 		queue_map(q, n, str_of(row->path), name, m->base);
-	else if (is_list)
+		return;
+	}
+	origin_add(q->load, m->base, row, n, false);
+	if (is_list)
 		each_listed(q, each, n, name);
 	else
 		each_named(q, each, n, name);

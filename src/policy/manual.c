@@ -3,7 +3,7 @@
 #include "base/json.h"
 #include "policy/value.h"
 
-enum { MANUAL_LINE_MOST = 1024, SCHEMA_ROOM = 4096 };
+enum { MANUAL_LINE_MOST = 1024, MANUAL_WIDTH = 76, SCHEMA_ROOM = 3072 };
 
 static void
 page_line(struct show_lines *out, const char *text)
@@ -28,7 +28,7 @@ put_roff(struct buf *b, struct str s)
 	}
 }
 
-/* One sentence a line, as mdoc wants it. */
+/* Each sentence begins a line, as mdoc wants it; long ones are folded. */
 static void
 page_text(struct show_lines *out, struct str text)
 {
@@ -39,7 +39,10 @@ page_text(struct show_lines *out, struct str text)
 		size_t n = stop == text.n ? text.n : stop + 1;
 		struct buf b = BUF_OF(room);
 
-		put_roff(&b, str_sub(text, 0, n));
+		if (n > MANUAL_WIDTH)
+			for (n = MANUAL_WIDTH; n > 1 && text.p[n] != ' '; n--)
+				;
+		put_roff(&b, str_trim(str_sub(text, 0, n)));
 		out->line(out, buf_str(&b));
 		text = str_trim(str_sub(text, n, text.n));
 	}
@@ -52,7 +55,7 @@ put_type(struct buf *b, const struct schema *row)
 	bool is_first = true;
 
 	if (row->type != TYPE_ENUM) {
-		put_roff(b, str_of(schema_type_says(row->type)));
+		buf_put(b, str_of(schema_type_says(row->type)));
 		if (row->words != NULL)
 			buf_printf(b, " or %s", row->words);
 		return;
@@ -76,12 +79,13 @@ page_facts(struct show_lines *out, const struct schema *row)
 	}
 	if (row->fallback != NULL) {
 		buf_put(&b, STR("; default "));
-		put_roff(&b, str_of(row->fallback));
+		buf_put(&b, str_of(row->fallback));
 	}
 	if (row->when == RESTART)
 		buf_put(&b, STR("; read at start only"));
 	buf_putc(&b, ')');
-	out->line(out, buf_str(&b));
+	page_text(out, buf_str(&b));
+	page_line(out, ".Pp");
 }
 
 static void
@@ -129,14 +133,14 @@ page_later(struct show_lines *out)
 		out->line(out, buf_str(&b));
 		b.n = 0;
 		buf_printf(&b, "Without it, %s.", row->doc);
-		out->line(out, buf_str(&b));
+		page_text(out, buf_str(&b));
 	}
 	page_line(out, ".El");
 }
 
 static const char *const page_head[] = {
 	".\\\" Made from src/policy/conf.def by tools/manual; change it there.",
-	".Dd $Mdocdate$",
+	".Dd November 21, 2026",
 	".Dt NIGHTMAIL.YAML 5",
 	".Os",
 	".Sh NAME",
@@ -183,10 +187,10 @@ static const char *const page_head[] = {
 	".El",
 	".Ss Texts from elsewhere",
 	"A text, a domain name or a mail address may be written as",
-	".Cm file: Ns Ar /path ,",
-	".Cm env: Ns Ar NAME",
+	".Ql file:/path ,",
+	".Ql env:NAME",
 	"or",
-	".Cm cred: Ns Ar NAME",
+	".Ql cred:NAME",
 	"(a file in the directory CREDENTIALS_DIRECTORY, as systemd makes it",
 	"with LoadCredential); it is read from there.",
 	"What came from the last two is never shown.",
@@ -332,6 +336,21 @@ json_key(struct json *j, const struct schema *row)
 	json_end_object(j);
 }
 
+/* The other spelling of a section at the top. */
+static void
+json_same(struct json *j, const struct schema *row)
+{
+	char room[128], name[64];
+	struct buf b = BUF_OF(room);
+
+	if (!str_cstr(schema_name(row), name, sizeof name))
+		return;
+	buf_printf(&b, "#/properties/%s", row->doc);
+	json_put_object(j, name);
+	json_put_str(j, "$ref", buf_str(&b));
+	json_end_object(j);
+}
+
 /* A walk through the sections, by hand: "[]", "*" and two levels of sections
  * are all there is, so the stack is small and fixed. */
 struct level {
@@ -403,6 +422,8 @@ json_step(struct json *j, struct level *levels, size_t *depth)
 	l->row = schema_next(level_path(l), row);
 	if (row->kind == SCHEMA_KEY) {
 		json_key(j, row);
+	} else if (row->kind == SCHEMA_SAME) {
+		json_same(j, row);
 	} else if ((row->kind == SCHEMA_SECTION || row->kind == SCHEMA_EACH) &&
 	    *depth + 1 < LEVELS) {
 		json_open(j, row);
@@ -426,7 +447,7 @@ void
 manual_json_schema(struct show_lines *out)
 {
 	struct level levels[LEVELS] = { { NULL, schema_first(STR("")) } };
-	char room[SCHEMA_ROOM - 1024];
+	char room[SCHEMA_ROOM];
 	struct buf b = BUF_OF(room);
 	struct json j;
 	size_t depth = 0;

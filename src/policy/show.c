@@ -156,6 +156,12 @@ show_domains(struct show_lines *out, const struct config *c)
 			show_line(out, &b);
 			continue;
 		}
+		if (d->alias_of != NULL) {
+			buf_printf(&b, "  "STR_FMT": { alias_of: "STR_FMT" }",
+			    STR_ARG(d->name), STR_ARG(d->alias_of->name));
+			show_line(out, &b);
+			continue;
+		}
 		buf_printf(&b, "  "STR_FMT":", STR_ARG(d->name));
 		buf_putc(&b, '\0');
 		show_member(out, room, STR("domains.*"), d);
