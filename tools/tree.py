@@ -36,8 +36,7 @@ def line_of(path, at):
 
 
 def is_test(path):
-    return (path.startswith("test/") or path.endswith("_test.c") or
-            "/test_" in path and path.endswith(".h"))
+    return bool(re.search(r"^test/|_test\.[ch]$|/test_\w+\.h$", path))
 
 
 @functools.cache
