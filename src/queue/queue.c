@@ -137,7 +137,8 @@ queue_admit(struct queue *q, struct mono now, const struct queue_entry *e)
 		return -1;
 	it->due = entry_due(q, now, e);
 	if (e->is_held)
-		item_hold(q, mono_first(e->held_since, now), it);
+		item_hold(q, e->held_since.ns == 0 ? now :
+		    mono_first(e->held_since, now), it);
 	else
 		item_settle_in(q, now, it);
 	q->admitted++;

@@ -49,7 +49,7 @@ struct queue_entry {
 	struct mono expires;
 	unsigned tries;			/* so far */
 	bool is_held, was_warned;
-	struct mono held_since;		/* when is_held */
+	struct mono held_since;		/* when is_held; 0: not known, now */
 };
 
 /* The config (and its map) must outlive its use here.  NULL: no memory. */
