@@ -58,7 +58,7 @@ gcra_take(struct gcra *g, const struct gcra_limit *l, struct mono now,
 	if (mono_is_before(now, gcra_when(g, l, now)))
 		return false;
 	/* Less than a nanosecond late is on time, or fractions got lost. */
-	if (g->tat_ns + (g->part > 0) < now.ns)
+	if (add_sat_i64(g->tat_ns, g->part > 0) < now.ns)
 		*g = (struct gcra){ .tat_ns = now.ns };
 	more = gcra_span(l, units);
 	g->part += more.part;

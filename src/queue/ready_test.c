@@ -298,6 +298,27 @@ test_back_off_is_shared_and_one_probes(void **state)
 	assert_int_equal(site().failures, 0);	/* and well */
 }
 
+/* What came after it has not failed with it. */
+static void
+test_a_verdict_is_for_those_who_waited(void **state)
+{
+	struct handoff h;
+	unsigned n = 0;
+
+	(void)state;
+	admit_many(1, 10, "mx");
+	assert_true(ready_next_site(r, now, &cs[0]));
+	assert_true(ready_failed(r, now, &cs[0]));
+	assert_true(ready_failed_next(r, &cs[0], &h));
+	ready_flush(r, now, &cs[0]);
+	while (ready_give_back(r, &h))
+		n++;
+	assert_int_equal(n, 9);
+	admit_many(100, 5, "mx");
+	assert_false(ready_failed_next(r, &cs[0], &h));
+	assert_int_equal(site().waiting, 5);
+}
+
 static void
 test_a_site_that_greets_and_breaks_is_ill(void **state)
 {
@@ -556,6 +577,7 @@ main(void)
 		TEST(test_messages_per_connection),
 		TEST(test_rate_is_of_the_site),
 		TEST(test_back_off_is_shared_and_one_probes),
+		TEST(test_a_verdict_is_for_those_who_waited),
 		TEST(test_a_site_that_greets_and_breaks_is_ill),
 		TEST(test_a_failure_beside_good_ones_is_not_the_site),
 		TEST(test_retry_now_lifts_the_back_off),
