@@ -13,7 +13,7 @@ struct status_work {
 };
 
 static void
-spool_add(struct status_work *w, const struct spool *s)
+spool_add(struct status_work *w, struct spool *s)
 {
 	struct spool_stats t = spool_stats(s);
 

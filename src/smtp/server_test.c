@@ -5,6 +5,7 @@
  */
 #include "intake/test_intake.h"
 
+#include "fiber/disk.h"
 #include "smtp/session.h"
 #include "wire/command.h"
 
@@ -489,29 +490,55 @@ body_shut(void *arg)
 	close_server();
 }
 
-/* The disk is nearly full: 452 at MAIL; full in the middle: 452 at the end; and
- * when it fails, 451.  Nothing of it is kept. */
+/* Somebody else fills the disk but for `left' octets. */
+static yields int
+fill_disk(uint64_t left)
+{
+	struct disk_space space;
+	int fd = disk_open("/filler", DISK_WRITE | DISK_CREATE, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(disk_space("/", &space), 0);
+	assert_int_equal(disk_zero_fill(fd, space.free - left), 0);
+	return fd;
+}
+
+/* A disk that fails: 451, nothing is kept, and the session lives.  One that is
+ * nearly full: 452 at MAIL until there is room again. */
 static yields void
 body_disk(void *arg)
 {
 	static const char *const mail[] = { HELLO, "C MAIL FROM:<ann@one.test>",
 		"S 452 4.3.1", NULL };
+	static const char *const once[] = { HELLO, MESSAGE, NULL };
+	static const char *const again[] = { "C MAIL FROM:<ann@one.test>",
+		"S 250", NULL };
 	static const char *const fails[] = { HELLO, ENVELOPE, "C DATA", "S 354",
 		"C Subject: x", "C .", "S 451 4.3.0", "C NOOP", "S 250", NULL };
+	int filler;
 
 	(void)arg;
+	sim_disk_size(64 << 20);
 	open_server(ROLE_MX);
 	sim_fault_nth(SIM_disk_fdatasync, 1, 1000, EIO);
 	play_new(fails);
 	stream_close(&net);
 	sim_faults_clear();
-	sim_disk_size(1);
+	filler = fill_disk(500 * 1000);
+	/* the spool looks when somebody wants something from it */
 	fiber_sleep(in_ms(60 * 1000));
-	play_new(mail);
+	play_new(once);
 	stream_close(&net);
-	assert_int_equal(house.kept, 0);
-	assert_int_equal(house_told("\"queued\"", NULL), 0);
-	sim_disk_size(UINT64_C(1) << 40);
+	fiber_sleep(in_ms(2000));
+	play_new(mail);
+	assert_int_equal(house.kept, 1);
+	assert_int_equal(house_told("\"queued\"", NULL), 1);
+	assert_int_equal(disk_truncate(filler, 0), 0);
+	disk_close(filler);
+	fiber_sleep(in_ms(60 * 1000));
+	assert_int_equal(spool_health(house.spool), SPOOL_HEALTHY);
+	play(&net, again);
+	stream_close(&net);
 	close_server();
 }
 

@@ -399,8 +399,9 @@ spool_close(struct spool *sp)
 /* ---- looking ---- */
 
 enum spool_health
-spool_health(const struct spool *sp)
+spool_health(struct spool *sp)
 {
+	keeper_look(sp);
 	return sp->health;
 }
 

@@ -71,7 +71,8 @@ yields enum spool_trouble spool_recover(struct spool *,
  * or tail may be left. */
 yields enum spool_trouble spool_close(struct spool *);
 
-enum spool_health spool_health(const struct spool *);
+/* As it was at the last look; one that is a second old makes for another. */
+enum spool_health spool_health(struct spool *);
 
 struct spool_stats {
 	size_t kept;			/* messages not ended */
