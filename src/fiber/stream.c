@@ -258,6 +258,9 @@ stream_receive(struct stream *s)
 		s->end->can_read = false;
 		return 0;
 	}
+	/* He has said all; he may still be listening. */
+	if (n == 0)
+		(void)stream_flush(s);
 	errno = (int)-n;
 	err_set(n == 0 ? "the peer closed" : "receive: %m");
 	s->trouble = STREAM_GONE;
