@@ -20,7 +20,7 @@ ascii(struct str s, struct buf *out)
 		buf_putc(out, s.p[i] < ' ' || s.p[i] > '~' ? '?' : s.p[i]);
 }
 
-/* "Name: typeWORDS" */
+/* "Name: typeWORDS"; a field that no line holds is left out. */
 static void
 put_field(struct buf *out, struct str name, const char *type, struct str words)
 {
@@ -29,7 +29,8 @@ put_field(struct buf *out, struct str name, const char *type, struct str words)
 
 	buf_put(&line, str_of(type));
 	ascii(words, &line);
-	header_put(out, name, buf_str(&line));
+	if (!line.full)
+		header_put(out, name, buf_str(&line));
 }
 
 static void
@@ -50,7 +51,8 @@ put_bracketed(struct buf *out, struct str name, struct str id)
 	buf_putc(&line, '<');
 	buf_put(&line, id);
 	buf_putc(&line, '>');
-	put_field(out, name, "", buf_str(&line));
+	if (!line.full)
+		put_field(out, name, "", buf_str(&line));
 }
 
 static void
@@ -202,7 +204,7 @@ dsn_tell(struct buf *out, const struct dsn *d, const struct dsn_recipient *r)
 	}
 	if (r->verdict.text[0] != '\0') {
 		buf_put(out, STR("    "));
-		buf_put(out, r->remote.n > 0 ? r->remote : d->host);
+		ascii(r->remote.n > 0 ? r->remote : d->host, out);
 		buf_put(out, STR(" said: "));
 		put_reply(out, &r->verdict);
 		buf_put(out, STR("\r\n"));

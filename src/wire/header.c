@@ -428,7 +428,10 @@ header_put(struct buf *out, struct str name, struct str value)
 {
 	size_t column = name.n + 2;
 
-	value = str_trim(value);
+	while (value.n > 0 && is_blank(value.p[0]))
+		value = str_sub(value, 1, value.n);
+	while (value.n > 0 && is_blank(value.p[value.n - 1]))
+		value.n--;
 	if (!can_put(name, value))
 		return false;
 	buf_put(out, name);

@@ -378,6 +378,7 @@ fields_are_written(void **state)
 		    "Abcd: " W70 "\b\r\n 123\r\n" },
 		{ "A", "gr\xc3\xbc\xc3\x9f", "A: gr\xc3\xbc\xc3\x9f\r\n" },
 		{ "A", "b\r\nC: d", NULL },
+		{ "A", "b\r\n", NULL },
 		{ "A", "b\nC: d", NULL },
 		{ "A", "b\rC: d", NULL },
 		{ "A", "b\x7f", NULL },

@@ -28,23 +28,37 @@ received_with(unsigned flags)
 	return (flags & WITH_EXTENDED) != 0 ? smtp[i] : "SMTP";
 }
 
+/* An IP address without brackets? */
+static bool
+is_ip(struct str s)
+{
+	char text[64];
+	struct buf b = BUF_OF(text);
+	unsigned char ip[16];
+
+	literal_print(s, &b);
+	return s.n > 0 && s.p[0] != '[' && !b.full &&
+	    literal_parse(buf_str(&b), ip) > 0;
+}
+
 /* ---- writing ---- */
 
-/* A word from outside that must stay one word: what is no part of a domain or
- * literal becomes '?'. */
+/* A word from outside that must stay one word: a literal, or what looks like a
+ * domain once all else has become '?'. */
 static void
 put_host(struct buf *out, struct str host)
 {
-	static const struct str marks = STR_INIT(".-_:[]");
+	static const struct str marks = STR_INIT(".-_");
+	bool is_literal = host_parse(host, 0) == HOST_LITERAL;
 
 	host = str_sub(host, 0, DOMAIN_MOST);
 	if (host.n == 0)
 		buf_put(out, STR("unknown"));
 	for (size_t i = 0; i < host.n; i++) {
 		char c = host.p[i];
-		bool fits = ascii_is_alnum(c) || str_find(marks, c) < marks.n;
 
-		buf_putc(out, fits ? c : '?');
+		buf_putc(out, is_literal || ascii_is_alnum(c) ||
+		    str_find(marks, c) < marks.n ? c : '?');
 	}
 }
 
@@ -60,14 +74,25 @@ put_word(struct buf *out, struct str word)
 	}
 }
 
+/* A name in the DNS that looks like an address, or like a word of ours, is no
+ * name. */
+static bool
+is_name(struct str host)
+{
+	return domain_is_valid(host, 0) && !is_ip(host) &&
+	    (str_find(host, '.') < host.n ||
+	    str_eq_icase(host, STR("localhost")));
+}
+
 /* From-domain with TCP-info = address-literal / ( Domain FWS address-literal) */
 static void
 put_from(struct buf *out, const struct received *r)
 {
+
 	buf_put(out, STR("from "));
 	put_host(out, r->helo);
 	buf_put(out, STR(" ("));
-	put_host(out, r->host);
+	put_host(out, is_name(r->host) ? r->host : STR_NONE);
 	if (r->ip.n > 0) {
 		buf_putc(out, ' ');
 		literal_print(r->ip, out);
@@ -138,14 +163,17 @@ clause_of(struct received_read *out, struct str word)
 }
 
 /* A word off the front of s, which begins with no space: a bracketed one with
- * all that is in its brackets. */
+ * all that is in its brackets, unless a comment or the date comes first. */
 static struct str
 take_word(struct str *s)
 {
 	struct str word = *s, near = str_sub(*s, 0, BRACKETS_MOST);
-	size_t close = s->p[0] == '[' ? str_find(near, ']') :
-	    s->p[0] == '<' ? str_find(near, '>') : near.n;
+	size_t close;
 
+	near.n = str_find(near, ';');
+	near.n = str_find(near, '(');
+	close = s->p[0] == '[' ? str_find(near, ']') :
+	    s->p[0] == '<' ? str_find(near, '>') : near.n;
 	word.n = close < near.n ? close : 0;
 	while (word.n < s->n && word.p[word.n] > ' ' &&
 	    word.p[word.n] != ';' && word.p[word.n] != '(')
@@ -166,18 +194,6 @@ bare(struct str word)
 	    (word.p[0] == '"' && word.p[word.n - 1] == '"')))
 		word = str_sub(word, 1, word.n - 2);
 	return word;
-}
-
-static bool
-is_ip(struct str s)
-{
-	char text[64];
-	struct buf b = BUF_OF(text);
-	unsigned char ip[16];
-
-	literal_print(s, &b);
-	return s.n > 0 && s.p[0] != '[' && !b.full &&
-	    literal_parse(buf_str(&b), ip) > 0;
 }
 
 /* An address without a port, or with one: its length, 0: it is none. */
@@ -270,12 +286,16 @@ see_comment(struct received_read *out, struct str comment, bool of_from)
 	}
 }
 
-/* A word outside comments: a clause's name, its first word, or one more. */
+/* A word outside comments: a clause's name, its first word, or one more.  Right
+ * behind "from" stands what a client said, be it "by". */
 static void
-see_word(struct received_read *out, struct str word, struct str **slot)
+see_word(struct received_read *out, struct str word, struct str **slot,
+    bool behind_comment)
 {
 	struct str *clause = clause_of(out, word);
 
+	if (*slot == &out->from && out->from.p == NULL && !behind_comment)
+		clause = NULL;
 	if (clause != NULL && clause->p == NULL) {
 		*slot = clause;
 		return;
@@ -313,6 +333,7 @@ void
 received_read(struct str value, struct received_read *out)
 {
 	struct str *slot = NULL;
+	bool behind_comment = false;
 
 	*out = (struct received_read){ .has_date = false };
 	for (lex_skip_space(&value); value.n > 0; lex_skip_space(&value)) {
@@ -326,7 +347,9 @@ received_read(struct str value, struct received_read *out)
 			out->has_date = date_parse(value, &out->date);
 			break;
 		} else
-			see_word(out, take_word(&value), &slot);
+			see_word(out, take_word(&value), &slot,
+			    behind_comment);
+		behind_comment = n > 0;
 	}
 	see_from(out);
 }

@@ -70,7 +70,7 @@ peers_cannot_break_it(void **state)
 	static const struct str helos[] = { STR_INIT("a) by evil; x"),
 		STR_INIT("a\r\nX-Evil: y"), STR_INIT("(("), STR_INIT("\""),
 		STR_INIT("gr\xc3\xbc"), STR_INIT(""), STR_INIT("a\0b"),
-		STR_INIT("<>,;@\\") };
+		STR_INIT("<>,;@\\"), STR_INIT("by"), STR_INIT("[:O") };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof helos / sizeof *helos; i++) {
@@ -92,7 +92,7 @@ peers_cannot_break_it(void **state)
 		assert_true(str_eq(back.ip, STR("192.0.2.1")));
 		assert_true(str_eq(back.by, STR("mx.example")));
 		assert_true(back.has_date && back.date.at.us == now.us);
-		assert_null(back.rcpt.p);
+		assert_true(back.rcpt.n == 0);
 		for (str_cut(&s, '\n'); s.n > 0;) {
 			line = str_cut(&s, '\n');
 			assert_true(line.p[0] == '\t');
@@ -212,7 +212,7 @@ static void
 stalwart_mostly_agrees(void **state)
 {
 	static const unsigned want[FIELDS] = { [FROM] = 174, [BY] = 180,
-		[ID] = 178, [FOR] = 179, [IP] = 178, [HOST] = 180, [HELO] = 181,
+		[ID] = 178, [FOR] = 179, [IP] = 179, [HOST] = 180, [HELO] = 181,
 		[DATE] = 173 };
 	json_t *all = json_load_file("test/vectors/mime-stalwart/"
 	    "received.json", 0, NULL);

@@ -1,0 +1,21 @@
+/* xtext: every octet string survives, and what decodes encodes to its like. */
+#include "fuzz.h"
+#include "wire/xtext.h"
+
+enum { ROOM = 256 * 1024 };
+
+FUZZ(in)
+{
+	static char coded[ROOM], back[ROOM], plain[ROOM];
+	struct buf c = BUF_OF(coded), b = BUF_OF(back), d = BUF_OF(plain);
+
+	if (in.n > ROOM / 8)
+		return;
+	xtext_encode(in, &c);
+	must(!c.full && xtext_is_valid(buf_str(&c)));
+	must(xtext_decode(buf_str(&c), &b));
+	must(str_eq(buf_str(&b), in));
+	must(xtext_decode(in, &d) == xtext_is_valid(in));
+	if (xtext_is_valid(in))
+		must(d.n <= in.n);
+}
