@@ -383,6 +383,7 @@ static void
 destination_start(struct deliver *d, struct str key)
 {
 	struct destination *t = calloc(1, sizeof *t);
+	struct handoff h;
 
 	must(key.n <= KEY_MOST);
 	if (t != NULL) {
@@ -395,6 +396,9 @@ destination_start(struct deliver *d, struct str key)
 	}
 	/* No memory: as if DNS had trouble, with its back-off. */
 	queue_domain_failed(d->queue, clock_mono(), key, false);
+	while (queue_failed_next(d->queue, clock_mono(), key, &h))
+		(void)queue_settle(d->queue, clock_mono(), h.ref,
+		    (struct queue_result){ .end = QUEUE_PUT_OFF });
 }
 
 /* ---- handing out ---- */
@@ -490,9 +494,11 @@ connection_start(struct deliver *d, struct connection *c)
 
 	c->deliver = d;
 	list_append(&d->connections, &c->link);
+	d->counts.connections += !is_local;
 	if (fiber_go(is_local ? "local" : "remote",
 	    is_local ? local_run : remote_run, c) == 0)
 		return;
+	d->counts.connections -= !is_local;
 	list_remove(&c->link);
 	ready_closed(d->ready, clock_mono(), &c->ready);
 	free(c);
@@ -569,8 +575,10 @@ deliver_run(void *arg)
 		struct mono next;
 
 		dispatch(d);
-		next = mono_first(queue_next_at(d->queue),
-		    ready_next_at(d->ready));
+		next = queue_next_at(d->queue);
+		/* Without a permit whoever gives one back wakes us. */
+		if (has_permit(d))
+			next = mono_first(next, ready_next_at(d->ready));
 		(void)fiber_park(next);
 	}
 	d->dispatcher = NULL;

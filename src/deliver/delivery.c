@@ -128,15 +128,24 @@ home_open(void *arg)
 	e->rc = 0;
 }
 
+/* We speak of it after it is settled, when the queue's own may be gone. */
+static struct str
+ours(struct delivery *d, struct str s)
+{
+	return s.p == NULL ? s : arena_copy(&d->arena, s);
+}
+
 yields int
 delivery_open(struct delivery *d, struct deliver *at, const struct handoff *h)
 {
 	struct errand e = { d, -1 };
 
 	*d = (struct delivery){ .at = at, .home = at->cores[h->home],
-		.handoff = *h, .pool = h->pool, .source = h->source,
-		.times.taken = clock_mono(), .poison = -1 };
+		.handoff = *h, .times.taken = clock_mono(), .poison = -1 };
 	arena_init(&d->arena, DELIVERY_MEMORY);
+	d->pool = ours(d, h->pool);
+	d->source = ours(d, h->source);
+	d->handoff.site = ours(d, h->site);
 	at_home(d, home_open, &e);
 	if (e.rc != 0) {
 		arena_clear(&d->arena);

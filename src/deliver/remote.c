@@ -372,7 +372,6 @@ remote_run(void *arg)
 	struct line l = { .c = c, .d = c->deliver,
 		.conf = config_pin(c->deliver->holder) };
 
-	l.d->counts.connections++;
 	line_run(&l);
 	l.d->counts.connections--;
 	ready_closed(l.d->ready, clock_mono(), &c->ready);
