@@ -3,11 +3,16 @@
  *
  *	WRITING    maildir_open     tmp/<unique> exists, nobody reads it
  *	SYNCED     maildir_commit   its bytes are on disk, still in tmp/
- *	DELIVERED  maildir_commit   renamed to new/<unique>,S=<size>, new/ synced
- *	ABANDONED  maildir_abandon  tmp/<unique> is gone
+ *	NAMED      maildir_commit   renamed to new/<unique>,S=<size>
+ *	DELIVERED  maildir_commit   new/ is synced
+ *	ABANDONED  maildir_abandon  the file is gone, by whichever name
  *
- * A crash in WRITING or SYNCED leaves a file in tmp/ that readers ignore and
- * clean up after 36 hours; the message is delivered again.
+ * A crash before NAMED leaves a file in tmp/ that readers ignore and clean up
+ * after 36 hours; the message is delivered again.
+ *
+ * Of a Maildir that we make, tmp/ is made last, when all above it and beside it
+ * is on disk: whoever finds tmp/ need not ask whether a power cut could take
+ * the rest away.
  */
 #include "deliver/maildir.h"
 
@@ -26,36 +31,82 @@ trouble(struct maildir *m, int negative_errno)
 	return err_add("Maildir " STR_FMT, STR_ARG(m->path));
 }
 
-static yields int
-directory_make(struct maildir *m, const char *path)
+static int
+no_memory(struct maildir *m)
 {
-	int rc = disk_mkdir(path, 0700);
+	err_set("no memory");
+	return trouble(m, -ENOMEM);
+}
 
+/* ---- the directories ---- */
+
+static yields int
+directory_make(struct maildir *m, struct str path)
+{
+	const char *p = arena_cstr(m->arena, path);
+	int rc;
+
+	if (p == NULL)
+		return no_memory(m);
+	rc = disk_mkdir(p, 0700);
 	return rc == 0 || rc == -EEXIST ? 0 : trouble(m, rc);
 }
 
-/* The folder above must know the new name too. */
+/* Not all of the way down to a mailbox may be ours to look at: what we may not
+ * open we have not made, and need not sync. */
+static yields int
+directory_sync(struct maildir *m, struct str path)
+{
+	const char *p = arena_cstr(m->arena, path);
+	int rc;
+
+	if (p == NULL)
+		return no_memory(m);
+	rc = disk_sync_directory(p);
+	return rc == 0 || rc == -EACCES || rc == -EPERM ? 0 : trouble(m, rc);
+}
+
+/* The path and all that leads to it. */
+static yields int
+path_make(struct maildir *m)
+{
+	for (size_t i = 1; i <= m->path.n; i++)
+		if ((i == m->path.n || m->path.p[i] == '/') &&
+		    directory_make(m, str_sub(m->path, 0, i)) != 0)
+			return -1;
+	return 0;
+}
+
+static yields int
+path_sync(struct maildir *m)
+{
+	struct str p = m->path;
+
+	while (p.n > 0) {
+		if (directory_sync(m, p) != 0)
+			return -1;
+		p = str_sub(p, 0, str_find_last(p, '/') % p.n);
+	}
+	return m->path.p[0] == '/' ? directory_sync(m, STR("/")) : 0;
+}
+
+static yields int
+part_make(struct maildir *m, struct str name)
+{
+	struct str p = arena_join(m->arena, m->path, name);
+
+	return p.p == NULL ? no_memory(m) : directory_make(m, p);
+}
+
 static yields int
 directories_make(struct maildir *m)
 {
-	static const char *const parts[] = { "", "/tmp", "/new", "/cur" };
-	struct str parent = str_sub(m->path, 0, str_find_last(m->path, '/'));
-	int rc;
-
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-		struct str p = arena_printf(m->arena, STR_FMT "%s",
-		    STR_ARG(m->path), parts[i]);
-
-		if (p.p == NULL)
-			return err_set("no memory");
-		if (directory_make(m, p.p) != 0)
-			return -1;
-	}
-	rc = disk_sync_directory(arena_cstr(m->arena, m->path));
-	if (rc == 0 && parent.n > 0 && parent.n < m->path.n)
-		rc = disk_sync_directory(arena_cstr(m->arena, parent));
-	return rc == 0 ? 0 : trouble(m, rc);
+	return path_make(m) != 0 || part_make(m, STR("/new")) != 0 ||
+	    part_make(m, STR("/cur")) != 0 || path_sync(m) != 0 ||
+	    part_make(m, STR("/tmp")) != 0 ? -1 : 0;
 }
+
+/* ---- the names ---- */
 
 /* maildir(5): '/' and ':' of a host name become \057 and \072. */
 static struct str
@@ -85,6 +136,20 @@ unique_make(struct maildir *m, struct str hostname)
 	    STR_ARG(host_for_name(m->arena, hostname)));
 }
 
+static int
+names_make(struct maildir *m, struct str hostname)
+{
+	struct str unique = unique_make(m, hostname);
+	struct str tmp = arena_printf(m->arena, STR_FMT "/tmp/" STR_FMT,
+	    STR_ARG(m->path), STR_ARG(unique));
+
+	m->unique = unique;
+	m->tmp_name = tmp.p;
+	return unique.p == NULL || tmp.p == NULL ? no_memory(m) : 0;
+}
+
+/* ---- the file ---- */
+
 static yields int
 tmp_open(struct maildir *m)
 {
@@ -96,21 +161,22 @@ tmp_open(struct maildir *m)
 			return -1;
 		m->fd = disk_open(m->tmp_name, FLAGS, 0600);
 	}
-	return m->fd < 0 ? trouble(m, m->fd) : 0;
+	if (m->fd < 0)
+		return trouble(m, m->fd);
+	m->name = m->tmp_name;
+	return 0;
 }
 
 yields int
 maildir_open(struct maildir *m, struct str path, struct str hostname,
     struct arena *a)
 {
+	must(path.n > 0);
 	*m = (struct maildir){ .path = path, .fd = -1, .arena = a };
-	m->unique = unique_make(m, hostname);
-	m->tmp_name = arena_printf(a, STR_FMT "/tmp/" STR_FMT, STR_ARG(path),
-	    STR_ARG(m->unique)).p;
 	m->buffer = arena_alloc(a, MAILDIR_BUFFER);
-	if (m->tmp_name == NULL || m->buffer == NULL)
-		return err_set("no memory");
-	return tmp_open(m);
+	if (m->buffer == NULL)
+		return no_memory(m);
+	return names_make(m, hostname) != 0 ? -1 : tmp_open(m);
 }
 
 static yields int
@@ -168,24 +234,44 @@ file_sync(struct maildir *m)
 	return rc == 0 ? 0 : trouble(m, rc);
 }
 
+/* new/ can only be missing when somebody took it away. */
+static yields int
+file_name(struct maildir *m)
+{
+	int rc = disk_rename(m->tmp_name, m->new_name);
+
+	if (rc == -ENOENT) {
+		if (directories_make(m) != 0)
+			return -1;
+		rc = disk_rename(m->tmp_name, m->new_name);
+	}
+	if (rc != 0)
+		return trouble(m, rc);
+	m->name = m->new_name;
+	return 0;
+}
+
 yields int
 maildir_commit(struct maildir *m)
 {
-	struct str directory = arena_printf(m->arena, STR_FMT "/new",
-	    STR_ARG(m->path));
+	struct str directory = arena_join(m->arena, m->path, STR("/new"));
 	int rc;
 
+	must(m->name == m->tmp_name && m->name != NULL);
 	if (buffer_flush(m) != 0 || file_sync(m) != 0)
 		return -1;
 	m->new_name = arena_printf(m->arena, STR_FMT "/" STR_FMT ",S=%llu",
 	    STR_ARG(directory), STR_ARG(m->unique),
 	    (unsigned long long)m->size).p;
 	if (directory.p == NULL || m->new_name == NULL)
-		return err_set("no memory");
-	rc = disk_rename(m->tmp_name, m->new_name);
-	if (rc == 0)
-		rc = disk_sync_directory(directory.p);
-	return rc == 0 ? 0 : trouble(m, rc);
+		return no_memory(m);
+	if (file_name(m) != 0)
+		return -1;
+	rc = disk_sync_directory(directory.p);
+	if (rc != 0)
+		return trouble(m, rc);
+	m->name = NULL;
+	return 0;
 }
 
 yields void
@@ -194,6 +280,7 @@ maildir_abandon(struct maildir *m)
 	if (m->fd >= 0)
 		disk_close(m->fd);
 	m->fd = -1;
-	if (m->tmp_name != NULL && m->new_name == NULL)
-		(void)disk_unlink(m->tmp_name);
+	if (m->name != NULL)
+		(void)disk_unlink(m->name);
+	m->name = NULL;
 }

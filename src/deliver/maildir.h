@@ -2,15 +2,17 @@
  * maildir.h -- one message into one Maildir.
  *
  * The promise: when maildir_commit() returned 0 the whole message is a file in
- * new/, its bytes and its name are on disk.  Before that it is a file in tmp/
- * that no reader looks at and that maildir_abandon() takes away.  tmp, new and
- * cur are made when missing, mode 0700.
+ * new/, its bytes, its name and all that leads to it are on disk.  Before that
+ * it is a file in tmp/ that no reader looks at; maildir_abandon() takes it away,
+ * also when maildir_commit() failed after naming it.  tmp, new and cur and
+ * whatever is missing above them are made, mode 0700.
  * Not for: other people's uids (the porter runs this for them).
  * Waiting: every call yields (helper threads do the work).
  * Memory: names and a buffer of 16 KiB in the arena given to maildir_open(),
  * which must live until maildir_commit() or maildir_abandon().
- * Errors: -1 and the trail; maildir_errno tells ENOSPC and EDQUOT (452 4.2.2)
- * from the rest (451 4.3.0).
+ * Errors: -1 and the trail; maildir_errno, never 0 then, tells ENOSPC and EDQUOT
+ * (452 4.2.2) from the rest (451 4.3.0).  After maildir_open() failed nothing
+ * needs to be abandoned.
  * Source: maildir(5) as qmail and Dovecot have it ("time.unique.host,S=size").
  */
 #ifndef NM_DELIVER_MAILDIR_H
@@ -24,6 +26,7 @@ enum { MAILDIR_BUFFER = 16 * 1024 };
 struct maildir {
 	struct str path;
 	const char *tmp_name, *new_name;	/* whole paths */
+	const char *name;		/* the file's, of those two; or NULL */
 	int fd;
 	int maildir_errno;		/* positive; 0: none */
 	uint64_t size;			/* octets written */

@@ -46,7 +46,7 @@ site_policy_make(struct site_policy *p, const struct config *c, uint16_t port)
 		.ipv6 = c->outbound.prefer != IP_V4_ONLY,
 		.ipv6_first = c->outbound.prefer == IP_V6_FIRST ||
 		    c->outbound.prefer == IP_V6_ONLY,
-		.hostname = c->hostname };
+		.hostname = c->hostname, .ehlo = c->outbound.ehlo };
 }
 
 static const struct address *

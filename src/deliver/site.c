@@ -46,6 +46,7 @@ struct lookup {
 	struct str name;
 	enum dns_type type;
 	struct dns_answer answer;
+	const char *why;		/* DNS_TROUBLE: as an error trail */
 };
 
 struct join {
@@ -166,6 +167,8 @@ lookup_run(void *arg)
 	struct join *j = l->join;
 
 	dns_ask(l->name, l->type, j->arena, j->deadline, &l->answer);
+	if (l->answer.status == DNS_TROUBLE)
+		l->why = arena_cstr(j->arena, str_of(err_text()));
 	if (--j->left == 0)
 		fiber_wake(j->waiting);
 }
@@ -217,14 +220,18 @@ host_take(struct arena *a, struct site_host *h, const struct lookup l[2],
 		}
 }
 
-/* RFC 5321 5.1: A and AAAA of each host.  True when some look-up had trouble. */
-static yields bool
+/*
+ * RFC 5321 5.1: A and AAAA of each host, also of the family that we do not use:
+ * a host without an address for us is not a host without any.  NULL, or what
+ * was the matter with one of the questions.
+ */
+static yields const char *
 hosts_resolve(struct entry *e, const struct site_policy *p,
     struct mono deadline, uint32_t *ttl)
 {
 	struct site *s = &e->site;
 	struct lookup l[2 * SITE_HOSTS] = { 0 };
-	bool trouble = false;
+	const char *trouble = NULL;
 
 	must(s->n <= SITE_HOSTS);
 	for (size_t i = 0; i < s->n; i++) {
@@ -237,8 +244,13 @@ hosts_resolve(struct entry *e, const struct site_policy *p,
 	for (size_t i = 0; i < s->n; i++) {
 		host_take(&e->arena, &s->hosts[i], &l[2 * i], p);
 		for (size_t k = 0; k < 2; k++) {
-			ttl_note(s, &l[2 * i + k].answer, ttl);
-			trouble |= l[2 * i + k].answer.status == DNS_TROUBLE;
+			const struct lookup *one = &l[2 * i + k];
+
+			ttl_note(s, &one->answer, ttl);
+			if (one->answer.status == DNS_TROUBLE &&
+			    trouble == NULL)
+				trouble = one->why == NULL ? "no memory" :
+				    one->why;
 		}
 	}
 	return trouble;
@@ -264,10 +276,10 @@ hosts_alloc(struct entry *e, size_t n)
 
 static void
 site_refuse(struct entry *e, enum disposition d, short code, const char *esc,
-    const char *what)
+    const char *what, const char *why)
 {
-	e->site.verdict = verdict_make(d, code, esc, "%s " STR_FMT, what,
-	    STR_ARG(e->domain));
+	e->site.verdict = verdict_make(d, code, esc, "%s " STR_FMT "%s%s", what,
+	    STR_ARG(e->domain), why[0] == '\0' ? "" : ": ", why);
 	e->site.n = 0;
 }
 
@@ -325,10 +337,10 @@ ask_mx(struct entry *e, struct mono deadline, uint32_t *ttl)
 	switch (mx.status) {
 	case DNS_TROUBLE:
 		site_refuse(e, DEFERRED, 451, "4.4.3",
-		    "cannot look up the mail exchangers of");
+		    "cannot look up the mail exchangers of", err_text());
 		return false;
 	case DNS_NO_NAME:
-		site_refuse(e, FAILED, 550, "5.1.2", "no such domain:");
+		site_refuse(e, FAILED, 550, "5.1.2", "no such domain:", "");
 		return false;
 	case DNS_NO_DATA:
 		host_alone(e, e->domain, "a:");
@@ -338,7 +350,7 @@ ask_mx(struct entry *e, struct mono deadline, uint32_t *ttl)
 	}
 	if (mx_is_null(&mx)) {		/* RFC 7505 */
 		site_refuse(e, FAILED, 556, "5.1.10",
-		    "this domain says that it takes no mail (null MX):");
+		    "this domain says that it takes no mail (null MX):", "");
 		return false;
 	}
 	hosts_from_mx(e, &mx);
@@ -348,7 +360,8 @@ ask_mx(struct entry *e, struct mono deadline, uint32_t *ttl)
 static bool
 host_is_us(const struct site_host *h, const struct site_policy *p)
 {
-	return p->hostname.n > 0 && str_eq_icase(h->name, p->hostname);
+	return (p->hostname.n > 0 && str_eq_icase(h->name, p->hostname)) ||
+	    (p->ehlo.n > 0 && str_eq_icase(h->name, p->ehlo));
 }
 
 /* RFC 5321 5.1: from our own preference on, nobody is asked. */
@@ -377,7 +390,7 @@ has_address(const struct site *s)
 }
 
 static void
-entry_judge(struct entry *e, const struct site_policy *p, bool trouble)
+entry_judge(struct entry *e, const struct site_policy *p, const char *trouble)
 {
 	struct site *s = &e->site;
 	bool is_mx = str_has_prefix_icase(s->key, STR("mx:"));
@@ -386,28 +399,29 @@ entry_judge(struct entry *e, const struct site_policy *p, bool trouble)
 	s->verdict = verdict_make(DELIVERED, 0, "2.0.0", "hosts found");
 	if (s->key.p == NULL || s->hosts == NULL)
 		site_refuse(e, DEFERRED, 451, "4.3.0",
-		    "no memory to resolve");
+		    "no memory to resolve", "");
 	else if (cut && s->n == 0)
 		site_refuse(e, FAILED, 554, "5.4.6",
 		    "the mail exchanger is this very server, which does not "
-		    "take mail for");
+		    "take mail for", "");
 	else if (has_address(s))
 		return;
-	else if (trouble)
+	else if (trouble != NULL)
 		site_refuse(e, DEFERRED, 451, "4.4.3",
-		    "cannot look up the addresses of the hosts of");
+		    "cannot look up the addresses of the hosts of", trouble);
 	else if (is_mx)			/* not the same as no such domain */
 		site_refuse(e, DEFERRED, 451, "4.4.4",
-		    "no mail exchanger has an address:");
+		    "no mail exchanger has an address:", "");
 	else
 		site_refuse(e, FAILED, 550, "5.1.2",
-		    "the domain has neither mail exchanger nor address:");
+		    "the domain has neither mail exchanger nor address:", "");
 }
 
 /* "[192.0.2.1]", "[IPv6:2001:db8::1]": RFC 5321 4.1.3. */
 static bool
-host_literal(struct entry *e, struct str domain, const struct site_policy *p)
+host_literal(struct entry *e, struct str name, const struct site_policy *p)
 {
+	struct str domain = name;
 	struct site_host *h;
 	struct address a;
 
@@ -417,7 +431,8 @@ host_literal(struct entry *e, struct str domain, const struct site_policy *p)
 	str_skip_icase(&domain, STR("IPv6:"));
 	if (!address_parse(domain, p->port, &a))
 		return false;
-	host_alone(e, e->domain, "a:");
+	host_alone(e, name, "a:");
+	e->site.secure = false;		/* the DNS said nothing */
 	h = e->site.hosts;
 	if (h != NULL && (h->addresses = arena_new(&e->arena, struct address))
 	    != NULL) {
@@ -455,7 +470,8 @@ entry_resolve(struct entry *e, bool is_relay_host,
     const struct site_policy *p, struct str name, struct mono deadline)
 {
 	uint32_t ttl = LONGEST_S;
-	bool trouble = false, go_on = true;
+	const char *trouble = NULL;
+	bool go_on = true;
 
 	e->site.secure = true;
 	if (host_literal(e, name, p))

@@ -42,7 +42,7 @@ struct site {
 struct site_policy {
 	uint16_t port;			/* 25 but in tests */
 	bool ipv4, ipv6, ipv6_first;
-	struct str hostname;		/* ours, to see loops */
+	struct str hostname, ehlo;	/* ours, to see loops */
 };
 
 struct site_cache;
