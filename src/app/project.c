@@ -1,6 +1,7 @@
 #include "app/project.h"
 
 #include "fiber/clock.h"
+#include "spool/tlv.h"
 
 enum { BATCH_RECORDS = 512, SYNC_S = 2, EXPIRE_S = 3600, TELL_S = 60 };
 
@@ -41,6 +42,19 @@ project_open(struct project *p, struct spool *s, unsigned number,
 	return p->tail == NULL ? err_set("no memory for a tail") : 0;
 }
 
+static yields int
+event_keep(struct project *p, const struct record *r)
+{
+	struct str payload = r->payload;
+	struct tlv t;
+	struct event e;
+
+	if (tlv_next(&payload, &t) != TLV_VALUE || t.tag != TAG_EVENT ||
+	    !event_decode(t.value, &e))
+		return 0;		/* of a later version: not for us */
+	return eventlog_append(&p->log, e.at, t.value);
+}
+
 /* 1: there may be more; 0: none now; -1. */
 static yields int
 batch_project(struct project *p)
@@ -51,11 +65,8 @@ batch_project(struct project *p)
 	int rc = 1;
 
 	while (n < BATCH_RECORDS && (rc = tail_next(p->tail, &r, &at)) == 1) {
-		struct event e;
-
 		n++;
-		if (event_decode(r.payload, &e) &&
-		    eventlog_append(&p->log, e.at, r.payload) != 0)
+		if (event_keep(p, &r) != 0)
 			return -1;
 	}
 	if (n > 0 && eventlog_commit(&p->log,
