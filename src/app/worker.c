@@ -10,6 +10,7 @@
 #include "fiber/core.h"
 #include "fiber/offload.h"
 #include "http/control.h"
+#include "spool/fault.h"
 
 #include <grp.h>
 #include <stdio.h>
@@ -458,6 +459,16 @@ ended(void *arg, unsigned core)
 	log_close(&w->logs[core]);
 }
 
+/* For tests: NIGHTMAIL_FAULT=commit_after_write:eio:1 */
+static void
+faults_set(void)
+{
+	const char *spec = getenv("NIGHTMAIL_FAULT");
+
+	if (spec != NULL && !fault_set(str_of(spec)))
+		fprintf(stderr, "nightmail: NIGHTMAIL_FAULT: no such fault\n");
+}
+
 int
 worker_main(const struct worker_setup *setup)
 {
@@ -470,6 +481,7 @@ worker_main(const struct worker_setup *setup)
 		.started = started, .ended = ended, .arg = &w,
 		.porter_fd = setup->porter_fd, .own_uid = geteuid(),
 		.own_gid = getegid() };
+	faults_set();
 	group_set(&w.control.setup, setup->config);
 	if (log_place_open(&w.place, setup->config) != 0 ||
 	    cage_enter(setup->config, setup->is_caged) != 0) {

@@ -14,6 +14,9 @@ import subprocess
 import time
 
 
+NOBODY = "nobody"
+
+
 def free_port(address="127.0.0.1"):
     with socket.socket() as s:
         s.bind((address, 0))
@@ -52,12 +55,24 @@ class Server:
             text += f"control: {{ socket: {self.socket} }}\n"
         if "spool:" not in text:
             text += f"spool: {{ path: {self.dir}/spool, reserve: 1M }}\n"
+        if os.geteuid() == 0 and "\nuser:" not in text:
+            text += f"user: {NOBODY}\n"
         self.config.write_text(text)
+
+    def give_away(self):
+        """Started as root, the server sheds its rights: the directory must be its."""
+        if os.geteuid() != 0:
+            return
+        subprocess.run(["chown", "-R", NOBODY, str(self.dir)], check=True)
+        for parent in list(self.dir.resolve().parents)[:2]:
+            if parent.stat().st_mode & 0o777 == 0o700 and parent != pathlib.Path("/root"):
+                parent.chmod(0o755)
 
     def start(self, wait=30, env=None):
         command = [self.binary, "serve", "--config", str(self.config)]
         if not self.cage:
             command.append("--no-cage")
+        self.give_away()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
