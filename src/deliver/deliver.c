@@ -36,6 +36,19 @@ retry_set(struct retry *r, const struct config *c)
 		r->interval_ns[i] = c->outbound.retry.v[i];
 }
 
+/* What does not answer is left alone no longer than a message of its own would
+ * wait, and no shorter than its first interval. */
+static void
+backoff_set(struct backoff *b, const struct retry *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->interval_ns[i] < b->first_ns)
+			b->first_ns = r->interval_ns[i];
+		if (i == 0 || r->interval_ns[i] > b->cap_ns)
+			b->cap_ns = r->interval_ns[i];
+	}
+}
+
 static struct site_rule *
 local_rule_make(struct deliver *d)
 {
@@ -68,6 +81,8 @@ queue_config_make(struct deliver *d, const struct config *c,
 	q->map = map;
 	q->key = key;
 	retry_set(&q->retry, c);
+	backoff_set(&q->site_backoff, &q->retry);
+	q->domain_backoff = q->site_backoff;
 	q->warn_ns = c->outbound.delay_warning;
 	q->hold_most_ns = c->outbound.hold;
 	q->items_most = c->limits.queue;

@@ -528,6 +528,16 @@ act_all(struct request *q, struct act_work *w)
 	}
 }
 
+/* Sites that are left alone are asked again, too. */
+static yields void
+sites_try(void *arg)
+{
+	struct control_work *w = arg;
+
+	ready_retry_now(w->core->ready, clock_mono());
+	w->core->wake(w->control->setup.arg, w->index);
+}
+
 static yields void
 queue_act(struct request *q, enum action action)
 {
@@ -546,6 +556,9 @@ queue_act(struct request *q, enum action action)
 	}
 	w.filter = &f;
 	w.is_dry = str_eq(talk_query(q->talk, STR("dry_run")), STR("yes"));
+	if (action == ACTION_RETRY && !w.is_dry)
+		control_each(q->control, sites_try,
+		    &(struct control_work){ .core = NULL });
 	act_all(q, &w);
 	buf_printf(&b, "{\"matched\":%llu,\"changed\":%llu}\n",
 	    (unsigned long long)w.matched, (unsigned long long)w.done);

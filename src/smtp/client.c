@@ -28,6 +28,7 @@ enum {
 	 * buffers surely hold, or they would wait for each other. */
 	CLIENT_AHEAD = 100,
 	CLIENT_BLOCK = 16 * 1024,
+	CLIENT_BLOCK_LEAST = 4 * 1024,	/* as spool/body.h asks */
 	/* What the whole body may take besides its size at CLIENT_RATE_LEAST. */
 	CLIENT_BODY_GRACE_S = 600
 };
@@ -450,6 +451,8 @@ exchange_body(struct exchange *x)
 
 	room = x->message->size < CLIENT_BLOCK ?
 	    (size_t)x->message->size + 1 : CLIENT_BLOCK;
+	if (room < CLIENT_BLOCK_LEAST)
+		room = CLIENT_BLOCK_LEAST;
 	arena_init(&arena, 2 * CLIENT_BLOCK);
 	block = arena_alloc(&arena, room);
 	passed = block == NULL ? -1 : exchange_body_pass(x, block, room);

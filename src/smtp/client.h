@@ -56,7 +56,8 @@ struct client_message {
 	size_t n;
 	uint64_t size;			/* octets the body will have */
 	bool has_8bit;
-	/* The next octets of the body, canonical CRLF lines: how many, 0 at the
+	/* The next octets of the body (n is at least 4 KiB), canonical CRLF
+	 * lines: how many, 0 at the
 	 * end, negative when it cannot be read (then: DEFERRED for all, and the
 	 * connection is dropped before the dot). */
 	yields int64_t (*read)(void *arg, char *to, size_t n);
