@@ -218,7 +218,6 @@ struct config {
 	struct {
 		enum double_bounces twice;	/* of a bounce */
 		uint64_t body;		/* octets of the original returned */
-		struct str from;	/* display name of reports */
 	} bounce;
 };
 

@@ -61,7 +61,7 @@ static const char whole[] =
     "  - { relay: mx, name: last }\n"
     "limits: { connections_per_ip: none, size: 1500K, per_ip: none }\n"
     "outbound: { retry: [ 90s, 2h ], delay_warning: 4h }\n"
-    "bounce: { from: \"M\xc3\xa4iler\" }\n";
+    "log: { ident: \"M\xc3\xa4iler\" }\n";
 
 /* What is shown is a configuration, and shows the same again. */
 static void
