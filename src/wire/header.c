@@ -30,7 +30,7 @@ enum header_name
 header_known(struct str name)
 {
 	for (enum header_name h = 1; h < HEADER_NAMES; h++)
-		if (str_eq_icase(name, texts[h]))
+		if (name.n == texts[h].n && str_eq_icase(name, texts[h]))
 			return h;
 	return HEADER_OTHER;
 }
