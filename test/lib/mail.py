@@ -109,7 +109,7 @@ class Sink:
         self.writers.add(writer)
         try:
             await self.converse(reader, writer)
-        except (OSError, ConnectionError, asyncio.IncompleteReadError, ValueError):
+        except (OSError, ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ValueError):
             pass
         finally:
             self.open -= 1

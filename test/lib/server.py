@@ -35,6 +35,14 @@ def wait_for(what, seconds, every=0.02):
         time.sleep(every)
 
 
+def is_alive(pid):
+    """There, and no zombie that waits for its parent."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 class Server:
     def __init__(self, binary, directory, config, env=None, cage=True):
         self.binary = str(binary)
@@ -130,12 +138,14 @@ class Server:
 
     def kill9(self):
         """All of it at once, without a word."""
-        for pid in self.descendants():
+        pids = self.descendants()
+        for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
         self.process.wait()
+        wait_for(lambda: not any(is_alive(pid) for pid in pids), 10, 0.005)
 
     def stop(self, wait=30):
         """SIGTERM; the exit status."""
