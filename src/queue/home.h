@@ -25,7 +25,7 @@
 #include "queue/wheel.h"
 
 enum { DOMAINS_KEPT = 256 };
-enum { MOVE_STEPS = 64, MOVE_STEPS_IDLE = 4096 };	/* of time, a call */
+enum { MOVE_STEPS = 64, MOVE_STEPS_IDLE = 1024 };	/* of time, a call */
 #define FRESH_LEAST_NS NS_PER_SECOND
 
 /* Where mail of some domains goes: a route's site as the home knows it. */

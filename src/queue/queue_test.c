@@ -495,6 +495,33 @@ test_idle_domains_are_few(void **state)
 	assert_true(view_counts(q).memory < 300 * 1024);
 }
 
+/* Of 200,000 messages that wait for a retry, half of them to 50 domains, half
+ * to 5,000, for 20 tenants. */
+static void
+test_memory_of_an_item(void **state)
+{
+	struct queue_entry e;
+	struct view_counts c;
+	char domain[32], tenant[32];
+
+	(void)state;
+	for (uint64_t i = 1; i <= 200000; i++) {
+		e = entry(i, "");
+		e.domain = (struct str){ domain, (size_t)snprintf(domain,
+		    sizeof domain, "domain-%u.example",
+		    (unsigned)(i / 2 % (i % 2 == 0 ? 5000 : 50))) };
+		e.tenant = (struct str){ tenant, (size_t)snprintf(tenant,
+		    sizeof tenant, "tenant-%u", (unsigned)(i / 7 % 20)) };
+		e.due = mono_add(now, HOUR + (int64_t)i);
+		assert_int_equal(queue_admit(q, now, &e), 0);
+	}
+	c = view_counts(q);
+	print_message("%zu items in %zu domains: %zu octets each\n", c.items,
+	    c.domains, c.memory / c.items);
+	assert_int_equal(c.domains, 5000);
+	assert_in_range(c.memory / c.items, 100, 200);
+}
+
 static void
 test_close_forgets_in_any_state(void **state)
 {
@@ -534,6 +561,7 @@ main(void)
 		TEST(test_turns_go_round_and_urgent_first),
 		TEST(test_full),
 		TEST(test_idle_domains_are_few),
+		TEST(test_memory_of_an_item),
 		TEST(test_close_forgets_in_any_state),
 	};
 

@@ -86,6 +86,19 @@ view_find(const struct queue *q, uint64_t id, unsigned nth,
 	return false;
 }
 
+bool
+view_oldest(const struct queue *q, struct view_cursor *c, struct mono *oldest)
+{
+	uint32_t steps = VIEW_STEPS;
+	struct home_item *it;
+
+	while ((it = slab_walk(&q->items, &c->slot, &steps)) != NULL) {
+		c->slot++;
+		*oldest = mono_first(*oldest, it->arrived);
+	}
+	return steps == 0;
+}
+
 static size_t
 view_memory(const struct queue *q)
 {

@@ -49,6 +49,10 @@ enum view_step view_next(const struct queue *, const struct view_filter *,
 bool view_find(const struct queue *, uint64_t id, unsigned nth,
     struct view_item *);
 
+/* When the oldest of all items arrived: begin with MONO_NEVER and a cursor of
+ * {0}, call until false. */
+bool view_oldest(const struct queue *, struct view_cursor *, struct mono *);
+
 struct view_counts {
 	size_t items, states[ITEM_STATES];
 	size_t deferred;		/* items tried at least once */

@@ -151,6 +151,24 @@ test_a_step_is_bounded(void **state)
 }
 
 static void
+test_oldest(void **state)
+{
+	struct view_cursor c = { 0 };
+	struct mono oldest = MONO_NEVER;
+	unsigned calls = 1;
+
+	(void)state;
+	assert_false(view_oldest(q, &c, &oldest));
+	assert_int_equal(oldest.ns, INT64_MAX);
+	for (uint64_t i = ITEMS; i > 3; i--)
+		admit(i);
+	for (c.slot = 0; view_oldest(q, &c, &oldest); calls++)
+		;
+	assert_int_equal(oldest.ns, 4);
+	assert_in_range(calls, ITEMS / VIEW_STEPS, ITEMS / VIEW_STEPS + 2);
+}
+
+static void
 test_domains_flows_and_sites(void **state)
 {
 	struct view_cursor c = { 0 };
@@ -213,6 +231,7 @@ main(void)
 		TEST(test_filters),
 		TEST(test_walk_shows_what_stays_once),
 		TEST(test_a_step_is_bounded),
+		TEST(test_oldest),
 		TEST(test_domains_flows_and_sites),
 		TEST(test_names_of_states),
 	};
