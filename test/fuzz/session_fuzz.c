@@ -10,7 +10,7 @@
  */
 #include "intake/test_intake.h"
 
-#include "smtp/session.h"
+#include "smtp/server.h"
 
 enum { CUTS_MOST = 64, FLAG_TRUSTED = 1, FLAG_SUBMISSION = 2, FLAG_GONE = 4 };
 
