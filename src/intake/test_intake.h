@@ -160,7 +160,7 @@ static inline yields void
 house_open(void)
 {
 	struct spool_config config = {
-		.path = "/spool", .segment_bytes = 4 << 20,
+		.path = "/spool", .segment_bytes = 256 << 10,
 		.reserve_bytes = 1 << 20, .sink = &house.sink,
 	};
 
