@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-enum { ROOM = 512 * 1024 };
+enum { ROOM = 512 * 1024, SEEDS = 5 };
 
 static struct arena arena;
 static char room[ROOM];
@@ -15,9 +15,9 @@ static const struct intake_origin stranger = {
 };
 
 static void
-begin(const char *more)
+begin(const char *more, uint64_t seed)
 {
-	sim_begin(1);
+	sim_begin(seed);
 	house_use(more);
 	arena_init(&arena, 256 * 1024);
 }
@@ -429,9 +429,11 @@ body_post(void *arg)
 static void
 run(yields void (*body)(void *), const char *more)
 {
-	begin(more);
-	on_core(body);
-	arena_clear(&arena);
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		begin(more, seed);
+		on_core(body);
+		arena_clear(&arena);
+	}
 }
 
 #define TEST(name, more) \

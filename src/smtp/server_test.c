@@ -11,7 +11,7 @@
 
 #include <errno.h>
 
-enum { TEXT_MOST = 65536 };
+enum { SEEDS = 10 };
 
 static struct server_house servers;
 static struct server server;
@@ -600,9 +600,11 @@ body_memory(void *arg)
 static void
 run(yields void (*body)(void *), const char *more)
 {
-	sim_begin(1);
-	house_use(more);
-	on_core(body);
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		sim_begin(seed);
+		house_use(more);
+		on_core(body);
+	}
 }
 
 #define TEST(name, more) \

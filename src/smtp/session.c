@@ -151,6 +151,10 @@ session_put(struct session *s, short code, struct esc esc, struct str text)
 	must(esc.class == 0 || esc.class == code / 100);
 	reply_write(&out, code, esc, text, false);
 	must(!out.full);
+	/* whoever is late is still told so */
+	if (code == 421)
+		s->net.deadline = mono_add(clock_mono(),
+		    session_config(s)->timeouts.server.write);
 	stream_put(&s->net, buf_str(&out));
 	s->code = code;
 	if (code >= 500) {
