@@ -134,6 +134,7 @@ test_one_message(void **state)
 	ready_closed(r, now, &cs[0]);
 	assert_int_equal(ready_counts(r).connections, 0);
 	assert_int_equal(ready_next_at(r).ns, INT64_MAX);
+	ready_close(NULL);
 }
 
 static void
