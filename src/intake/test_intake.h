@@ -45,7 +45,7 @@ static struct {
 	struct spool *spool;
 	struct intake_core core;
 	struct event_sink sink;
-	size_t kept;
+	size_t kept, queued;		/* calls of `kept', events `queued' */
 	uint64_t last;			/* id */
 	char told[HOUSE_TOLD];		/* JSON lines */
 	size_t told_n;
@@ -96,6 +96,7 @@ house_take(struct event_sink *sink, const struct event *e)
 		.cap = HOUSE_TOLD - house.told_n - 2 };
 
 	must(sink == &house.sink);
+	house.queued += e->type == EVENT_queued;
 	event_json(e, &out);
 	must(!out.full);
 	house.told_n += out.n;
@@ -164,7 +165,7 @@ house_open(void)
 		.reserve_bytes = 1 << 20, .sink = &house.sink,
 	};
 
-	house.kept = house.told_n = 0;
+	house.kept = house.queued = house.told_n = 0;
 	house.last = 0;
 	house.told[0] = house.rcpts[0] = '\0';
 	house.sink.take = house_take;
