@@ -279,8 +279,24 @@ static const struct { const char *yaml, *says; } cases[] = {
 	    "1:8+5 'a@b@c' is not a mail address (examples: alice@example.org, "
 	    "alice)\n" },
 	{ "admin: \"alice\\tx\"",
-	    "1:9+8 'alice\tx' is not a mail address (examples: alice@example.org"
-	    ", alice)\n" },
+	    "1:9+8 in quotes only \\\" and \\\\ have a meaning here\n" },
+	{ "node: \"\\u0041\"",
+	    "1:8+6 in quotes only \\\" and \\\\ have a meaning here\n" },
+	{ "hostname: a\n"
+	  "  b",
+	    "1:11+1 a text stands on one line\n" },
+	{ "hostname: \"a\\\n"
+	  "  b\"",
+	    "1:12+2 a text stands on one line\n" },
+	{ "hostname: >-\n"
+	  "  a",
+	    "2:1+3 a text stands on one line\n" },
+	{ "hostname: 'a''b'",
+	    "1:12+4 'a'b' is not a domain name (examples: example.org)\n" },
+	{ "hostname: \"a\\\"b\\\\c\\/\"",
+	    "1:12+9 'a\"b\\c/' is not a domain name (examples: example.org)\n" },
+	{ "hostname: ''",
+	    "1:12+1 '' is not a domain name (examples: example.org)\n" },
 	{ "log: { to: file }",
 	    "1:8+2 'file' is not stderr, syslog or an absolute path\n" },
 	{ "log: { format: xml }",
@@ -341,7 +357,7 @@ static const struct { const char *yaml, *says; } cases[] = {
 	{ "x: |\n"
 	  "  a\n"
 	  "  b",
-	    "1:1+1 unknown key 'x'\n" },
+	    "2:1+3 a text stands on one line\n" },
 	{ "\xc3\xbc" "ber: 1",
 	    "1:1+4 unknown key '\xc3\xbc" "ber'\n" },
 	{ "limits: { \xc3\xbc" ": 1, size: x }",

@@ -4,8 +4,8 @@
  * The promise: what comes back is maps, lists and texts, each with its place in
  * the file; a scalar stays text, the schema gives it a type.  Refused, with a
  * caret: anchors, aliases, merge keys, tags, several documents, a key twice, a
- * key that is not a text, tabs, control characters, what is not UTF-8, depth
- * beyond YAML_DEPTH.
+ * key that is not a text, texts of several lines, escapes other than \" and \\,
+ * tabs, control characters, what is not UTF-8, depth beyond YAML_DEPTH.
  * Not for: YAML in general, or writing it.
  * Waiting: none, but libfyaml runs in here: never on a fiber's stack.
  * Memory: the tree lives in the arena; libfyaml's own memory ends with

@@ -2,7 +2,7 @@
  * configuration or there are errors; and what is shown of a configuration loads
  * again to the same. */
 #include "fuzz.h"
-#include "policy/manual.h"
+#include "policy/show.h"
 
 static char shown[256 * 1024];
 
