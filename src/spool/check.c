@@ -23,6 +23,7 @@ struct checking {
 	struct check *check;
 	struct spool *spool;
 	bool is_dump;
+	uint64_t sequence;		/* of the last record */
 	struct arena arena;
 	char room[LINE];
 	struct buf line;
@@ -215,6 +216,23 @@ check_record(struct checking *c, const struct record *r, struct segment *s,
 	return SPOOL_DISK;
 }
 
+static void
+check_follow(struct checking *c, const struct segment *s,
+    const struct scan *scan)
+{
+	if (scan->records == 0)
+		return;
+	if (c->sequence != 0 && scan->first_sequence > c->sequence + 1) {
+		c->check->damaged++;
+		line_begin(c);
+		buf_printf(&c->line, "%llu: %llu records are missing before it",
+		    (unsigned long long)s->number, (unsigned long long)
+		    (scan->first_sequence - c->sequence - 1));
+		line_end(c);
+	}
+	c->sequence = scan->sequence;
+}
+
 static yields enum spool_trouble
 check_segment(struct checking *c, struct segment *s)
 {
@@ -235,6 +253,16 @@ check_segment(struct checking *c, struct segment *s)
 			trouble = SPOOL_DISK;
 	}
 	s->end = w.scan.from;
+	if (c->is_dump && w.scan.to > w.scan.from) {
+		line_begin(c);
+		buf_printf(&c->line, "%llu:%llu the records end; octets up to "
+		    "%llu are torn, or of an earlier turn",
+		    (unsigned long long)s->number,
+		    (unsigned long long)w.scan.from,
+		    (unsigned long long)w.scan.to);
+		line_end(c);
+	}
+	check_follow(c, s, &w.scan);
 	c->check->segments++;
 	walk_close(&w);
 	return trouble;

@@ -299,7 +299,7 @@ static yields void
 cleaner_add_sidecar(struct spool *sp, struct segment *s)
 {
 	segment_take(&sp->index, s, 0);
-	if (sidecar_write(sp->path, s) != 0)
+	if (sidecar_write(sp->path, s, false) != 0)
 		spool_tell(sp, "sidecar", "%s", err_text());
 	s->has_sidecar = true;		/* or not worth another try */
 	spool_give_segment(sp, s, 0);

@@ -263,6 +263,7 @@ segment_give(struct index *x, struct segment *s, uint64_t bytes)
 	s->refs--;
 	s->live_bytes -= bytes;
 	x->live_bytes -= bytes;
+	s->freed_at = x->given;
 }
 
 static uint64_t

@@ -56,6 +56,8 @@ struct index {
 	struct list more;
 	size_t n;			/* not over */
 	uint64_t live_bytes;
+	uint64_t given;			/* records given to the writer so far that
+					 * nobody waits for */
 	uint64_t id_most;		/* highest counter seen */
 };
 

@@ -5,6 +5,7 @@
 #include "spool/apply.h"
 #include "spool/fault.h"
 #include "spool/own.h"
+#include "spool/sidecar.h"
 #include "spool/walk.h"
 
 #include <stdlib.h>
@@ -13,11 +14,13 @@
  * Segments are read in order, so outcomes are met after what they are about.
  *
  * A sealed segment is read by its sidecar; without a good one, itself, with all
- * its bodies.  The last one is read itself.  What is not whole there is
+ * its bodies.  The last one is read itself.  What is not whole between records is
  *	torn	when nothing says it ever was on disk: it was being written when
  *		the lights went out, nobody was told of it, nobody is told now
  *	rotten	otherwise: set aside, counted, told
- * Nothing more is written behind torn octets: that segment is then sealed.
+ * Nothing more is written behind torn octets: that segment is then sealed, and
+ * a sidecar is its last word.  What is missing at the end of a sealed segment
+ * shows by the sequence with which the next one begins.
  */
 enum { DAMAGES_MOST = 64 };
 
@@ -28,6 +31,8 @@ struct recover_walk {
 	uint32_t slot;
 	struct recover_damage damages[DAMAGES_MOST];
 	size_t n_damages;
+	uint64_t first_sequence;	/* 0: it has no record */
+	bool is_settled;		/* all that was in it was on disk */
 };
 
 /* ---- one record ---- */
@@ -98,8 +103,6 @@ recover_record(struct recover *r, const struct recover_walk *rw,
 {
 	uint64_t number = rw->segment->number, at = w->record_at;
 
-	if (rec->sequence > r->sequence)
-		r->sequence = rec->sequence;
 	if (quarantine_is_poison(&r->quarantine, number, at))
 		return SPOOL_FINE;
 	if (quarantine_note(&r->quarantine, number, at))
@@ -158,8 +161,7 @@ recover_by_sidecar(struct recover *r, struct recover_walk *rw,
 		s->end = s->settled = w.end;
 		s->sequence = w.sequence;
 		s->has_sidecar = true;
-		if (w.sequence > r->sequence)
-			r->sequence = w.sequence;
+		rw->first_sequence = w.first_sequence;
 	} else {
 		r->n = n;		/* the segment will tell them again */
 	}
@@ -183,8 +185,7 @@ recover_tell_damages(struct recover *r, const struct recover_walk *rw,
 }
 
 static yields enum spool_trouble
-recover_by_scan(struct recover *r, struct recover_walk *rw, uint64_t end,
-    bool is_settled)
+recover_by_scan(struct recover *r, struct recover_walk *rw, uint64_t end)
 {
 	enum spool_trouble trouble;
 	struct segment *s = rw->segment;
@@ -197,9 +198,10 @@ recover_by_scan(struct recover *r, struct recover_walk *rw, uint64_t end,
 	if (got == WALK_END && trouble == SPOOL_FINE) {
 		s->end = w.scan.from;
 		s->sequence = w.scan.sequence;
-		recover_tell_damages(r, rw, is_settled ? UINT64_MAX :
+		rw->first_sequence = w.scan.first_sequence;
+		recover_tell_damages(r, rw, rw->is_settled ? UINT64_MAX :
 		    w.scan.settled);
-		s->settled = is_settled ? s->end : SEGMENT_HEAD;
+		s->settled = rw->is_settled ? s->end : SEGMENT_HEAD;
 	}
 	walk_close(&w);
 	return got == WALK_END ? trouble : SPOOL_DISK;
@@ -237,10 +239,10 @@ recover_segment(struct recover *r, struct recover_walk *rw)
 	uint64_t end = s->size;
 
 	rw->n_damages = 0;
+	rw->first_sequence = 0;
+	rw->is_settled = true;
 	if (s->is_header_bad && (trouble = recover_salt(r, rw)) != SPOOL_FINE)
 		return trouble;
-	if (super->is_clean && s->number > super->tail)
-		return SPOOL_FINE;	/* a spare, known to be empty */
 	if (super->is_clean && s->number == super->tail &&
 	    super->tail_end >= SEGMENT_HEAD && super->tail_end <= s->size)
 		end = super->tail_end;
@@ -250,10 +252,42 @@ recover_segment(struct recover *r, struct recover_walk *rw)
 		if (got == WALK_END || trouble != SPOOL_FINE)
 			return trouble;
 	}
-	return recover_by_scan(r, rw, end, super->is_clean || !is_last);
+	rw->is_settled = super->is_clean || !is_last;
+	return recover_by_scan(r, rw, end);
 }
 
 /* ---- the log ---- */
+
+/* Its first records are torn: nothing is missing before it but those. */
+static bool
+recover_begins_torn(const struct recover_walk *rw)
+{
+	return rw->n_damages > 0 && rw->damages[0].from == SEGMENT_HEAD &&
+	    !rw->is_settled;
+}
+
+/* Sequences have no gaps. */
+static void
+recover_follow(struct recover *r, const struct recover_walk *rw)
+{
+	struct segment *s = rw->segment;
+	uint64_t next = r->sequence + 1;
+
+	if (rw->first_sequence == 0)
+		return;
+	s->first_sequence = rw->first_sequence;
+	r->sequence = s->sequence;
+	if (rw->slot == 0 || s->first_sequence <= next)
+		return;
+	if (recover_begins_torn(rw)) {
+		s->first_sequence = next;
+		return;
+	}
+	r->spool->stats.damaged++;
+	spool_tell(r->spool, "damage", "%llu records are missing before segment "
+	    "%llu", (unsigned long long)(s->first_sequence - next),
+	    (unsigned long long)s->number);
+}
 
 static yields void
 recover_remove(struct spool *sp, struct segment *s)
@@ -286,35 +320,52 @@ recover_add_spare(struct spool *sp, struct segment *s)
 	s->fd = -1;
 }
 
+static yields enum spool_trouble
+recover_is_empty(const struct recover *r, const struct segment *s, bool *out)
+{
+	const struct super *super = &r->spool->super;
+	enum walk_result got;
+	struct record rec;
+	struct walk w;
+
+	*out = super->is_clean && s->number > super->tail;
+	if (*out)
+		return SPOOL_FINE;
+	if (walk_open(&w, s, s->size, false) != 0)
+		return SPOOL_DISK;
+	got = walk_next(&w, &rec);
+	walk_close(&w);
+	*out = got == WALK_END;
+	return got == WALK_FAILED ? SPOOL_DISK : SPOOL_FINE;
+}
+
 /* Segments without a record at the end are spares. */
-static yields void
+static yields enum spool_trouble
 recover_part_spares(struct recover *r)
 {
 	struct spool *sp = r->spool;
+	enum spool_trouble trouble;
 	struct segment *s;
+	bool is_empty;
 
-	while ((s = log_last(&sp->log)) != NULL && s->end == SEGMENT_HEAD &&
-	    !s->has_junk) {
+	while ((s = log_last(&sp->log)) != NULL) {
+		trouble = recover_is_empty(r, s, &is_empty);
+		if (trouble != SPOOL_FINE || !is_empty)
+			return trouble;
 		(void)log_pop_last(&sp->log);
 		recover_add_spare(sp, s);
 		segment_free(s);
 	}
+	return SPOOL_FINE;
 }
 
-/* The last one takes more, unless torn octets stand behind its records. */
+/* What kill -9 left in the page cache counts from now on, so it must be on disk
+ * before anybody hears of it, a sidecar included. */
 static yields void
-recover_open_end(struct recover *r)
+recover_sync_end(struct spool *sp, struct segment *s)
 {
-	struct spool *sp = r->spool;
-	struct segment *s = log_last(&sp->log);
-	int rc;
+	int rc = disk_fdatasync(s->fd);
 
-	sp->current = s;
-	if (s == NULL)
-		return;
-	s->is_sealed = s->has_junk || s->is_header_bad;
-	/* what kill -9 left in the page cache counts from now on */
-	rc = disk_fdatasync(s->fd);
 	if (rc == 0) {
 		s->settled = s->end;
 		return;
@@ -323,15 +374,34 @@ recover_open_end(struct recover *r)
 	spool_device_error(sp, rc);
 }
 
+/* The last one takes more, unless torn octets stand among its records. */
+static yields void
+recover_open_end(struct recover *r)
+{
+	struct spool *sp = r->spool;
+	struct segment *s = log_last(&sp->log);
+
+	sp->current = s;
+	if (s == NULL)
+		return;
+	/* one with a sidecar is as that says, for good; one with torn octets gets
+	 * one, or they would pass for rotten when it is not the last any more */
+	s->is_sealed = s->has_junk || s->is_header_bad || s->has_sidecar;
+	recover_sync_end(sp, s);
+	if (s->is_sealed && !s->has_sidecar && !s->is_suspect)
+		s->has_sidecar = sidecar_write(sp->path, s, true) == 0;
+}
+
 yields enum spool_trouble
 recover_read(struct recover *r, struct spool *sp)
 {
-	enum spool_trouble trouble = SPOOL_FINE;
+	enum spool_trouble trouble;
 	struct recover_walk rw;
 
 	must(sp->current == NULL && sp->n_spares == 0 && sp->index.n == 0);
-	*r = (struct recover){ .spool = sp, .sequence = sp->super.sequence };
+	*r = (struct recover){ .spool = sp };
 	quarantine_open(&r->quarantine, sp);
+	trouble = recover_part_spares(r);
 	for (size_t i = 0; i < sp->log.n && trouble == SPOOL_FINE; i++) {
 		rw.segment = sp->log.segments[i];
 		rw.slot = (uint32_t)i;
@@ -343,11 +413,16 @@ recover_read(struct recover *r, struct spool *sp)
 		}
 		trouble = recover_segment(r, &rw);
 		rw.segment->has_junk = rw.n_damages > 0;
+		recover_follow(r, &rw);
 	}
 	if (trouble != SPOOL_FINE)
 		return trouble;
-	recover_part_spares(r);
 	recover_open_end(r);
+	if (sp->super.is_clean && sp->super.sequence > r->sequence) {
+		sp->stats.damaged++;
+		spool_tell(sp, "damage", "records are missing at the end");
+		r->sequence = sp->super.sequence;
+	}
 	sp->writer.sequence = r->sequence;
 	return SPOOL_FINE;
 }

@@ -81,17 +81,30 @@ teller_reader(struct teller *t, const struct recover_found *f)
 	return teller_open(t, f);
 }
 
-/* Where the record stands in its segment must be where the index knows it. */
+/* The segment itself knows, too, when what was read first cannot be read again. */
+static yields int
+teller_read_segment(struct teller *t, const struct recover_found *f,
+    const struct kept *k, struct record *out)
+{
+	struct recover_found home = { .id = f->id, .slot = f->slot,
+		.source_at = (uint64_t)k->at * RECORD_ALIGN };
+	struct reader *r = teller_reader(t, &home);
+
+	if (r == NULL || walk_read(&r->walk, home.source_at, out) != WALK_RECORD)
+		return -1;
+	return out->id == f->id ? 0 : err_set("its record is another's");
+}
+
 static yields int
 teller_read(struct teller *t, const struct recover_found *f,
     const struct kept *k, struct record *out)
 {
 	struct reader *r = teller_reader(t, f);
 
-	if (r == NULL || walk_read(&r->walk, f->source_at, out) != WALK_RECORD)
-		return -1;
-	return out->id == f->id && out->payload_n == k->payload_n ? 0 :
-	    err_set("its record has changed meanwhile");
+	if (r != NULL && walk_read(&r->walk, f->source_at, out) == WALK_RECORD &&
+	    out->id == f->id && out->payload_n == k->payload_n)
+		return 0;
+	return teller_read_segment(t, f, k, out);
 }
 
 static void

@@ -20,7 +20,8 @@ enum { ROOM_SMALL = 8 << 10, ROOM_LARGE = 68 << 10 };
 
 struct room {
 	struct link link;		/* its owner's, while it is out */
-	size_t cap, n;			/* bytes; n is its owner's affair */
+	size_t cap, n;			/* bytes; n is its owner's affair, and so is */
+	uint64_t mark;
 	char bytes[];
 };
 

@@ -7,7 +7,7 @@
  * ORDERLY  scan_init, accept  a record begins at `at', or the rest is junk
  * JUNK     scan_enter_junk    [junk_from, at) holds no whole record; junk_end
  *                             stands behind its last octet that is not zero
- * END      scan_finish        at == end; junk, if any, was told
+ * END      scan_finish        at == end
  *
  * In junk one looks at every RECORD_ALIGN octets.  A header whose sum is right
  * is believed about its length even when payload or body is damaged, so nothing
@@ -19,8 +19,8 @@ scan_init(struct scan *s, uint64_t salt, uint64_t from, uint64_t end,
     bool wants_bodies)
 {
 	must(from % RECORD_ALIGN == 0);
-	*s = (struct scan){ .salt = salt, .at = from, .end = end, .from = from,
-		.wants_bodies = wants_bodies };
+	*s = (struct scan){ .salt = salt, .at = from, .end = end,
+		.record_end = from, .wants_bodies = wants_bodies };
 }
 
 /* The window's bytes from `at' on. */
@@ -110,29 +110,25 @@ scan_judge_header(const struct scan *s, struct str b, struct record *r)
 }
 
 static enum scan_result
-scan_tell_junk(struct scan *s, uint64_t to)
-{
-	s->in_junk = false;
-	s->from = s->junk_from;
-	s->to = to;
-	s->fault = s->junk_fault;
-	return SCAN_DAMAGE;
-}
-
-static enum scan_result
 scan_accept(struct scan *s, const struct record *r)
 {
 	uint64_t settled = (uint64_t)r->settled * RECORD_ALIGN;
 
-	if (s->in_junk)		/* told first; the record is met again */
-		return scan_tell_junk(s, s->at);
+	if (s->in_junk) {	/* told first; the record is met again */
+		s->in_junk = false;
+		s->from = s->junk_from;
+		s->to = s->at;
+		s->fault = s->junk_fault;
+		return SCAN_DAMAGE;
+	}
 	if (settled > s->settled)
 		s->settled = settled;
+	if (s->records++ == 0)
+		s->first_sequence = r->sequence;
 	s->from = s->at;
 	s->at += record_size(r->payload_n, r->body_n);
-	s->to = s->at;
+	s->to = s->record_end = s->at;
 	s->sequence = r->sequence;
-	s->records++;
 	return SCAN_RECORD;
 }
 
@@ -140,14 +136,8 @@ static enum scan_result
 scan_finish(struct scan *s)
 {
 	s->at = s->end;
-	if (s->in_junk && s->junk_end > s->junk_from)
-		return scan_tell_junk(s, s->junk_end);
-	if (s->in_junk) {
-		s->to = s->from = s->junk_from;
-		s->in_junk = false;
-	} else {
-		s->from = s->to;
-	}
+	s->from = s->record_end;
+	s->to = s->in_junk && s->junk_end > s->from ? s->junk_end : s->from;
 	return SCAN_END;
 }
 

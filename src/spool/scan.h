@@ -2,8 +2,9 @@
  * scan.h -- walking a segment's bytes from record to record, over damage too.
  *
  * The promise: every whole record is given, in order, and nothing else; what
- * lies between and is neither whole nor zero is told as damage.  It always
- * moves on, never looks outside the window, and asks for the bytes it needs.
+ * lies between two of them is told as damage.  What lies behind the last one is
+ * not: it may be zeros, what an earlier turn of the file left, or torn.  It
+ * always moves on, never looks outside the window, and asks for what it needs.
  * Not for: what records mean (index.h).
  * Waiting: none: whoever has the bytes pushes them and pulls results.
  * Memory: the window is the caller's; slices of records point into it.
@@ -31,8 +32,9 @@ struct scan {
 	enum record_fault fault;	/* SCAN_DAMAGE: what was met first */
 	/* of the records so far; damage below `settled' is no torn write, those
 	 * octets were on disk once */
-	uint64_t sequence, records, settled;
+	uint64_t first_sequence, sequence, records, settled;
 	/* private */
+	uint64_t record_end;
 	uint64_t junk_from, junk_end;
 	enum record_fault junk_fault;
 	bool in_junk;
@@ -40,7 +42,8 @@ struct scan {
 
 enum scan_result {
 	SCAN_RECORD, SCAN_DAMAGE, SCAN_MORE,
-	SCAN_END		/* `from' is the end of the last record or damage */
+	SCAN_END		/* `from' is the end of the last record, `to' that
+				 * of what is not zero behind it */
 };
 
 void scan_init(struct scan *, uint64_t salt, uint64_t from, uint64_t end,

@@ -26,8 +26,11 @@ struct segment {
 	uint64_t size;			/* of the file, bytes */
 	uint64_t end;			/* where the next record goes */
 	uint64_t settled;		/* below it all is surely on disk */
+	uint64_t first_sequence;	/* of its first record; 0: none yet */
 	uint64_t sequence;		/* of its last record */
 	uint64_t live_bytes;		/* of records that still matter */
+	uint64_t freed_at;		/* index.given when something in it died: it
+					 * stays until that many are synced */
 	size_t refs;			/* messages, chunks, drafts, tails, entries
 					 * on their way: not to be let go */
 	int fd;				/* immutable while refs > 0 */

@@ -19,7 +19,8 @@
  *	24   8	its end: where the last record stops
  *	32   8	sequence of its last record
  *	40   8	how many entries follow
- *	48  12	zeros
+ *	48   8	sequence of its first record
+ *	56   4	zero
  *	60   4	CRC-32C of octets 0 to 59
  *	64	entries, in the segment's order, all but CHUNK and EVENT:
  *		 0   4	where the record stands in the segment / 8
@@ -27,8 +28,8 @@
  *		 8	header (with RECORD_BODILESS) and payload, zeros up to a
  *			multiple of 8
  *
- * The head is written last, so a sidecar that was cut short has none.  It is
- * never synced: if a crash spoils it, the sums say so.
+ * The head is written last, so a sidecar that was cut short has none.  Mostly it
+ * is not synced: if a crash spoils it, the sums say so.
  */
 enum { SUMMED = 60, OUT_BYTES = 256 << 10 };
 
@@ -45,7 +46,8 @@ sidecar_encode(const struct sidecar *s, char to[SIDECAR_HEAD])
 	buf_le64(&b, s->end);
 	buf_le64(&b, s->sequence);
 	buf_le64(&b, s->entries);
-	buf_put(&b, STR("\0\0\0\0\0\0\0\0\0\0\0\0"));
+	buf_le64(&b, s->first);
+	buf_le32(&b, 0);
 	must(b.n == SUMMED);
 	buf_le32(&b, crc32c(0, buf_str(&b)));
 }
@@ -61,7 +63,7 @@ sidecar_decode(struct str s, struct sidecar *out)
 		return false;
 	must(take_le64(&s, &out->number) && take_le64(&s, &out->salt));
 	must(take_le64(&s, &out->end) && take_le64(&s, &out->sequence));
-	must(take_le64(&s, &out->entries));
+	must(take_le64(&s, &out->entries) && take_le64(&s, &out->first));
 	return true;
 }
 
@@ -172,15 +174,18 @@ sidecar_copy(struct sidecar_out *o, struct walk *w, struct sidecar *head)
 }
 
 static yields int
-sidecar_write_to(struct sidecar_out *o, const struct segment *s)
+sidecar_write_to(struct sidecar_out *o, const struct segment *s, bool is_torn)
 {
 	struct sidecar head = { .number = s->number, .salt = s->salt,
-		.end = s->end, .sequence = s->sequence };
+		.end = s->end, .first = s->first_sequence,
+		.sequence = s->sequence };
 	char room[SIDECAR_HEAD];
 	struct walk w;
 	int rc;
 
-	if (walk_open(&w, s, s->end, false) != 0)
+	/* a torn body hides behind a whole header; one that rotted since is for
+	 * its reader to find, the message is not forgotten for it */
+	if (walk_open(&w, s, s->end, is_torn) != 0)
 		return -1;
 	o->at = SIDECAR_HEAD;
 	rc = sidecar_copy(o, &w, &head);
@@ -192,7 +197,7 @@ sidecar_write_to(struct sidecar_out *o, const struct segment *s)
 }
 
 static yields int
-sidecar_write_file(const char *tmp, const struct segment *s)
+sidecar_write_file(const char *tmp, const struct segment *s, bool is_torn)
 {
 	struct sidecar_out o = { .room = malloc(OUT_BYTES) };
 	int rc = -1;
@@ -203,7 +208,9 @@ sidecar_write_file(const char *tmp, const struct segment *s)
 	if (o.fd >= 0) {
 		rc = disk_truncate(o.fd, 0);
 		if (rc == 0)
-			rc = sidecar_write_to(&o, s);
+			rc = sidecar_write_to(&o, s, is_torn);
+		if (rc == 0 && is_torn)
+			rc = disk_fsync(o.fd);
 		disk_close(o.fd);
 	}
 	free(o.room);
@@ -211,7 +218,7 @@ sidecar_write_file(const char *tmp, const struct segment *s)
 }
 
 yields int
-sidecar_write(const char *dir, const struct segment *s)
+sidecar_write(const char *dir, const struct segment *s, bool is_torn)
 {
 	char path[SEGMENT_PATH_MOST], tmp[SEGMENT_PATH_MOST];
 	int rc;
@@ -219,11 +226,13 @@ sidecar_write(const char *dir, const struct segment *s)
 	must(s->is_sealed);
 	segment_path(path, dir, s->number, SEGMENT_SIDECAR);
 	segment_path(tmp, dir, s->number, SEGMENT_NEW_SIDECAR);
-	rc = sidecar_write_file(tmp, s);
+	rc = sidecar_write_file(tmp, s, is_torn);
 	if (rc == 0)
 		rc = fault_here(FAULT_sidecar_before_rename);
 	if (rc == 0)
 		rc = disk_rename(tmp, path);
+	if (rc == 0 && is_torn)
+		rc = disk_sync_directory(dir);
 	if (rc != 0) {
 		(void)disk_unlink(tmp);
 		return err_add("writing the sidecar of segment %llu",

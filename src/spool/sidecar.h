@@ -20,7 +20,7 @@ enum { SIDECAR_HEAD = 64, SIDECAR_ENTRY = 8 };
 struct sidecar {
 	uint64_t number, salt;		/* of the segment */
 	uint64_t end;			/* of its records */
-	uint64_t sequence;		/* of its last */
+	uint64_t first, sequence;	/* of its first record, of its last */
 	uint64_t entries;
 };
 
@@ -34,6 +34,8 @@ bool sidecar_entry_decode(struct str, uint64_t salt, uint64_t *at);
 /* Does a record of this type matter to messages? */
 bool sidecar_takes(uint8_t type);
 
-yields int sidecar_write(const char *dir, const struct segment *);
+/* Of one with torn octets it is the last word on what counts: bodies are checked
+ * and it is synced. */
+yields int sidecar_write(const char *dir, const struct segment *, bool is_torn);
 
 #endif

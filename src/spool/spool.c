@@ -167,16 +167,32 @@ spool_lock(struct spool *sp)
 	return rc == 0 ? SPOOL_FINE : SPOOL_DISK;
 }
 
-/* A spool that never was, or whose birth was cut short. */
+/* The name of the spool's own directory must last, too. */
+static yields int
+spool_sync_parent(const struct spool *sp)
+{
+	struct str parent = str_of(sp->path);
+	char path[OWN_PATH_MOST];
+
+	while (parent.n > 1 && parent.p[parent.n - 1] == '/')
+		parent.n--;
+	parent.n = str_find_last(parent, '/');
+	if (parent.n == strlen(sp->path))
+		parent = STR(".");
+	else if (parent.n == 0)
+		parent = STR("/");
+	must(str_cstr(parent, path, sizeof path));
+	return disk_sync_directory(path);
+}
+
+/* A spool that never was. */
 static yields enum spool_trouble
 spool_birth(struct spool *sp)
 {
 	sp->super = (struct super){ .instance = random_u64(),
 		.node = sp->config.node, .number = sp->config.number,
 		.ids = 1, .next_segment = 1 };
-	if (keeper_save(sp) != 0 || disk_sync_directory(sp->path) != 0)
-		return SPOOL_DISK;
-	return SPOOL_FINE;
+	return keeper_save(sp) == 0 ? SPOOL_FINE : SPOOL_DISK;
 }
 
 static yields enum spool_trouble
@@ -192,6 +208,10 @@ spool_read_super(struct spool *sp, bool has_segments)
 	rc = super_read(sp->super_fd, &sp->super);
 	if (rc == -EPROTO)
 		return SPOOL_FOREIGN;
+	/* before the first segment a birth may have been cut short anywhere */
+	if (!has_segments && (disk_sync_directory(sp->path) != 0 ||
+	    spool_sync_parent(sp) != 0))
+		return SPOOL_DISK;
 	if (rc == -EBADMSG && !has_segments)
 		return spool_birth(sp);
 	if (rc != 0)

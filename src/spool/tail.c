@@ -20,7 +20,8 @@ enum { WINDOW = 256 << 10, MARK_ROOM = 64 };
 struct tail {
 	struct spool *spool;
 	struct segment *segment;	/* NULL: nowhere */
-	struct tail_place place;
+	struct tail_place place;	/* the next octet to be read */
+	struct tail_place after;	/* what the caller knows */
 	uint32_t types;
 	struct scan scan;
 	char *window;
@@ -93,7 +94,7 @@ tail_open(struct spool *sp, struct tail_place after, uint32_t types)
 	}
 	t->cap = WINDOW;
 	t->spool = sp;
-	t->place = after;
+	t->place = t->after = after;
 	t->types = types;
 	sp->tails++;
 	return t;
@@ -214,8 +215,9 @@ tail_scan(struct tail *t, struct record *out)
 	return 0;
 }
 
-yields int
-tail_next(struct tail *t, struct record *out, struct tail_place *after)
+/* As tail_next(), without *after. */
+static yields int
+tail_advance(struct tail *t, struct record *out)
 {
 	int got;
 
@@ -223,8 +225,6 @@ tail_next(struct tail *t, struct record *out, struct tail_place *after)
 		if (t->segment == NULL && !tail_enter(t))
 			return 0;
 		got = tail_scan(t, out);
-		if (got == 1)
-			*after = t->place;
 		if (got != 0 || !t->segment->is_sealed ||
 		    t->place.offset < tail_end(t))
 			return got;
@@ -234,4 +234,20 @@ tail_next(struct tail *t, struct record *out, struct tail_place *after)
 		t->place = (struct tail_place){ t->segment->number + 1, 0 };
 		tail_leave(t);
 	}
+}
+
+yields int
+tail_next(struct tail *t, struct record *out, struct tail_place *after)
+{
+	int got = tail_advance(t, out);
+
+	/* Records that nobody asked for move the place only when they fill a
+	 * segment: else each mark, being one, would ask for another. */
+	if (got == 1)
+		t->after = t->place;
+	else if (got == 0 && t->place.segment > t->after.segment)
+		t->after = (struct tail_place){ t->place.segment, 0 };
+	if (got >= 0)
+		*after = t->after;
+	return got;
 }

@@ -38,7 +38,7 @@ struct tail;
 struct tail *tail_open(struct spool *, struct tail_place after, uint32_t types);
 void tail_close(struct tail *);
 /* 1: *out is the next record and *after the place behind it; 0: no more for
- * now; -1. */
+ * now, and *after may have moved to a later segment; -1. */
 yields int tail_next(struct tail *, struct record *out, struct tail_place *after);
 
 #endif

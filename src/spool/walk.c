@@ -126,6 +126,7 @@ walk_open_sidecar(struct walk *w, const char *dir, const struct segment *s)
 	w->left = head.entries;
 	w->end = head.end;
 	w->sequence = head.sequence;
+	w->first_sequence = head.first;
 	return WALK_RECORD;
 }
 

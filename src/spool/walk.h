@@ -28,7 +28,8 @@ struct walk {
 	uint64_t at, left;		/* bytes; entries */
 	uint64_t window_at;
 	size_t window_n;
-	uint64_t end, sequence;		/* of the segment, as the sidecar says */
+	/* of the segment, as the sidecar says */
+	uint64_t end, first_sequence, sequence;
 	/* of the record given */
 	uint64_t record_at;		/* in the segment */
 	uint64_t source_at;		/* where its header stands in what is read */

@@ -30,6 +30,7 @@
 struct batch {
 	struct segment *segment;
 	uint64_t at;			/* where it begins */
+	uint64_t sequence;		/* before it */
 	size_t n_parts;
 	struct list slips, entries;
 	bool wants_sync, has_message;
@@ -108,6 +109,8 @@ record_place(struct writer *w, struct segment *s, struct record *r, char *head)
 	r->settled = (uint32_t)(s->settled / RECORD_ALIGN);
 	record_seal(r, head);
 	s->sequence = r->sequence;
+	if (s->first_sequence == 0)
+		s->first_sequence = r->sequence;
 }
 
 static void
@@ -254,8 +257,10 @@ slips_give(struct writer *w, struct list *slips)
 {
 	struct link *k;
 
-	while ((k = list_pop(slips)) != NULL)
+	while ((k = list_pop(slips)) != NULL) {
+		w->synced = slip_of(k)->mark;
 		room_give(&w->rooms, slip_of(k));
+	}
 }
 
 struct room_waiter {
@@ -286,6 +291,7 @@ writer_succeeded(struct spool *sp, struct batch *b)
 		w->sync_due = MONO_NEVER;
 		slips_give(w, &w->unsynced);
 		room_waiters_wake(w);
+		spool_look_at_front(sp);
 	}
 	while ((k = list_pop(&b->entries)) != NULL)
 		entry_finish(entry_of(k), 0, sp->stats.sync_ns);
@@ -309,6 +315,9 @@ writer_failed(struct spool *sp, struct batch *b, int rc)
 
 	must(rc < 0);
 	w->failed_at = clock_mono_exact();
+	/* sequences have no gaps: those of the batch are given again, in the
+	 * next segment */
+	w->sequence = b->segment->sequence = b->sequence;
 	b->segment->end = b->at;
 	b->segment->is_sealed = true;
 	if (spool_is_space_error(rc)) {
@@ -347,6 +356,7 @@ writer_settle_current(struct spool *sp)
 	list_init(&b.slips);
 	list_init(&b.entries);
 	b.at = b.segment->end;
+	b.sequence = sp->writer.sequence;
 	rc = batch_run(sp, &b);
 	if (rc == 0)
 		writer_succeeded(sp, &b);
@@ -458,7 +468,7 @@ static yields bool
 writer_step(struct spool *sp)
 {
 	struct writer *w = &sp->writer;
-	struct batch b = { .segment = sp->current };
+	struct batch b = { .segment = sp->current, .sequence = w->sequence };
 	int rc;
 
 	list_init(&b.slips);
@@ -656,6 +666,7 @@ writer_lazy(struct spool *sp, enum record_type type, uint64_t id,
 	memset(to + RECORD_HEADER + payload.n, 0,
 	    (size_t)n - RECORD_HEADER - payload.n);
 	slip->n += n;
+	slip->mark = ++sp->index.given;
 	writer_wake(sp);
 	return 0;
 }

@@ -59,6 +59,7 @@ struct writer {
 	struct rooms rooms;		/* of slips */
 	struct str parts[BATCH_PARTS];	/* of the batch being written */
 	uint64_t sequence;		/* the last given */
+	uint64_t synced;		/* so many of index.given are on disk */
 	struct mono sync_due;		/* MONO_NEVER: nothing lazy is unsynced */
 	struct mono retry_at, failed_at;
 	bool is_running, is_stopping, is_called;

@@ -9,6 +9,8 @@
 static const struct scenario *const all[] = {
 	&scenario_notes,
 	&scenario_notes_unsynced,
+	&scenario_spool,
+	&scenario_spool_hasty,
 };
 
 static uint64_t

@@ -24,5 +24,6 @@ struct scenario {
 
 /* Each file of scenarios defines one, and all.c lists it. */
 extern const struct scenario scenario_notes, scenario_notes_unsynced;
+extern const struct scenario scenario_spool, scenario_spool_hasty;
 
 #endif
