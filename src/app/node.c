@@ -392,7 +392,8 @@ dns_set(const struct config *conf)
 		const struct address *a = &conf->dns.forwarders.v[i];
 		struct buf b = BUF_OF(text[i]);
 
-		buf_printf(&b, "%s@%u", address_print(a).text, a->port);
+		buf_printf(&b, "%s@%u", address_print(a).text,
+		    a->port != 0 ? a->port : 53u);
 		forwarders[d.n_forwarders++] = buf_str(&b);
 	}
 	d.forwarders = forwarders;
