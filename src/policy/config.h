@@ -6,9 +6,10 @@
  * read, each lookup is prepared.  It never changes; a reload makes another and
  * swaps (holder.h).  An empty file is valid: a local-only server on loopback.
  * Not for: things operators create at run time (store/).
- * Waiting: none; but config_load() parses with libfyaml and takes milliseconds
- * and more stack than a fiber has: call it before the cores run or through
- * offload(), never on a fiber.
+ * Waiting: none; but config_load() reads files and parses with libfyaml: it
+ * blocks for milliseconds, a third of a second for 100,000 users.  Call it
+ * before the cores run or through offload(), never on a fiber.  (The deepest
+ * stack measured is 12 KiB.)
  * Memory: one arena per configuration, at most CONFIG_MOST; config_free()
  * returns all of it.  Slices and pointers in it live until the holder unpins.
  * Errors: config_load() is NULL with errors among the problems.

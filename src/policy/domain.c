@@ -1,5 +1,40 @@
 #include "policy/domain.h"
 
+#include "base/list.h"
+
+static const struct hash_key no_key;	/* only the operator adds names */
+
+uint64_t
+domain_hash(struct str name)
+{
+	return hash_bytes(no_key, name);
+}
+
+const struct domain *
+domain_find(const struct config *c, struct str name)
+{
+	struct table_node *t = table_find(&c->domains, domain_hash(name));
+
+	for (; t != NULL; t = table_again(t))
+		if (str_eq(OWNER_OF(t, struct domain, node)->name, name))
+			return OWNER_OF(t, struct domain, node);
+	return NULL;
+}
+
+const struct domain *
+config_domain(const struct config *c, struct str name)
+{
+	char lower[DOMAIN_MOST];
+	const struct domain *d;
+
+	if (name.n > sizeof lower)
+		return NULL;
+	for (size_t i = 0; i < name.n; i++)
+		lower[i] = ascii_lower(name.p[i]);
+	d = domain_find(c, (struct str){ lower, name.n });
+	return d != NULL && d->alias_of != NULL ? d->alias_of : d;
+}
+
 bool
 local_is_role(struct str local)
 {

@@ -88,6 +88,11 @@ const struct user *user_find(const struct user_set *, struct str name);
 const struct alias_entry *alias_find(const struct alias_set *,
     struct str name);
 
+/* By its own name in lower case, aliases of domains not followed; what is in
+ * the table `domains' is there by this hash. */
+const struct domain *domain_find(const struct config *, struct str name);
+uint64_t domain_hash(struct str name);
+
 /* postmaster, abuse: RFC 5321 4.5.1, RFC 2142. */
 bool local_is_role(struct str local);
 /* [A-Za-z0-9._+=-]+, not beginning with '.' or '-': fit for a path. */

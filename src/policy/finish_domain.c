@@ -2,42 +2,12 @@
 #include "policy/finish.h"
 #include "policy/user_set.h"
 
-#include "base/list.h"
-
-static const struct hash_key no_key;	/* only the operator adds names */
-
 /* What was read already, by its path: domains share files. */
 struct sets {
 	struct load *load;
 	struct user_set *users;
 	struct alias_set *aliases;
 };
-
-static struct domain *
-domain_get(const struct config *c, struct str name)
-{
-	struct table_node *t = table_find(&c->domains,
-	    hash_bytes(no_key, name));
-
-	for (; t != NULL; t = table_again(t))
-		if (str_eq(OWNER_OF(t, struct domain, node)->name, name))
-			return OWNER_OF(t, struct domain, node);
-	return NULL;
-}
-
-const struct domain *
-config_domain(const struct config *c, struct str name)
-{
-	char lower[DOMAIN_MOST];
-	const struct domain *d;
-
-	if (name.n > sizeof lower)
-		return NULL;
-	for (size_t i = 0; i < name.n; i++)
-		lower[i] = ascii_lower(name.p[i]);
-	d = domain_get(c, (struct str){ lower, name.n });
-	return d != NULL && d->alias_of != NULL ? d->alias_of : d;
-}
 
 /* ---- users and aliases ---- */
 
@@ -98,12 +68,12 @@ static bool
 domain_add(struct load *l, struct domain *d)
 {
 	struct config *c = l->config;
-	struct domain *other;
+	const struct domain *other;
 
 	d->name = arena_lower(l->reader.arena, d->name);
 	if (d->name.p == NULL)
 		return false;
-	other = domain_get(c, d->name);
+	other = domain_find(c, d->name);
 	if (other != NULL) {
 		problem_add(l->reader.problems, PROBLEM_ERROR, d->place,
 		    "domain '"STR_FMT"' stands in line %u already",
@@ -112,14 +82,14 @@ domain_add(struct load *l, struct domain *d)
 	}
 	c->domain_list[c->n_domains++] = d;
 	return table_insert(&c->domains, &d->node,
-	    hash_bytes(no_key, d->name)) == 0;
+	    domain_hash(d->name)) == 0;
 }
 
 static void
 domain_alias_of(struct load *l, struct domain *d)
 {
 	struct place at = finish_place(d->origins, "domains.*.alias_of");
-	const struct domain *to = domain_get(l->config, d->alias_of_name);
+	const struct domain *to = domain_find(l->config, d->alias_of_name);
 
 	if (d->alias_of_name.n == 0)
 		return;
@@ -181,7 +151,7 @@ domains_imply(struct load *l)
 	struct config *c = l->config;
 	struct domain *d;
 
-	if (domain_get(c, c->hostname) == NULL) {
+	if (domain_find(c, c->hostname) == NULL) {
 		d = domain_imply(l, c->hostname);
 		if (d == NULL)
 			return false;
@@ -190,13 +160,13 @@ domains_imply(struct load *l)
 		if (!domain_add(l, d))
 			return false;
 	}
-	if (domain_get(c, STR("localhost")) == NULL) {
+	if (domain_find(c, STR("localhost")) == NULL) {
 		d = domain_imply(l, STR("localhost"));
 		if (d == NULL)
 			return false;
 		d->alias_of_name = c->hostname;
-		if (domain_get(c, c->hostname)->alias_of_name.n > 0)
-			d->alias_of_name = domain_get(c,
+		if (domain_find(c, c->hostname)->alias_of_name.n > 0)
+			d->alias_of_name = domain_find(c,
 			    c->hostname)->alias_of_name;
 		return domain_add(l, d);
 	}

@@ -282,24 +282,15 @@ diff_domain(struct show_lines *out, const struct domain *from,
 	diff_scope(out, SCOPE_domain, STR("domains.*"), buf_str(&b), from, to);
 }
 
-static const struct domain *
-domain_named(const struct config *c, struct str name)
-{
-	for (size_t i = 0; i < c->n_domains; i++)
-		if (str_eq(c->domain_list[i]->name, name))
-			return c->domain_list[i];
-	return NULL;
-}
-
 static void
 diff_domains(struct show_lines *out, const struct config *from,
     const struct config *to)
 {
 	for (size_t i = 0; i < from->n_domains; i++)
-		diff_domain(out, from->domain_list[i], domain_named(to,
+		diff_domain(out, from->domain_list[i], domain_find(to,
 		    from->domain_list[i]->name));
 	for (size_t i = 0; i < to->n_domains; i++)
-		if (domain_named(from, to->domain_list[i]->name) == NULL)
+		if (domain_find(from, to->domain_list[i]->name) == NULL)
 			diff_domain(out, NULL, to->domain_list[i]);
 }
 

@@ -7,7 +7,7 @@
  * key that is not a text, texts of several lines, escapes other than \" and \\,
  * tabs, control characters, what is not UTF-8, depth beyond YAML_DEPTH.
  * Not for: YAML in general, or writing it.
- * Waiting: none, but libfyaml runs in here: never on a fiber's stack.
+ * Waiting: none, but libfyaml runs in here: not on a fiber (config.h).
  * Memory: the tree lives in the arena; libfyaml's own memory ends with
  * yaml_parse().  yaml_end() gives back the index of keys.
  * Errors: among the problems; NULL when there is no tree worth looking at.
