@@ -164,8 +164,8 @@ static const char *const page_head[] = {
 	".Pp",
 	"An error is told with its line, and several in one run:",
 	".Bd -literal -offset indent",
-	"nightmail.yaml:4:11: error: 'five days' is not a duration (examples: "
-	    "30s, 15m, 4h, 5d)",
+	("nightmail.yaml:4:11: error: 'five days' is not a duration "
+	    "(examples: 30s, 15m, 4h, 5d)"),
 	"  expire: five days",
 	"          ^~~~~~~~~",
 	".Ed",
