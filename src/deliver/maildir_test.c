@@ -1,6 +1,5 @@
 #include "fiber/test_core.h"
 
-#include "base/must.h"
 #include "deliver/maildir.h"
 #include "fiber/disk.h"
 #include "fiber/world_sim.h"
