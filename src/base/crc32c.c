@@ -19,15 +19,16 @@ crc_portable(uint32_t sum, struct str s)
 __attribute__((target("sse4.2"))) static uint32_t
 crc_sse42(uint32_t sum, struct str s)
 {
+	const char *p = s.p, *end = s.p + s.n;
 	uint64_t wide = sum, word;
 
-	for (; s.n >= 8; s = str_sub(s, 8, s.n)) {
-		memcpy(&word, s.p, 8);
+	for (; end - p >= 8; p += 8) {
+		memcpy(&word, p, 8);
 		wide = _mm_crc32_u64(wide, word);
 	}
 	sum = (uint32_t)wide;
-	for (size_t i = 0; i < s.n; i++)
-		sum = _mm_crc32_u8(sum, (unsigned char)s.p[i]);
+	for (; p < end; p++)
+		sum = _mm_crc32_u8(sum, (unsigned char)*p);
 	return sum;
 }
 #endif

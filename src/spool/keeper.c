@@ -297,7 +297,9 @@ keeper_drop_front(struct spool *sp)
 		return rc;
 	}
 	s->is_going = true;
-	if (sp->n_spares < keeper_spares_wanted(sp) && !s->is_suspect &&
+	/* More are kept than would be made now: filling one with zeros costs as
+	 * much writing as all that it will hold. */
+	if (sp->n_spares < SPARES_MOST && !s->is_suspect &&
 	    s->size == sp->config.segment_bytes)
 		rc = keeper_recycle(sp, s);
 	else
