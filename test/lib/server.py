@@ -8,6 +8,7 @@ import email.policy
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -18,9 +19,15 @@ NOBODY = "nobody"
 
 
 def free_port(address="127.0.0.1"):
-    with socket.socket() as s:
-        s.bind((address, 0))
-        return s.getsockname()[1]
+    """One that no client is given by chance while its server is down."""
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind((address, port))
+                return port
+            except OSError:
+                continue
 
 
 def wait_for(what, seconds, every=0.02):
