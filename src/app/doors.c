@@ -3,12 +3,14 @@
 #include "base/err.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024 };
+enum { BACKLOG = 1024, AWAIT_MS = 50, AWAIT_TIMES = 20 };
 
 union any_sockaddr {
 	struct sockaddr any;
@@ -74,7 +76,7 @@ port_is_free(const struct address *a)
 {
 	union any_sockaddr to;
 	socklen_t n = sockaddr_from(a, &to);
-	int on = 1, rc;
+	int on = 1, rc, error;
 	int fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -85,8 +87,27 @@ port_is_free(const struct address *a)
 	rc = bind(fd, &to.any, n);
 	if (rc != 0)
 		err_set("bind %s port %u: %m", address_print(a).text, a->port);
+	error = errno;
 	close(fd);
+	errno = error;
 	return rc;
+}
+
+/* A server that was killed just now holds its sockets until its last thread has
+ * ended. */
+static int
+port_await(const struct address *a)
+{
+	struct timespec nap = { .tv_nsec = AWAIT_MS * NS_PER_MS };
+
+	for (int i = 0; i < AWAIT_TIMES; i++) {
+		if (port_is_free(a) == 0)
+			return 0;
+		if (errno != EADDRINUSE)
+			return -1;
+		(void)nanosleep(&nap, NULL);
+	}
+	return port_is_free(a);
 }
 
 static void
@@ -101,7 +122,7 @@ static int
 door_open(struct door *d, const struct address *a, unsigned cores)
 {
 	*d = (struct door){ .at = *a, .is_wanted = true, .is_new = true };
-	if (port_is_free(a) != 0)
+	if (port_await(a) != 0)
 		return -1;
 	for (; d->n_fds < cores; d->n_fds++) {
 		int fd = socket_bind(a);

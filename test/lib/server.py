@@ -43,9 +43,11 @@ def wait_for(what, seconds, every=0.02):
 
 
 def is_alive(pid):
-    """There, and no zombie that waits for its parent."""
+    """There, and no zombie that waits for its parent.  A process is no zombie
+    while threads of it are still ending: they hold its sockets and files."""
     try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        return state not in "ZX" or len(os.listdir(f"/proc/{pid}/task")) > 1
     except OSError:
         return False
 
