@@ -90,7 +90,9 @@ original_message_id(struct report *r)
 	struct field f;
 
 	header_begin(&scan, &r->arena);
-	while (header_next(&scan, &rest, &f) == HEADER_FIELD)
+	/* The last field ends only where the section does. */
+	while (header_next(&scan, &rest, &f) == HEADER_FIELD ||
+	    header_finish(&scan, &f) == HEADER_FIELD)
 		if (f.known == HEADER_MESSAGE_ID)
 			return arena_copy(&r->arena, field_msgid(f.value));
 	return STR_NONE;
@@ -233,6 +235,7 @@ dsn_fill(struct report *r, const struct config *conf, struct str to)
 	    (unsigned long long)random_u64());
 	r->dsn.queue_id = arena_copy(a, str_of(id.text));
 	r->dsn.arrived = r->about->envelope.arrived;
+	r->dsn.has_8bit = (r->about->envelope.flags & ENVELOPE_8BIT) != 0;
 	r->dsn.now = clock_wall();
 }
 
