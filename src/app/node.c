@@ -11,12 +11,15 @@
 #include "app/accept.h"
 #include "base/must.h"
 #include "base/poison.h"
+#include "deliver/arrival.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
 #include "fiber/disk.h"
 #include "fiber/dns.h"
 #include "fiber/random.h"
+#include "spool/outcome.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -71,17 +74,37 @@ trouble_tell(struct node_core *c, const char *text)
 
 /* ---- recovery ---- */
 
+/* What killed workers, to be held when the spool may be written to again. */
 struct recovering {
 	struct node_core *core;
-	struct spool *spool;
+	struct arena arena;
+	uint64_t *poisoned;
+	size_t n, room;
 };
+
+static void
+poison_note(struct recovering *r, uint64_t id)
+{
+	if (r->n == r->room) {
+		size_t room = 2 * r->room + 16;
+		uint64_t *more = arena_alloc(&r->arena, room * sizeof *more);
+
+		if (more == NULL)
+			return;		/* held in memory all the same */
+		if (r->n > 0)
+			memcpy(more, r->poisoned, r->n * sizeof *more);
+		r->poisoned = more;
+		r->room = room;
+	}
+	r->poisoned[r->n++] = id;
+}
 
 static yields void
 message_recover(void *arg, const struct kept *k, const struct envelope *e)
 {
 	struct recovering *r = arg;
 	struct node_core *c = r->core;
-	struct deliver_entry entry = { .id = kept_id(k), .sender = e->sender,
+	struct arrival entry = { .id = kept_id(k), .sender = e->sender,
 		.tenant = e->tenant, .stream = e->stream, .arrived = e->arrived,
 		.due = kept_due(k), .expires = e->expires, .size = e->size,
 		.tries = kept_attempts(k), .is_held = kept_is_held(k) };
@@ -95,13 +118,33 @@ message_recover(void *arg, const struct kept *k, const struct envelope *e)
 			list[entry.n++] = e->rcpts[i].address;
 	if (poison_is_held(entry.id) && !entry.is_held) {
 		entry.is_held = true;
-		c->poisoned++;
+		poison_note(r, entry.id);
 	}
 	entry.addresses = list;
-	if (entry.n > 0 && deliver_admit(c->deliver, &entry) != 0)
-		trouble_tell(c, err_text());
+	if (list == NULL || (entry.n > 0 &&
+	    arrival_admit(c->deliver, &entry) != 0))
+		trouble_tell(c, list == NULL ? "no memory to recover a message" :
+		    err_text());
 	c->recovered++;
 	arena_clear(&a);
+}
+
+/* They stay held when nobody remembers the deaths any more. */
+static yields void
+poison_hold(struct recovering *r, struct spool *spool)
+{
+	static const char why[] = "it was being worked on when workers died";
+
+	for (size_t i = 0; i < r->n; i++) {
+		struct event e = event_make(EVENT_held, clock_wall(),
+		    r->poisoned[i]);
+
+		(void)spool_hold(spool, r->poisoned[i], str_of(why));
+		event_str(&e, FIELD_reason, STR("poison"));
+		event_str(&e, FIELD_text, str_of(why));
+		spool_event(spool, &e);
+		r->core->sink->take(r->core->sink, &e);
+	}
 }
 
 static int
@@ -117,10 +160,12 @@ projection_start(struct node_core *c, unsigned number)
 
 	if (p == NULL)
 		return EX_OSERR;
-	c->projects[number] = p;
-	if (project_open(p, c->spools[number], number, &c->holder, c->sink) != 0)
+	if (project_open(p, c->spools[number], number, &c->holder, c->sink) != 0) {
+		free(p);
 		return EX_IOERR;
-	return fiber_go("project", project_run, p) == 0 ? 0 : EX_OSERR;
+	}
+	c->projects[number] = p;
+	return project_start(p) == 0 ? 0 : EX_OSERR;
 }
 
 static yields int
@@ -143,10 +188,15 @@ spool_adopt(struct node_core *c, unsigned number)
 	s.path = path.p;
 	t = path.p == NULL ? SPOOL_DISK : spool_open(&s, &c->spools[number]);
 	if (t == SPOOL_FINE) {
-		r.spool = c->spools[number];
-		c->deliver->spools[number] = r.spool;
-		project_register(r.spool);
-		t = spool_recover(r.spool, message_recover, &r);
+		struct spool *spool = c->spools[number];
+
+		c->deliver->spools[number] = spool;
+		project_register(spool);
+		arena_init(&r.arena, RECOVER_MEMORY);
+		t = spool_recover(spool, message_recover, &r);
+		if (t == SPOOL_FINE)
+			poison_hold(&r, spool);
+		arena_clear(&r.arena);
 	}
 	arena_clear(&a);
 	return t == SPOOL_FINE ? projection_start(c, number) : spool_status(t);
@@ -161,25 +211,53 @@ number_of(struct str name)
 	    DELIVER_SPOOLS;
 }
 
+/* Copies for the porter that a crash left before they lost their names. */
+static yields void
+leftover_remove(struct str path, struct str name)
+{
+	char room[1200];
+	struct buf b = BUF_OF(room);
+
+	if (!str_has_prefix_icase(name, STR("porter.")))
+		return;
+	buf_printf(&b, STR_FMT "/" STR_FMT, STR_ARG(path), STR_ARG(name));
+	buf_putc(&b, '\0');
+	if (!b.full)
+		(void)disk_unlink(room);
+}
+
+static yields int
+spools_look(struct node_core *c, bool is_there[DELIVER_SPOOLS])
+{
+	struct str path = config_now(&c->holder)->spool.path;
+	const char *p;
+	struct str *names;
+	struct arena a;
+	size_t n = 0;
+	int rc;
+
+	arena_init(&a, 1024 * 1024);
+	p = arena_cstr(&a, path);
+	rc = p == NULL ? -1 : disk_mkdir(p, 0700);
+	if (rc == 0 || rc == -EEXIST)
+		rc = disk_list(p, &a, &names, &n);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		if (number_of(names[i]) < DELIVER_SPOOLS)
+			is_there[number_of(names[i])] = true;
+		if (c->index == 0)
+			leftover_remove(path, names[i]);
+	}
+	arena_clear(&a);
+	return rc == 0 ? 0 : EX_IOERR;
+}
+
 /* Spools are adopted whatever the number of cores was when they were made. */
 static yields int
 spools_adopt(struct node_core *c)
 {
-	const struct config *conf = config_now(&c->holder);
 	bool is_there[DELIVER_SPOOLS] = { false };
-	struct str *names;
-	struct arena a;
-	size_t n = 0;
-	int rc = 0;
+	int rc = spools_look(c, is_there);
 
-	arena_init(&a, 64 * 1024);
-	(void)disk_mkdir(arena_cstr(&a, conf->spool.path), 0700);
-	if (disk_list(arena_cstr(&a, conf->spool.path), &a, &names, &n) < 0)
-		rc = EX_IOERR;
-	for (size_t i = 0; i < n; i++)
-		if (number_of(names[i]) < DELIVER_SPOOLS)
-			is_there[number_of(names[i])] = true;
-	arena_clear(&a);
 	is_there[c->index] = true;
 	for (unsigned i = c->index; i < DELIVER_SPOOLS && rc == 0;
 	    i += c->node->setup->cores)
@@ -196,7 +274,7 @@ message_kept(struct intake_core *ic, const struct kept *k,
     const struct envelope *e)
 {
 	struct node_core *c = ic->owner;
-	struct deliver_entry entry = { .id = e->id, .sender = e->sender,
+	struct arrival entry = { .id = e->id, .sender = e->sender,
 		.tenant = e->tenant, .stream = e->stream, .arrived = e->arrived,
 		.due = e->release, .expires = e->expires, .size = e->size };
 	struct str few[16];
@@ -209,8 +287,10 @@ message_kept(struct intake_core *ic, const struct kept *k,
 		if (!recipient_is_over(&e->rcpts[i]))
 			list[entry.n++] = e->rcpts[i].address;
 	entry.addresses = list;
-	if (entry.n > 0 && deliver_admit(c->deliver, &entry) != 0)
-		trouble_tell(c, err_text());
+	if (list == NULL || (entry.n > 0 &&
+	    arrival_admit(c->deliver, &entry) != 0))
+		trouble_tell(c, "no memory to queue a message; it is on disk "
+		    "and will be tried after the next start");
 	if (list != few)
 		free(list);
 }
@@ -294,6 +374,15 @@ core_serve(struct node_core *c)
 }
 
 static yields void
+sessions_wait(struct node_core *c, struct mono until)
+{
+	while (c->server.sessions > 0 && mono_is_before(clock_mono(), until))
+		fiber_sleep(mono_add(clock_mono(), 10 * NS_PER_MS));
+}
+
+/* What did not drain in time is cut by the end of the process; the spools, not
+ * marked clean, are read again at the next start. */
+static yields void
 core_drain(struct node_core *c)
 {
 	struct mono until = mono_add(clock_mono(),
@@ -301,16 +390,14 @@ core_drain(struct node_core *c)
 
 	accept_close(c);
 	server_shut(&c->server);
-	while (c->server.sessions > 0 && mono_is_before(clock_mono(), until))
-		fiber_sleep(mono_add(clock_mono(), 10 * NS_PER_MS));
+	sessions_wait(c, until);
 	deliver_stop(c->deliver, until);
-}
-
-static bool
-is_drained(const struct node_core *c)
-{
-	return c->server.sessions == 0 && list_is_empty(&c->deliver->connections)
-	    && c->deliver->dispatcher == NULL;
+	if (c->server.sessions == 0 && deliver_is_idle(c->deliver))
+		return;
+	trouble_tell(c, "conversations were still open when the time to stop "
+	    "was over; the spool will be checked at start");
+	atomic_store(&c->node->is_cut, true);
+	status_worsen(c->node, EX_TEMPFAIL);
 }
 
 static yields void
@@ -328,18 +415,12 @@ spools_close(struct node_core *c)
 	}
 }
 
-/* What did not drain in time is cut by the end of the process; the spool, not
- * marked clean, is read again at the next start. */
 static yields void
-core_close(struct node_core *c, bool was_opened)
+core_close(struct node_core *c)
 {
-	if (was_opened && !is_drained(c)) {
-		trouble_tell(c, "conversations were still open when the time "
-		    "to stop was over; the spool will be checked at start");
-		status_worsen(c->node, EX_TEMPFAIL);
-	} else {
+	if (!atomic_load(&c->node->is_cut)) {
 		spools_close(c);
-		if (was_opened)
+		if (c->server.limits != NULL)
 			server_close(&c->server);
 		if (c->deliver != NULL)
 			deliver_close(c->deliver);
@@ -372,7 +453,7 @@ core_main(void *arg)
 		core_drain(c);
 	}
 	barrier(c);
-	core_close(c, rc == 0);
+	core_close(c);
 	barrier(c);
 	if (c->index == 0)
 		core_stop_all();
@@ -413,10 +494,11 @@ node_run(struct node *n, const struct node_setup *setup)
 	n->started_at = clock_wall();
 	shard_map_spread(&n->map, setup->cores);
 	if (dns_set(setup->config) != 0 || accept_doors(n, setup->config) != 0)
-		return EX_CONFIG;
-	if (core_run_all(setup->cores, core_main, n) != 0)
-		return EX_OSERR;
-	config_release(setup->config);
+		atomic_store(&n->status, EX_CONFIG);
+	else if (core_run_all(setup->cores, core_main, n) != 0)
+		status_worsen(n, EX_OSERR);
+	if (!atomic_load(&n->is_cut))
+		config_release(setup->config);
 	return atomic_load(&n->status);
 }
 

@@ -34,7 +34,7 @@ struct node_core {
 	struct server server;
 	struct fiber *main;
 	unsigned accepting;		/* doors whose fiber runs here */
-	size_t recovered, poisoned;	/* messages found at start */
+	size_t recovered;		/* messages found at start */
 	struct net_end *listening[DOORS_MOST];	/* by door; NULL: closed */
 };
 
@@ -74,6 +74,7 @@ struct node {
 	unsigned _Atomic arrived;	/* at the barrier */
 	unsigned _Atomic generation;	/* barriers passed */
 	bool _Atomic is_stopping;
+	bool _Atomic is_cut;		/* something did not drain in time */
 	int _Atomic status;		/* worst of the cores */
 	struct wall started_at;
 };

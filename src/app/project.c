@@ -34,12 +34,17 @@ project_open(struct project *p, struct spool *s, unsigned number,
 	rc = eventlog_open(&p->log, arena_join(&a, c->spool.path,
 	    STR("/events")), number, &m);
 	arena_clear(&a);
-	if (rc != 0)
+	if (rc != 0) {
+		eventlog_close(&p->log);
 		return -1;
+	}
 	p->at = later(spool_place(s, PROJECTION_EVENTS),
 	    (struct tail_place){ m.segment, m.offset });
 	p->tail = tail_open(s, p->at, TAIL_OF(RECORD_EVENT));
-	return p->tail == NULL ? err_set("no memory for a tail") : 0;
+	if (p->tail != NULL)
+		return 0;
+	eventlog_close(&p->log);
+	return err_set("no memory for a tail");
 }
 
 static yields int
@@ -79,9 +84,11 @@ batch_project(struct project *p)
 static yields int
 mark(struct project *p)
 {
-	if (eventlog_sync(&p->log) != 0)
+	if (eventlog_sync(&p->log) != 0 ||
+	    spool_mark(p->spool, PROJECTION_EVENTS, p->at) != 0)
 		return -1;
-	return spool_mark(p->spool, PROJECTION_EVENTS, p->at);
+	p->marked = p->at;
+	return 0;
 }
 
 static void
@@ -109,37 +116,57 @@ expire(struct project *p)
 		    wall_add(clock_wall(), -keep / NS_PER_US));
 }
 
-/* What was read into the batch but not committed comes again from the tail. */
-static void
+/* What is not surely in the files comes again from the tail. */
+static yields void
 start_again(struct project *p)
 {
+	struct eventlog_mark m;
+
 	complain(p);
-	p->log.n = 0;
-	tail_close(p->tail);
+	if (p->tail != NULL)
+		tail_close(p->tail);
+	p->tail = NULL;
+	if (eventlog_revert(&p->log, &m) != 0)
+		return;
+	p->at = later(spool_place(p->spool, PROJECTION_EVENTS),
+	    (struct tail_place){ m.segment, m.offset });
 	p->tail = tail_open(p->spool, p->at, TAIL_OF(RECORD_EVENT));
 }
 
-yields void
+static bool
+has_moved(const struct project *p)
+{
+	return p->marked.segment != p->at.segment ||
+	    p->marked.offset != p->at.offset;
+}
+
+/* 1: there may be more; 0: none now; -1: trouble, told. */
+static yields int
+step(struct project *p, bool is_time_to_mark)
+{
+	int rc = p->tail == NULL ? -1 : batch_project(p);
+
+	if (rc >= 0 && is_time_to_mark && has_moved(p) && mark(p) != 0)
+		rc = -1;
+	if (rc < 0)
+		start_again(p);
+	return rc;
+}
+
+static yields void
 project_run(void *arg)
 {
 	struct project *p = arg;
 	struct mono next_mark = { 0 }, next_expire = { 0 };
-	struct tail_place marked = p->at;
 
 	p->fiber = fiber_self();
 	while (!p->is_stopping) {
 		struct mono now = clock_mono();
-		int rc = p->tail == NULL ? -1 : batch_project(p);
+		bool is_time = !mono_is_before(now, next_mark);
+		int rc = step(p, is_time);
 
-		if (rc < 0)
-			start_again(p);
-		if (!mono_is_before(now, next_mark) &&
-		    (marked.segment != p->at.segment ||
-		    marked.offset != p->at.offset)) {
-			if (mark(p) == 0)
-				marked = p->at;
+		if (is_time)
 			next_mark = mono_add(now, SYNC_S * NS_PER_SECOND);
-		}
 		if (!mono_is_before(now, next_expire)) {
 			expire(p);
 			next_expire = mono_add(now, EXPIRE_S * NS_PER_SECOND);
@@ -147,12 +174,19 @@ project_run(void *arg)
 		if (rc != 1)
 			(void)fiber_park(mono_add(now, NS_PER_SECOND));
 	}
-	if (p->tail != NULL)
-		while (batch_project(p) == 1)
-			;
-	(void)mark(p);
+	while (p->tail != NULL && step(p, true) == 1)
+		continue;
 	p->has_ended = true;
 	fiber_wake(p->stopper);
+}
+
+int
+project_start(struct project *p)
+{
+	int rc = fiber_go("project", project_run, p);
+
+	p->has_ended = rc != 0;
+	return rc;
 }
 
 yields void
@@ -160,7 +194,8 @@ project_stop(struct project *p)
 {
 	p->is_stopping = true;
 	p->stopper = fiber_self();
-	fiber_wake(p->fiber);
+	if (!p->has_ended)
+		fiber_wake(p->fiber);
 	while (!p->has_ended)
 		(void)fiber_park(MONO_NEVER);
 	if (p->tail != NULL)

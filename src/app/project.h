@@ -5,7 +5,7 @@
  * record into store/eventlog once; it marks how far it came, so that segments
  * may go, and removes days older than retain.events.
  * Not for: anything a client waits for.
- * Waiting: project_run() is a fiber until project_stop().
+ * Waiting: open and stop yield; between them a fiber works.
  * Memory: one eventlog and one tail for each spool.
  * Errors: told as an event, once a minute at most; tried again each second.
  * Source: DESIGN.md section 5 (projections).
@@ -25,7 +25,7 @@ struct project {
 	struct event_sink *sink;
 	struct eventlog log;
 	struct tail *tail;
-	struct tail_place at;
+	struct tail_place at, marked;	/* the spool knows of the second */
 	struct mono told;		/* of the last complaint */
 	struct fiber *fiber, *stopper;
 	bool is_stopping, has_ended;
@@ -36,7 +36,7 @@ void project_register(struct spool *);
 /* After spool_recover(). */
 yields int project_open(struct project *, struct spool *, unsigned number,
     struct config_holder *, struct event_sink *);
-yields void project_run(void *project);
-yields void project_stop(struct project *);
+int project_start(struct project *);
+yields void project_stop(struct project *);	/* started or not */
 
 #endif

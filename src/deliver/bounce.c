@@ -50,7 +50,10 @@ header_end(struct str text)
 	return at == text.n ? text.n : at + 2;
 }
 
-/* The whole when it is small, else its header. */
+/*
+ * The whole when it is small, else its header.  What cannot be read any more is
+ * left out: a sender is told all the same.
+ */
 static yields int
 original_read(struct report *r, uint64_t most)
 {
@@ -61,6 +64,7 @@ original_read(struct report *r, uint64_t most)
 	char *p;
 
 	r->dsn.returns_whole = size <= most;
+	r->dsn.has_8bit = (d->envelope.flags & ENVELOPE_8BIT) != 0;
 	want = r->dsn.returns_whole || size < HEADER_RETURNED ? (size_t)size :
 	    HEADER_RETURNED;
 	p = arena_alloc(&r->arena, want + READ_SIZE);
@@ -71,8 +75,8 @@ original_read(struct report *r, uint64_t most)
 		int64_t n = body_read(&body, p + got, READ_SIZE);
 
 		if (n < 0)
-			return -1;
-		if (n == 0)
+			r->dsn.returns_whole = false;
+		if (n <= 0)
 			break;
 		got += (size_t)n;
 	}
@@ -113,7 +117,7 @@ is_told(const struct report *r, const struct delivery_recipient *rcpt)
 }
 
 static struct dsn_recipient
-recipient_make(const struct report *r, const struct delivery_recipient *rcpt)
+recipient_make(struct report *r, const struct delivery_recipient *rcpt)
 {
 	const struct delivery *d = r->about;
 
@@ -121,8 +125,7 @@ recipient_make(const struct report *r, const struct delivery_recipient *rcpt)
 		.action = r->dsn.action,
 		.final = rcpt->address,
 		.original = rcpt->orig.p == NULL ? STR_NONE :
-		    arena_join(&((struct report *)(uintptr_t)r)->arena,
-		    STR("rfc822;"), rcpt->orig),
+		    arena_join(&r->arena, STR("rfc822;"), rcpt->orig),
 		.remote = rcpt->remote,
 		.verdict = rcpt->verdict,
 		.tried_at = clock_wall(),
@@ -184,6 +187,8 @@ report_write(struct report *r, size_t to)
 
 /* ---- to whom, and whether ---- */
 
+/* Whoever has no domain of his own here may have been forged (SECURITY.md rows
+ * 15, 16): what leaves for him is rationed. */
 static bool
 gate_open(struct deliver *home, const struct config *conf, struct str to)
 {
@@ -192,31 +197,30 @@ gate_open(struct deliver *home, const struct config *conf, struct str to)
 	uint64_t hash = hash_bytes(home->queue_config->key,
 	    mailbox_domain(to));
 
-	return conf->limits.bounces.n == 0 || gcra_take(
+	return conf->limits.bounces.n == 0 ||
+	    config_domain(conf, mailbox_domain(to)) != NULL || gcra_take(
 	    &home->bounce_gates[hash % BOUNCE_GATES], &limit, clock_mono(), 1);
 }
 
-static bool
-was_to(const struct delivery *d, struct str mailbox)
-{
-	for (size_t i = 0; i < d->n; i++)
-		if (str_eq_icase(d->rcpts[i].address, mailbox))
-			return true;
-	return false;
-}
-
 /* RFC 5321 4.5.5: nothing is ever sent to the null sender.  The admin is told
- * of a report that came back, unless it was his own. */
+ * of a report that came back, and of his own nobody. */
 static struct str
 report_to(const struct config *conf, const struct delivery *d,
     enum dsn_action action)
 {
 	if (d->envelope.sender.n > 0)
 		return d->envelope.sender;
-	if (action != DSN_FAILURE || conf->bounce.twice != DOUBLE_ADMIN
-	    || conf->admin.n == 0 || was_to(d, conf->admin))
+	if (action != DSN_FAILURE || conf->bounce.twice != DOUBLE_ADMIN ||
+	    (d->envelope.flags & ENVELOPE_LAST) != 0)
 		return STR_NONE;
 	return conf->admin;
+}
+
+static unsigned
+report_flags(const struct delivery *d)
+{
+	return d->envelope.sender.n > 0 ? ENVELOPE_REPORT :
+	    ENVELOPE_REPORT | ENVELOPE_LAST;
 }
 
 static void
@@ -239,6 +243,24 @@ dsn_fill(struct report *r, const struct config *conf, struct str to)
 	r->dsn.now = clock_wall();
 }
 
+static void
+report_tell(struct deliver *home, struct report *r, const struct verdict *v,
+    uint64_t id)
+{
+	struct event e = event_make(EVENT_bounce_made, clock_wall(),
+	    r->about->handoff.ref.id);
+	const char *what = r->dsn.action == DSN_DELAY ? "delayed" : "failed";
+
+	event_str(&e, FIELD_recipient, r->dsn.to);
+	event_str(&e, FIELD_reason, str_of(v->disposition == FAILED ?
+	    "refused" : what));
+	event_str(&e, FIELD_text, v->disposition == DELIVERED ?
+	    arena_printf(&r->arena, "report %s", id_print(id).text) :
+	    str_of(v->text));
+	intake_tell(home->intake, &e);
+}
+
+/* Refused by our own rules, it will never be kept: that is told, and all. */
 static yields int
 report_keep(struct deliver *home, const struct config *conf, struct report *r)
 {
@@ -248,25 +270,15 @@ report_keep(struct deliver *home, const struct config *conf, struct report *r)
 			.tenant = r->about->envelope.tenant,
 			.stream = r->about->envelope.stream,
 			.parent = r->about->handoff.ref.id,
-			.flags = ENVELOPE_REPORT } };
-	struct event e = event_make(EVENT_bounce_made, clock_wall(), 0);
+			.flags = report_flags(r->about) } };
 	struct verdict v;
-	uint64_t id;
+	uint64_t id = 0;
 
 	v = intake_post(home->intake, conf, &r->arena, &post, &id);
 	if (v.disposition == DEFERRED)
 		return err_set("%s", v.text);
-	e.id = r->about->handoff.ref.id;
-	event_str(&e, FIELD_recipient, r->dsn.to);
-	event_str(&e, FIELD_reason, v.disposition == FAILED ?
-	    STR("refused") : (r->dsn.action == DSN_DELAY ? STR("delayed") : STR("failed")));
-	if (v.disposition == DELIVERED)
-		event_str(&e, FIELD_text, arena_printf(&r->arena,
-		    "report %s", id_print(id).text));
-	else
-		event_str(&e, FIELD_text, str_of(v.text));
-	intake_tell(home->intake, &e);
-	home->counts.bounces++;
+	report_tell(home, r, &v, id);
+	home->counts.bounces += v.disposition == DELIVERED;
 	return 0;
 }
 
@@ -302,6 +314,9 @@ bounce_send(struct deliver *home, const struct config *conf,
 	struct str to = report_to(conf, d, action);
 	struct report r = { .about = d, .dsn.action = action };
 	int rc;
+
+	must(action == DSN_FAILURE || action == DSN_DELAY);
+	must(d->is_pinned);
 
 	if (to.n == 0) {
 		unreported_tell(home, d, "no report: the sender is null");

@@ -3,27 +3,42 @@
  * ready side has something to do, when a message was admitted or settled, or a
  * connection ended; it never waits for anything else:
  *
- *	due domain   -> a fiber that finds where it leads  (destination_run)
+ *	due domain   -> a fiber that finds where it leads  (destination)
  *	due item     -> ready side of the shard's owner     (hand_out)
+ *	held too long-> a fiber that ends it                (overdue)
  *	idle line    -> its fiber is woken
- *	ready site   -> a fiber with a new connection        (remote, local)
+ *	ready site   -> a fiber with a new connection       (remote, local)
  *	given back   -> settled at home
+ *
+ * STATE     function         what is true
+ * OPEN      deliver_open     the queue takes arrivals, nothing is tried
+ * RUNNING   deliver_run      the dispatcher works
+ * STOPPING  deliver_stop     nothing new begins; what waits here for others is
+ *                            given back; what is under way ends
+ * IDLE      deliver_is_idle  no item is away, no fiber has a pointer to us
  */
 #include "deliver/deliver.h"
 
 #include "base/id.h"
 #include "base/must.h"
+#include "deliver/connection.h"
 #include "deliver/delivery.h"
-#include "deliver/key.h"
-#include "deliver/local.h"
-#include "deliver/remote.h"
+#include "deliver/destination.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
+#include "queue/view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HAND_OUTS_A_TURN = 256, ADMIT_MEMORY = 1024 * 1024, BURST = 1 };
+enum { HAND_OUTS_A_TURN = 256, HANDING = 32, LOCALS = 16, OVERDUE_MOST = 16,
+	BURST = 1 };
+
+/* How long to wait, when all of something we may have is in use, before looking
+ * again; whoever gives back wakes us anyway. */
+#define LIMITED_NS NS_PER_SECOND
+/* For those whose patience was taken back. */
+#define HURRY_NS (2 * NS_PER_SECOND)
 
 /* ---- configuration ---- */
 
@@ -36,19 +51,6 @@ retry_set(struct retry *r, const struct config *c)
 		r->interval_ns[i] = c->outbound.retry.v[i];
 }
 
-/* What does not answer is left alone no longer than a message of its own would
- * wait, and no shorter than its first interval. */
-static void
-backoff_set(struct backoff *b, const struct retry *r)
-{
-	for (size_t i = 0; i < r->n; i++) {
-		if (r->interval_ns[i] < b->first_ns)
-			b->first_ns = r->interval_ns[i];
-		if (i == 0 || r->interval_ns[i] > b->cap_ns)
-			b->cap_ns = r->interval_ns[i];
-	}
-}
-
 static struct site_rule *
 local_rule_make(struct deliver *d)
 {
@@ -56,7 +58,7 @@ local_rule_make(struct deliver *d)
 
 	if (r != NULL)
 		*r = (struct site_rule){ str_of(d->local_site),
-			{ .connections = 16 } };
+			{ .connections = LOCALS } };
 	return r;
 }
 
@@ -69,6 +71,7 @@ queue_config_free(struct queue_config *q)
 	free(q);
 }
 
+/* limits.queue is kept at the door (intake): who was told 250 is queued. */
 static struct queue_config *
 queue_config_make(struct deliver *d, const struct config *c,
     const struct shard_map *map, struct hash_key key)
@@ -81,11 +84,9 @@ queue_config_make(struct deliver *d, const struct config *c,
 	q->map = map;
 	q->key = key;
 	retry_set(&q->retry, c);
-	backoff_set(&q->site_backoff, &q->retry);
-	q->domain_backoff = q->site_backoff;
 	q->warn_ns = c->outbound.delay_warning;
 	q->hold_most_ns = c->outbound.hold;
-	q->items_most = c->limits.queue;
+	q->items_most = QUEUE_ITEMS_MOST;
 	q->limits = (struct site_limits){
 		.connections = (unsigned)c->outbound.connections,
 		.per_connection = (unsigned)c->outbound.per_connection,
@@ -102,7 +103,7 @@ local_site_name(struct deliver *d, const struct shard_map *map)
 {
 	for (unsigned i = 0;; i++) {
 		snprintf(d->local_site, sizeof d->local_site, "local %u", i);
-		if (shard_owner(map, shard_of(STR("local"),
+		if (shard_owner(map, shard_of(STR(LOCAL_SOURCE),
 		    str_of(d->local_site))) == d->core)
 			return;
 	}
@@ -119,17 +120,12 @@ deliver_reload(struct deliver *d)
 		return;			/* the old schedule serves on */
 	queue_configure(d->queue, q);
 	ready_configure(d->ready, now, q);
+	ready_configure(d->mailboxes, now, q);
 	queue_config_free(d->queue_config);
 	d->queue_config = q;
 	site_cache_forget(d->sites);
-	for (struct link *k = list_first(&d->connections); k != NULL;
-	    k = list_next(&d->connections, k)) {
-		struct connection *c = OWNER_OF(k, struct connection, link);
-
-		if (c->is_idle)
-			fiber_wake(c->fiber);
-	}
-	fiber_wake(d->dispatcher);
+	connections_wake(d);
+	deliver_wake(d);
 }
 
 /* ---- life ---- */
@@ -144,8 +140,10 @@ deliver_fill(struct deliver *d, const struct deliver_setup *s)
 		return -1;
 	d->queue = queue_open(s->core, d->queue_config);
 	d->ready = ready_open(s->core, d->queue_config);
+	d->mailboxes = ready_open(s->core, d->queue_config);
 	d->sites = site_cache_open();
-	return d->queue == NULL || d->ready == NULL || d->sites == NULL ? -1 : 0;
+	return d->queue == NULL || d->ready == NULL || d->mailboxes == NULL ||
+	    d->sites == NULL ? -1 : 0;
 }
 
 struct deliver *
@@ -153,9 +151,11 @@ deliver_open(const struct deliver_setup *s)
 {
 	struct deliver *d = calloc(1, sizeof *d);
 
+	must(s->core < s->n_cores && s->n_cores <= CORES_MOST);
 	if (d == NULL)
 		return NULL;
 	d->core = s->core;
+	d->n_cores = s->n_cores;
 	d->cores = s->cores;
 	d->intake = s->intake;
 	d->holder = s->holder;
@@ -172,12 +172,15 @@ deliver_open(const struct deliver_setup *s)
 void
 deliver_close(struct deliver *d)
 {
-	must(list_is_empty(&d->connections));
+	must(list_is_empty(&d->connections) && d->dispatcher == NULL);
+	must(d->n_finding == 0 && d->n_overdue == 0 && d->n_guests == 0);
 	ready_close(d->ready);
+	ready_close(d->mailboxes);
 	queue_close(d->queue);
 	if (d->sites != NULL)
 		site_cache_close(d->sites);
 	queue_config_free(d->queue_config);
+	free(d->spare);
 	free(d);
 }
 
@@ -187,275 +190,87 @@ deliver_spool(const struct deliver *d, uint64_t id)
 	return d->spools[id_spool(id)];
 }
 
-/* ---- admission ---- */
-
-static struct mono
-mono_of(struct wall w)
+void
+deliver_wake(struct deliver *d)
 {
-	int64_t ago_us = clock_wall().us - w.us;
-
-	if (ago_us > INT64_MAX / 2 / NS_PER_US)
-		ago_us = INT64_MAX / 2 / NS_PER_US;
-	if (ago_us < -(INT64_MAX / 2 / NS_PER_US))
-		ago_us = -(INT64_MAX / 2 / NS_PER_US);
-	return mono_add(clock_mono(), -ago_us * NS_PER_US);
-}
-
-static struct mono
-expiry_of(const struct deliver_entry *e, const struct config *c)
-{
-	int64_t age = e->sender.n == 0 ? c->outbound.bounce_expire :
-	    c->outbound.expire;
-
-	return e->expires.us != 0 ? mono_of(e->expires) :
-	    mono_add(mono_of(e->arrived), age);
-}
-
-struct group {
-	struct table_node node;
-	struct str key;
-	uint32_t n;
-};
-
-static struct group *
-group_of(struct table *t, struct hash_key hk, struct str key, struct arena *a)
-{
-	uint64_t hash = hash_bytes(hk, key);
-	struct table_node *k = table_find(t, hash);
-	struct group *g;
-
-	for (; k != NULL; k = table_again(k)) {
-		g = OWNER_OF(k, struct group, node);
-		if (str_eq(g->key, key))
-			return g;
-	}
-	g = arena_new(a, struct group);
-	if (g == NULL || table_insert(t, &g->node, hash) != 0)
-		return NULL;
-	g->key = key;
-	return g;
-}
-
-static int
-group_admit(struct deliver *d, const struct deliver_entry *e,
-    const struct group *g, const struct config *c)
-{
-	struct queue_entry q = { .id = e->id, .domain = g->key,
-		.tenant = e->tenant.n > 0 ? e->tenant : STR("default"),
-		.stream = e->stream.n > 0 ? e->stream : STR("default"),
-		.priority = PRIORITY_NORMAL, .n_rcpts = g->n, .size = e->size,
-		.arrived = mono_of(e->arrived),
-		.due = e->due.us == 0 ? clock_mono() : mono_of(e->due),
-		.expires = expiry_of(e, c), .tries = e->tries,
-		.is_held = e->is_held };
-
-	return queue_admit(d->queue, clock_mono(), &q);
-}
-
-static int
-groups_make(struct deliver *d, const struct deliver_entry *e,
-    const struct config *c, struct table *t, struct arena *a)
-{
-	for (size_t i = 0; i < e->n; i++) {
-		struct str key = key_make(c, e->sender, e->addresses[i], a);
-		struct group *g = key.p == NULL ? NULL :
-		    group_of(t, d->queue_config->key, key, a);
-
-		if (g == NULL)
-			return err_set("no memory to queue a message");
-		g->n++;
-	}
-	return 0;
-}
-
-int
-deliver_admit(struct deliver *d, const struct deliver_entry *e)
-{
-	const struct config *c = config_now(d->holder);
-	struct table groups = { 0 };
-	struct table_walk walk = { 0 };
-	struct table_node *k;
-	struct arena a;
-	int rc;
-
-	arena_init(&a, ADMIT_MEMORY + e->n * 512);
-	rc = groups_make(d, e, c, &groups, &a);
-	while (rc == 0 && (k = table_walk(&groups, &walk)) != NULL)
-		rc = group_admit(d, e, OWNER_OF(k, struct group, node), c);
-	table_clear(&groups);
-	arena_clear(&a);
 	fiber_wake(d->dispatcher);
-	return rc;
-}
-
-/* ---- finding where a domain leads ---- */
-
-struct destination {
-	struct deliver *deliver;
-	size_t n;
-	char key[KEY_MOST + 1];
-};
-
-static yields void
-destination_fail(struct deliver *d, struct str key, const struct verdict *v)
-{
-	struct handoff h;
-
-	queue_domain_failed(d->queue, clock_mono(), key,
-	    v->disposition == FAILED);
-	while (queue_failed_next(d->queue, clock_mono(), key, &h))
-		handoff_fail(d, &h, v, STR_NONE);
-}
-
-static int64_t
-fresh_for(const struct site *s)
-{
-	int64_t left = s->fresh_until.ns - clock_mono().ns;
-
-	return left > NS_PER_SECOND ? left : NS_PER_SECOND;
-}
-
-static void
-destination_found(struct deliver *d, struct str key, struct str site,
-    struct str source, int64_t fresh_ns)
-{
-	struct queue_route r = { .site = site, .pool = STR_NONE,
-		.source = source, .fresh_ns = fresh_ns };
-
-	(void)queue_domain_resolved(d->queue, clock_mono(), key, &r);
-}
-
-/* A key holds at most 255 octets: a long MX set is told by its hash. */
-static struct str
-site_key(const struct site *s, struct hash_key hk, struct arena *a)
-{
-	if (s->key.n <= KEY_MOST)
-		return s->key;
-	return arena_printf(a, STR_FMT "... %016llx",
-	    STR_ARG(str_sub(s->key, 0, 200)),
-	    (unsigned long long)hash_bytes(hk, s->key));
-}
-
-static yields void
-destination_by_mx(struct deliver *d, struct str key, struct str domain,
-    const struct config *conf, struct arena *a)
-{
-	struct site_policy p;
-	const struct site *s;
-	struct verdict v = verdict_make(DEFERRED, 451, "4.3.0", "no memory");
-
-	site_policy_make(&p, conf, (uint16_t)conf->outbound.port);
-	s = site_find(d->sites, domain, false, &p,
-	    mono_add(clock_mono(), conf->timeouts.dns));
-	if (s == NULL)
-		destination_fail(d, key, &v);
-	else if (s->verdict.disposition == DELIVERED)
-		destination_found(d, key, site_key(s, d->queue_config->key, a),
-		    STR("default"), fresh_for(s));
-	else {
-		v = s->verdict;
-		destination_fail(d, key, &v);
-	}
-	if (s != NULL)
-		site_drop(s);
-}
-
-static yields void
-destination_find(struct deliver *d, struct str key, const struct config *conf,
-    struct arena *a)
-{
-	struct route r = key_route(conf, key, a);
-	int64_t while_configured = 3600 * NS_PER_SECOND;
-
-	if (r.kind == ROUTE_RELAY_HOST && !r.relay->by_mx)
-		destination_found(d, key, str_sub(arena_join(a, STR("relay: "),
-		    r.relay->text), 0, KEY_MOST), STR("default"),
-		    while_configured);
-	else if (r.kind == ROUTE_RELAY_MX || r.kind == ROUTE_RELAY_HOST)
-		destination_by_mx(d, key, r.domain, conf, a);
-	else
-		destination_found(d, key, str_of(d->local_site), STR("local"),
-		    while_configured);
-}
-
-static yields void
-destination_run(void *arg)
-{
-	struct destination *t = arg;
-	struct deliver *d = t->deliver;
-	struct config *conf = config_pin(d->holder);
-	struct arena a;
-
-	arena_init(&a, 32 * 1024);
-	destination_find(d, (struct str){ t->key, t->n }, conf, &a);
-	arena_clear(&a);
-	config_unpin(d->holder, conf);
-	free(t);
-	fiber_wake(d->dispatcher);
-}
-
-static void
-destination_start(struct deliver *d, struct str key)
-{
-	struct destination *t = calloc(1, sizeof *t);
-	struct handoff h;
-
-	must(key.n <= KEY_MOST);
-	if (t != NULL) {
-		t->deliver = d;
-		t->n = key.n;
-		memcpy(t->key, key.p, key.n);
-		if (fiber_go("destination", destination_run, t) == 0)
-			return;
-		free(t);
-	}
-	/* No memory: as if DNS had trouble, with its back-off. */
-	queue_domain_failed(d->queue, clock_mono(), key, false);
-	while (queue_failed_next(d->queue, clock_mono(), key, &h))
-		(void)queue_settle(d->queue, clock_mono(), h.ref,
-		    (struct queue_result){ .end = QUEUE_PUT_OFF });
+	fiber_wake(d->stopper);
 }
 
 /* ---- handing out ---- */
 
+/* Items on their way to another core's ready side. */
 struct handing {
 	struct deliver *owner;
-	struct handoff handoff;
-	enum queue_duty duty;		/* of what is overdue */
+	size_t n;
+	struct handoff list[HANDING];
 };
 
 static yields void
 handing_run(void *arg)
 {
 	struct handing *g = arg;
+	struct deliver *d = g->owner;
 
-	if (g->owner->is_stopping ||
-	    ready_admit(g->owner->ready, clock_mono(), &g->handoff) != 0)
-		handoff_return(g->owner, &g->handoff, QUEUE_PUT_OFF);
-	fiber_wake(g->owner->dispatcher);
+	d->n_guests++;
+	for (size_t i = 0; i < g->n; i++)
+		if (d->is_stopping ||
+		    ready_admit(d->ready, clock_mono(), &g->list[i]) != 0)
+			handoff_return(d, &g->list[i], QUEUE_PUT_OFF);
 	free(g);
+	d->n_guests--;
+	deliver_wake(d);
+}
+
+static yields void
+handing_send(struct deliver *d, unsigned owner)
+{
+	struct handing *g = d->handings[owner];
+
+	if (g == NULL)
+		return;
+	d->handings[owner] = NULL;
+	if (core_post(owner, handing_run, g) == 0)
+		return;
+	for (size_t i = 0; i < g->n; i++)
+		handoff_return(d, &g->list[i], QUEUE_PUT_OFF);
+	free(g);
+}
+
+static yields void
+hand_abroad(struct deliver *d, const struct handoff *h)
+{
+	struct handing *g = d->handings[h->owner];
+
+	must(h->owner < d->n_cores);
+	if (g == NULL) {
+		g = d->handings[h->owner] = malloc(sizeof *g);
+		if (g == NULL) {
+			handoff_return(d, h, QUEUE_PUT_OFF);
+			return;
+		}
+		g->owner = d->cores[h->owner];
+		g->n = 0;
+	}
+	g->list[g->n++] = *h;
+	if (g->n == HANDING)
+		handing_send(d, h->owner);
 }
 
 static yields void
 hand_over(struct deliver *d, const struct handoff *h)
 {
-	struct handing *g;
+	bool is_local = str_eq(h->source, STR(LOCAL_SOURCE));
 
-	if (h->owner == d->core) {
-		if (ready_admit(d->ready, clock_mono(), h) != 0)
-			handoff_return(d, h, QUEUE_PUT_OFF);
-		return;
-	}
-	g = calloc(1, sizeof *g);
-	if (g != NULL) {
-		*g = (struct handing){ d->cores[h->owner], *h, DUTY_NONE };
-		if (core_post(h->owner, handing_run, g) == 0)
-			return;
-		free(g);
-	}
-	handoff_return(d, h, QUEUE_PUT_OFF);
+	must(h->home == d->core && (!is_local || h->owner == d->core));
+	if (h->owner != d->core)
+		hand_abroad(d, h);
+	else if (ready_admit(is_local ? d->mailboxes : d->ready, clock_mono(),
+	    h) != 0)
+		handoff_return(d, h, QUEUE_PUT_OFF);
 }
 
+/* True: there is more. */
 static yields bool
 hand_out_some(struct deliver *d)
 {
@@ -467,80 +282,74 @@ hand_out_some(struct deliver *d)
 		hand_over(d, &h);
 		n++;
 	}
-	return n > 0;
+	for (unsigned i = 0; i < d->n_cores; i++)
+		handing_send(d, i);
+	return n == HAND_OUTS_A_TURN;
 }
 
 /* ---- what was held for too long ---- */
 
+struct overdue {
+	struct deliver *deliver;
+	struct handoff handoff;
+	enum queue_duty duty;
+};
+
 static yields void
 overdue_run(void *arg)
 {
-	struct handing *g = arg;
+	struct overdue *o = arg;
+	struct deliver *d = o->deliver;
 
-	handoff_end(g->owner, &g->handoff, g->duty);
-	free(g);
+	handoff_end(d, &o->handoff, o->duty);
+	free(o);
+	must(d->n_overdue > 0);
+	d->n_overdue--;
+	deliver_wake(d);
 }
 
-static void
+static bool
+overdue_start(struct deliver *d, const struct handoff *h, enum queue_duty duty)
+{
+	struct overdue *o = malloc(sizeof *o);
+
+	if (o != NULL)
+		*o = (struct overdue){ d, *h, duty };
+	if (o != NULL && fiber_go("overdue", overdue_run, o) == 0) {
+		d->n_overdue++;
+		return true;
+	}
+	free(o);
+	(void)queue_settle(d->queue, clock_mono(), h->ref,
+	    (struct queue_result){ .end = QUEUE_PUT_OFF });
+	return false;
+}
+
+/* ---- the dispatcher ---- */
+
+/* True: not all that was wanted could be started now. */
+static bool
+destinations_find(struct deliver *d)
+{
+	struct str key;
+
+	while (d->n_finding < DESTINATIONS_MOST &&
+	    queue_due_domain(d->queue, clock_mono(), &key))
+		destination_start(d, key);
+	return d->n_finding == DESTINATIONS_MOST;
+}
+
+static bool
 overdue_end(struct deliver *d)
 {
 	struct handoff h;
 	enum queue_duty duty;
 
-	while (queue_overdue(d->queue, clock_mono(), &h, &duty)) {
-		struct handing *g = calloc(1, sizeof *g);
-
-		if (g != NULL)
-			*g = (struct handing){ d, h, duty };
-		if (g == NULL || fiber_go("overdue", overdue_run, g) != 0) {
-			free(g);
-			(void)queue_settle(d->queue, clock_mono(), h.ref,
-			    (struct queue_result){ .end = QUEUE_PUT_OFF });
-		}
-	}
-}
-
-/* ---- connections ---- */
-
-static void
-connection_start(struct deliver *d, struct connection *c)
-{
-	bool is_local = str_eq(c->ready.source, STR("local"));
-
-	c->deliver = d;
-	list_append(&d->connections, &c->link);
-	d->counts.connections += !is_local;
-	if (fiber_go(is_local ? "local" : "remote",
-	    is_local ? local_run : remote_run, c) == 0)
-		return;
-	d->counts.connections -= !is_local;
-	list_remove(&c->link);
-	ready_closed(d->ready, clock_mono(), &c->ready);
-	free(c);
-}
-
-static bool
-has_permit(const struct deliver *d)
-{
-	const struct config *c = config_now(d->holder);
-
-	return c->outbound.connections_total == 0 || d->counts.connections <
-	    c->outbound.connections_total;
-}
-
-static void
-connections_start(struct deliver *d)
-{
-	while (has_permit(d)) {
-		struct connection *c = calloc(1, sizeof *c);
-
-		if (c == NULL ||
-		    !ready_next_site(d->ready, clock_mono(), &c->ready)) {
-			free(c);
-			return;
-		}
-		connection_start(d, c);
-	}
+	while (d->n_overdue < OVERDUE_MOST &&
+	    queue_overdue(d->queue, clock_mono(), &h, &duty))
+		if (!overdue_start(d, &h, duty))
+			return true;
+	return d->n_overdue == OVERDUE_MOST;
 }
 
 static void
@@ -553,31 +362,34 @@ idle_wake(struct deliver *d)
 }
 
 static yields void
-given_back_settle(struct deliver *d)
+given_back_settle(struct deliver *d, struct ready *r, enum queue_end end)
 {
 	struct handoff h;
 
-	while (ready_give_back(d->ready, &h))
-		handoff_return(d, &h, QUEUE_RETURNED);
+	while (ready_give_back(r, &h))
+		handoff_return(d, &h, end);
 }
 
-/* ---- the dispatcher ---- */
-
-static yields void
+/* One round; when to do the next. */
+static yields struct mono
 dispatch(struct deliver *d)
 {
-	struct str key;
-	bool again;
+	bool is_limited = destinations_find(d);
+	struct mono next;
 
-	do {
-		while (queue_due_domain(d->queue, clock_mono(), &key))
-			destination_start(d, key);
-		overdue_end(d);
-		again = hand_out_some(d);
-		given_back_settle(d);
-		idle_wake(d);
-		connections_start(d);
-	} while (again);
+	is_limited |= overdue_end(d);
+	if (hand_out_some(d))
+		return clock_mono();
+	given_back_settle(d, d->ready, QUEUE_RETURNED);
+	given_back_settle(d, d->mailboxes, QUEUE_RETURNED);
+	if (d->is_stopping)
+		return clock_mono();
+	idle_wake(d);
+	is_limited |= connections_start(d);
+	if (is_limited)
+		return mono_add(clock_mono(), LIMITED_NS);
+	next = mono_first(ready_next_at(d->ready), ready_next_at(d->mailboxes));
+	return mono_first(queue_next_at(d->queue), next);
 }
 
 yields void
@@ -587,29 +399,36 @@ deliver_run(void *arg)
 
 	d->dispatcher = fiber_self();
 	while (!d->is_stopping) {
-		struct mono next;
+		struct mono next = dispatch(d);
 
-		dispatch(d);
-		next = queue_next_at(d->queue);
-		/* Without a permit whoever gives one back wakes us. */
-		if (has_permit(d))
-			next = mono_first(next, ready_next_at(d->ready));
-		(void)fiber_park(next);
+		if (mono_is_before(clock_mono(), next))
+			(void)fiber_park(next);
+		else
+			fiber_yield();
 	}
+	ready_flush(d->ready, clock_mono(), NULL);
+	ready_flush(d->mailboxes, clock_mono(), NULL);
+	given_back_settle(d, d->ready, QUEUE_PUT_OFF);
+	given_back_settle(d, d->mailboxes, QUEUE_PUT_OFF);
 	d->dispatcher = NULL;
 	fiber_wake(d->stopper);
 }
 
-static void
-connections_wake(struct deliver *d)
-{
-	for (struct link *k = list_first(&d->connections); k != NULL;
-	    k = list_next(&d->connections, k)) {
-		struct connection *c = OWNER_OF(k, struct connection, link);
+/* ---- the end ---- */
 
-		if (c->is_idle)
-			fiber_wake(c->fiber);
-	}
+bool
+deliver_is_idle(const struct deliver *d)
+{
+	return d->dispatcher == NULL && list_is_empty(&d->connections) &&
+	    d->n_finding == 0 && d->n_overdue == 0 && d->n_guests == 0 &&
+	    view_counts(d->queue).states[ITEM_AWAY] == 0;
+}
+
+static yields void
+wait_idle(struct deliver *d, struct mono deadline)
+{
+	while (!deliver_is_idle(d) && fiber_park(deadline) == 0)
+		continue;
 }
 
 yields void
@@ -617,10 +436,12 @@ deliver_stop(struct deliver *d, struct mono deadline)
 {
 	d->is_stopping = true;
 	d->stopper = fiber_self();
-	fiber_wake(d->dispatcher);
+	deliver_wake(d);
 	connections_wake(d);
-	while ((d->dispatcher != NULL || !list_is_empty(&d->connections)) &&
-	    fiber_park(deadline) == 0)
-		;
+	wait_idle(d, deadline);
+	if (!deliver_is_idle(d)) {
+		connections_hurry(d);
+		wait_idle(d, mono_add(clock_mono(), HURRY_NS));
+	}
 	d->stopper = NULL;
 }

@@ -1,12 +1,13 @@
 /*
  * deliver.h -- the delivering side of one core.
  *
- * The promise: every message given to deliver_admit() is tried when it is due
+ * The promise: what arrival_admit() put into the queue is tried when it is due
  * and comes to exactly one outcome for each recipient, recorded in its spool
  * before the queue forgets it; failures are reported to the sender first.
  * Not for: accepting (intake/), or choosing limits (policy/, queue/).
- * Waiting: deliver_run() is the dispatcher's fiber; deliver_admit() does not
- * yield.  deliver_stop() yields until what is under way has ended.
+ * Waiting: deliver_run() is the dispatcher's fiber.  deliver_stop() yields until
+ * all that is under way has ended and come home; at the deadline it takes all
+ * patience with other servers back.
  * Memory: from deliver_open() to deliver_close(); a message on its way has an
  * arena of its own (DELIVERY_MEMORY).
  * Errors: NULL when memory is refused; later trouble is told as events.
@@ -22,7 +23,8 @@
 #include "queue/ready.h"
 #include "spool/spool.h"
 
-enum { DELIVERY_MEMORY = 4 * 1024 * 1024, DELIVER_SPOOLS = 256,
+/* A report's gate serves all domains whose names fall on it. */
+enum { DELIVERY_MEMORY = 64 * 1024 * 1024, DELIVER_SPOOLS = 256,
 	BOUNCE_GATES = 1024 };
 
 struct deliver_counts {
@@ -30,19 +32,28 @@ struct deliver_counts {
 	unsigned connections, locals;	/* under way now */
 };
 
+struct connection;
+struct handing;
+
 struct deliver {
-	unsigned core;
+	unsigned core, n_cores;
 	struct deliver *const *cores;	/* all, by index; same on all cores */
 	struct intake_core *intake;	/* events, and the door for reports */
 	struct config_holder *holder;
 	struct spool *spools[DELIVER_SPOOLS];	/* this core's, by number */
 	struct queue *queue;
-	struct ready *ready;
+	struct ready *ready;		/* other servers */
+	struct ready *mailboxes;	/* and what is delivered here */
 	struct queue_config *queue_config;	/* in force, ours to free */
 	struct site_cache *sites;
 	struct fiber *dispatcher;
 	struct fiber *stopper;
 	struct list connections;
+	struct connection *spare;	/* so that to look costs nothing */
+	struct handing *handings[CORES_MOST];	/* being filled for them */
+	unsigned n_finding;		/* destinations being looked up */
+	unsigned n_overdue;		/* items being ended without a try */
+	unsigned n_guests;		/* fibers sent by other cores */
 	int porter_fd;			/* -1: none */
 	uint32_t own_uid, own_gid;
 	bool is_stopping;
@@ -67,25 +78,15 @@ void deliver_close(struct deliver *);
 
 /* Everything that is due, until deliver_stop(); a fiber of its own. */
 yields void deliver_run(void *deliver);
+/* Something changed: who dispatches, or waits for the end, looks again. */
+void deliver_wake(struct deliver *);
 /* Connections finish their message and close; then return. */
 yields void deliver_stop(struct deliver *, struct mono deadline);
+/* Nothing of ours is under way anywhere. */
+bool deliver_is_idle(const struct deliver *);
 
 /* The holder has another configuration. */
 void deliver_reload(struct deliver *);
-
-/* A message on disk: just accepted, or found by recovery. */
-struct deliver_entry {
-	uint64_t id;
-	struct str sender, tenant, stream;
-	struct wall arrived, due, expires;	/* 0: not said */
-	uint64_t size;
-	unsigned tries;
-	bool is_held;
-	size_t n;
-	const struct str *addresses;	/* of recipients that have not ended */
-};
-/* -1: memory is refused; it stays in the spool and is found at next start. */
-int deliver_admit(struct deliver *, const struct deliver_entry *);
 
 /* The spool of this core that a message belongs to; NULL: not ours. */
 struct spool *deliver_spool(const struct deliver *, uint64_t id);

@@ -17,38 +17,64 @@
 #include "deliver/key.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
-#include "spool/outcome.h"
 
 enum { OUTCOMES_AT_ONCE = 64 };
 
+/* ---- going home ---- */
+
 struct errand {				/* to the home core and back */
-	struct delivery *d;
-	int rc;
+	struct deliver *home;
+	yields void (*fn)(void *);
+	void *arg;
 };
 
 static yields void
-at_home(struct delivery *d, yields void (*fn)(void *), struct errand *e)
+errand_run(void *arg)
 {
-	if (d->handoff.home == d->at->core)
-		fn(e);
-	else if (core_call(d->handoff.home, fn, e) != 0)
-		e->rc = -1;	/* it is stopping: the spool remembers */
+	struct errand *e = arg;
+
+	e->home->n_guests++;
+	e->fn(e->arg);
+	e->home->n_guests--;
+	deliver_wake(e->home);
 }
 
-static void
-settle(struct delivery *d, struct queue_result r, struct queue_settled *out)
+/* What happened must come home, however long a core is short of memory. */
+static yields void
+at_home(struct deliver *at, struct deliver *home, yields void (*fn)(void *),
+    void *arg)
 {
-	*out = queue_settle(d->home->queue, clock_mono(), d->handoff.ref, r);
-	fiber_wake(d->home->dispatcher);
+	struct errand e = { home, fn, arg };
+
+	if (at == home) {
+		errand_run(&e);
+		return;
+	}
+	while (core_call(home->core, errand_run, &e) != 0)
+		fiber_sleep(mono_add(clock_mono(), NS_PER_SECOND));
 }
 
 static struct queue_settled
+settle(struct delivery *d, struct queue_result r)
+{
+	struct queue_settled s = queue_settle(d->home->queue, clock_mono(),
+	    d->handoff.ref, r);
+
+	must(d->at->cores[d->handoff.home] == d->home);
+	deliver_wake(d->home);
+	return s;
+}
+
+static void
 settle_ended(struct delivery *d)
 {
-	struct queue_settled s;
+	(void)settle(d, (struct queue_result){ .end = QUEUE_ENDED });
+}
 
-	settle(d, (struct queue_result){ .end = QUEUE_ENDED }, &s);
-	return s;
+static void
+settle_put_off(struct delivery *d)
+{
+	(void)settle(d, (struct queue_result){ .end = QUEUE_PUT_OFF });
 }
 
 static void
@@ -69,7 +95,7 @@ recipients_choose(struct delivery *d, const bool *ended)
 
 	d->rcpts = arena_alloc(&d->arena, e->n_rcpts * sizeof *d->rcpts);
 	if (d->rcpts == NULL)
-		return -1;
+		return err_set("no memory for a message's recipients");
 	for (size_t i = 0; i < e->n_rcpts; i++) {
 		const struct recipient *r = &e->rcpts[i];
 
@@ -84,75 +110,141 @@ recipients_choose(struct delivery *d, const bool *ended)
 	return 0;
 }
 
-/* What cannot be read is kept and shown to the operator, not tried again. */
-static yields void
-damage_hold(struct delivery *d, struct spool *spool, const char *what)
+static void
+trouble_tell(struct delivery *d, const char *reason, const char *what)
 {
 	struct event e = event_make(EVENT_trouble, clock_wall(),
 	    d->handoff.ref.id);
-	struct queue_settled s;
 
 	event_str(&e, FIELD_text, str_of(what));
-	event_str(&e, FIELD_reason, STR("damaged"));
+	event_str(&e, FIELD_reason, str_of(reason));
 	intake_tell(d->home->intake, &e);
+}
+
+/* What is not as it was written is kept and shown to the operator, and not
+ * tried again. */
+static yields void
+damage_hold(struct delivery *d, const char *what)
+{
+	struct spool *spool = deliver_spool(d->home, d->handoff.ref.id);
+
+	trouble_tell(d, "damaged", what);
 	(void)spool_hold(spool, d->handoff.ref.id, str_of(what));
 	(void)queue_hold(d->home->queue, clock_mono(), d->handoff.ref);
-	let_go(d);
-	settle(d, (struct queue_result){ .end = QUEUE_PUT_OFF }, &s);
+	settle_put_off(d);
+}
+
+/* Nobody knows whom to tell: all that is left of the message ends by the
+ * operator's word, or by its age. */
+static yields void
+damage_end(struct delivery *d, const char *what)
+{
+	struct spool *spool = deliver_spool(d->home, d->handoff.ref.id);
+
+	trouble_tell(d, d->duty == DUTY_CANCEL ? "cancelled" : "expired", what);
+	(void)spool_cancel(spool, d->handoff.ref.id, str_of(what));
+	settle_ended(d);
+}
+
+/* It cannot be opened: rc as of spool_envelope(). */
+static yields void
+open_fail(struct delivery *d, int rc, const char *why)
+{
+	bool is_old = !mono_is_before(clock_mono(), d->handoff.expires);
+
+	if (rc != BODY_DAMAGED && !is_old) {	/* the disk: not for ever */
+		trouble_tell(d, "disk", why);
+		settle_put_off(d);
+	} else if (d->duty == DUTY_NONE)
+		damage_hold(d, why);
+	else
+		damage_end(d, why);
+}
+
+static int
+strings_copy(struct delivery *d)
+{
+	struct handoff *h = &d->handoff;
+
+	h->domain = arena_copy(&d->arena, h->domain);
+	if (h->site.p != NULL) {
+		h->site = arena_copy(&d->arena, h->site);
+		h->source = arena_copy(&d->arena, h->source);
+	}
+	h->tenant = h->stream = h->pool = STR_NONE;	/* of no use here */
+	return h->domain.p == NULL ? err_set("no memory") : 0;
+}
+
+struct opening {
+	struct delivery *d;
+	int rc;
+};
+
+static yields int
+message_open(struct delivery *d, struct spool *spool)
+{
+	const bool *ended;
+	int rc;
+
+	if (strings_copy(d) != 0)
+		return -1;
+	rc = spool_envelope(spool, d->handoff.ref.id, &d->arena, &d->envelope,
+	    &ended);
+	return rc == 0 ? recipients_choose(d, ended) : rc;
 }
 
 static yields void
 home_open(void *arg)
 {
-	struct errand *e = arg;
-	struct delivery *d = e->d;
+	struct opening *o = arg;
+	struct delivery *d = o->d;
 	struct spool *spool = deliver_spool(d->home, d->handoff.ref.id);
-	const bool *ended;
+	int rc;
 
-	e->rc = -1;
-	if (spool == NULL || !spool_pin(spool, d->handoff.ref.id, &d->pin)) {
+	o->rc = -1;
+	must(spool != NULL);
+	if (!spool_pin(spool, d->handoff.ref.id, &d->pin)) {
 		settle_ended(d);	/* cancelled meanwhile */
 		return;
 	}
 	d->is_pinned = true;
-	if (spool_envelope(spool, d->handoff.ref.id, &d->arena, &d->envelope,
-	    &ended) != 0 || recipients_choose(d, ended) != 0) {
-		damage_hold(d, spool, err_text());
+	rc = message_open(d, spool);
+	if (rc == 0 && d->n > 0) {
+		o->rc = 0;
 		return;
 	}
-	if (d->n == 0) {
-		let_go(d);
+	let_go(d);
+	if (rc == 0)
 		settle_ended(d);
-		return;
-	}
-	e->rc = 0;
+	else
+		open_fail(d, rc, err_text());
 }
 
-/* We speak of it after it is settled, when the queue's own may be gone. */
-static struct str
-ours(struct delivery *d, struct str s)
+static yields int
+delivery_begin(struct delivery *d, struct deliver *at,
+    const struct handoff *h, enum queue_duty duty)
 {
-	return s.p == NULL ? s : arena_copy(&d->arena, s);
+	struct opening o = { d, -1 };
+
+	must(h->home < at->n_cores);
+	*d = (struct delivery){ .at = at, .home = at->cores[h->home],
+		.handoff = *h, .times.taken = clock_mono(), .poison = -1,
+		.duty = duty };
+	arena_init(&d->arena, DELIVERY_MEMORY);
+	at_home(at, d->home, home_open, &o);
+	if (o.rc != 0) {
+		arena_clear(&d->arena);
+		return -1;
+	}
+	must(d->n > 0 && d->is_pinned);
+	d->poison = poison_enter(h->ref.id);
+	return 0;
 }
 
 yields int
 delivery_open(struct delivery *d, struct deliver *at, const struct handoff *h)
 {
-	struct errand e = { d, -1 };
-
-	*d = (struct delivery){ .at = at, .home = at->cores[h->home],
-		.handoff = *h, .times.taken = clock_mono(), .poison = -1 };
-	arena_init(&d->arena, DELIVERY_MEMORY);
-	d->pool = ours(d, h->pool);
-	d->source = ours(d, h->source);
-	d->handoff.site = ours(d, h->site);
-	at_home(d, home_open, &e);
-	if (e.rc != 0) {
-		arena_clear(&d->arena);
-		return -1;
-	}
-	d->poison = poison_enter(h->ref.id);
-	return 0;
+	return delivery_begin(d, at, h, DUTY_NONE);
 }
 
 /* ---- telling ---- */
@@ -203,7 +295,7 @@ recipient_tell(struct delivery *d, const struct delivery_recipient *r,
 		event_num(&e, FIELD_next_at, (uint64_t)next.us);
 	if (r->file.p != NULL)
 		event_str(&e, FIELD_file, r->file);
-	event_str(&e, FIELD_source, d->source);
+	event_str(&e, FIELD_source, d->handoff.source);
 	event_str(&e, FIELD_site, d->handoff.site);
 	event_str(&e, FIELD_tenant, d->envelope.tenant);
 	event_str(&e, FIELD_stream, d->envelope.stream);
@@ -212,6 +304,7 @@ recipient_tell(struct delivery *d, const struct delivery_recipient *r,
 
 /* ---- finishing, at home ---- */
 
+/* The spool knows at once and says itself when it cannot write. */
 static yields void
 outcomes_record(struct delivery *d, enum disposition which,
     enum outcome_kind kind)
@@ -225,7 +318,8 @@ outcomes_record(struct delivery *d, enum disposition which,
 
 		if (r->verdict.disposition == which)
 			list[n++] = (struct outcome){ .recipient = r->index,
-				.kind = kind,
+				.kind = r->is_discarded ? OUTCOME_DISCARDED :
+				    kind,
 				.code = (unsigned)r->verdict.code,
 				.text = str_of(r->verdict.text) };
 		if (n == OUTCOMES_AT_ONCE || (i + 1 == d->n && n > 0)) {
@@ -241,7 +335,9 @@ tell_all(struct delivery *d, enum disposition which, enum event_type type,
 {
 	for (size_t i = 0; i < d->n; i++)
 		if (d->rcpts[i].verdict.disposition == which)
-			recipient_tell(d, &d->rcpts[i], type, next);
+			recipient_tell(d, &d->rcpts[i],
+			    d->rcpts[i].is_discarded ? EVENT_discarded : type,
+			    next);
 }
 
 static size_t
@@ -292,12 +388,20 @@ failures_settle(struct delivery *d, const struct config *conf,
 		d->home->counts.failed += count(d, FAILED);
 }
 
+/* A held one has no next time. */
+static struct wall
+next_try(const struct queue_settled *s)
+{
+	return s->state == ITEM_HELD ? (struct wall){ 0 } :
+	    clock_wall_at(s->due);
+}
+
 static yields void
 attempt_record(struct delivery *d, const struct queue_settled *s)
 {
 	struct spool *spool = deliver_spool(d->home, d->handoff.ref.id);
 	uint32_t *list = arena_alloc(&d->arena, d->n * sizeof *list);
-	struct wall due = clock_wall_at(s->due);
+	struct wall due = next_try(s);
 	struct attempt a = { .recipients = list, .attempts = s->tries,
 		.due = due };
 
@@ -312,21 +416,17 @@ attempt_record(struct delivery *d, const struct queue_settled *s)
 	tell_all(d, DEFERRED, EVENT_delayed, due);
 }
 
-/* The age is reached: what is left fails, with its last words. */
+/* The age is reached: what is left fails, with its last words.  Those whose
+ * report could not be kept stay, DEFERRED with our words. */
 static yields void
 expire_rest(struct delivery *d, const struct config *conf)
 {
-	struct queue_settled s;
-	size_t left;
-
-	/* Those we could not report stay: they are DEFERRED with our words. */
 	turn_all(d, DEFERRED, verdict_make(FAILED, 0, "5.4.7", "expired"), true);
 	failures_settle(d, conf, OUTCOME_EXPIRED, EVENT_expired);
-	left = count(d, DEFERRED);
-	if (left == 0)
+	if (count(d, DEFERRED) == 0)
 		settle_ended(d);
 	else
-		settle(d, (struct queue_result){ .end = QUEUE_PUT_OFF }, &s);
+		settle_put_off(d);
 }
 
 static yields void
@@ -338,17 +438,11 @@ cancel_rest(struct delivery *d)
 }
 
 static yields void
-rest_settle(struct delivery *d, const struct config *conf)
+retry_rest(struct delivery *d, const struct config *conf, size_t left)
 {
-	size_t left = count(d, DEFERRED);
-	struct queue_settled s;
+	struct queue_settled s = settle(d, (struct queue_result){
+	    .end = QUEUE_RETRY, .n_rcpts = (uint32_t)left });
 
-	if (left == 0) {
-		settle_ended(d);
-		return;
-	}
-	settle(d, (struct queue_result){ .end = QUEUE_RETRY,
-	    .n_rcpts = (uint32_t)left }, &s);
 	switch (s.duty) {
 	case DUTY_EXPIRE:
 		expire_rest(d, conf);
@@ -358,7 +452,8 @@ rest_settle(struct delivery *d, const struct config *conf)
 		break;
 	case DUTY_WARN:
 		attempt_record(d, &s);
-		(void)bounce_send(d->home, conf, d, DSN_DELAY);
+		if (bounce_send(d->home, conf, d, DSN_DELAY) != 0)
+			trouble_tell(d, "report", err_text());
 		break;
 	case DUTY_NONE:
 		attempt_record(d, &s);
@@ -367,30 +462,47 @@ rest_settle(struct delivery *d, const struct config *conf)
 }
 
 static yields void
+rest_settle(struct delivery *d, const struct config *conf)
+{
+	size_t left = count(d, DEFERRED);
+
+	if (left == 0)
+		settle_ended(d);
+	else if (d->is_damaged)
+		damage_hold(d, "its body is not what was written to the spool");
+	else
+		retry_rest(d, conf, left);
+}
+
+static yields void
+verdicts_settle(struct delivery *d, const struct config *conf)
+{
+	outcomes_record(d, DELIVERED, OUTCOME_DELIVERED);
+	tell_all(d, DELIVERED, EVENT_delivered, (struct wall){ 0 });
+	d->home->counts.delivered += count(d, DELIVERED);
+	failures_settle(d, conf, OUTCOME_FAILED, EVENT_failed);
+	rest_settle(d, conf);
+}
+
+static yields void
 home_finish(void *arg)
 {
-	struct errand *e = arg;
-	struct delivery *d = e->d;
+	struct delivery *d = arg;
 	struct config *conf = config_pin(d->home->holder);
 
-	e->rc = 0;
-	if (d->is_damaged)
-		damage_hold(d, deliver_spool(d->home, d->handoff.ref.id),
-		    "its body cannot be read from the spool");
-	else if (d->duty == DUTY_EXPIRE)
+	switch (d->duty) {
+	case DUTY_EXPIRE:
 		expire_rest(d, conf);
-	else if (d->duty == DUTY_CANCEL)
+		break;
+	case DUTY_CANCEL:
 		cancel_rest(d);
-	else {
-		if (count(d, DELIVERED) > 0) {
-			outcomes_record(d, DELIVERED, OUTCOME_DELIVERED);
-			tell_all(d, DELIVERED, EVENT_delivered,
-			    (struct wall){ 0 });
-			d->home->counts.delivered += count(d, DELIVERED);
-		}
-		failures_settle(d, conf, OUTCOME_FAILED, EVENT_failed);
-		rest_settle(d, conf);
+		break;
+	case DUTY_NONE:
+	case DUTY_WARN:
+		verdicts_settle(d, conf);
+		break;
 	}
+	must(d->home->core == core_index());
 	let_go(d);
 	config_unpin(d->home->holder, conf);
 }
@@ -398,15 +510,14 @@ home_finish(void *arg)
 yields void
 delivery_finish(struct delivery *d)
 {
-	struct errand e = { d, -1 };
-
 	for (size_t i = 0; i < d->n; i++)
 		if (!d->rcpts[i].is_tried)
 			d->rcpts[i].verdict = verdict_make(DEFERRED, 0, "4.3.0",
-			    "it was not its turn on this connection");
+			    "the connection ended before its turn");
 	if (d->times.done.ns == 0)
 		d->times.done = clock_mono();
-	at_home(d, home_finish, &e);
+	at_home(d->at, d->home, home_finish, d);
+	must(!d->is_pinned);
 	poison_leave(d->poison);
 	arena_clear(&d->arena);
 }
@@ -426,7 +537,7 @@ home_return(void *arg)
 
 	(void)queue_settle(g->home->queue, clock_mono(), g->handoff.ref,
 	    (struct queue_result){ .end = g->end });
-	fiber_wake(g->home->dispatcher);
+	deliver_wake(g->home);
 }
 
 yields void
@@ -435,28 +546,31 @@ handoff_return(struct deliver *at, const struct handoff *h, enum queue_end end)
 	struct giving g = { at->cores[h->home], *h, end };
 
 	must(end == QUEUE_RETURNED || end == QUEUE_PUT_OFF);
-	if (h->home == at->core)
-		home_return(&g);
-	else
-		(void)core_call(h->home, home_return, &g);
+	at_home(at, g.home, home_return, &g);
+}
+
+static void
+verdict_to_all(struct delivery *d, const struct verdict *v, struct str remote)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		d->rcpts[i].verdict = *v;
+		d->rcpts[i].remote = remote;
+		d->rcpts[i].is_tried = true;
+	}
 }
 
 yields void
 handoff_end(struct deliver *at, const struct handoff *h, enum queue_duty duty)
 {
+	struct verdict v = verdict_make(DEFERRED, 0, "4.7.0", "%s",
+	    duty == DUTY_EXPIRE ? "held for longer than outbound.hold allows" :
+	    "cancelled by an administrator");
 	struct delivery d;
 
 	must(duty == DUTY_EXPIRE || duty == DUTY_CANCEL);
-	if (delivery_open(&d, at, h) != 0)
+	if (delivery_begin(&d, at, h, duty) != 0)
 		return;
-	for (size_t i = 0; i < d.n; i++) {
-		d.rcpts[i].verdict = verdict_make(DEFERRED, 0, "4.7.0",
-		    "%s", duty == DUTY_EXPIRE ?
-		    "held for longer than outbound.hold allows" :
-		    "cancelled by an administrator");
-		d.rcpts[i].is_tried = true;
-	}
-	d.duty = duty;
+	verdict_to_all(&d, &v, STR_NONE);
 	delivery_finish(&d);
 }
 
@@ -466,12 +580,9 @@ handoff_fail(struct deliver *at, const struct handoff *h,
 {
 	struct delivery d;
 
+	must(v->disposition != DELIVERED);
 	if (delivery_open(&d, at, h) != 0)
 		return;
-	for (size_t i = 0; i < d.n; i++) {
-		d.rcpts[i].verdict = *v;
-		d.rcpts[i].remote = remote;
-		d.rcpts[i].is_tried = true;
-	}
+	verdict_to_all(&d, v, remote);
 	delivery_finish(&d);
 }

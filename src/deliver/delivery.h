@@ -1,27 +1,31 @@
 /*
  * delivery.h -- one message on its way, held where it is being delivered.
  *
- * The promise: between delivery_open() and delivery_close() the envelope is in
+ * The promise: between delivery_open() and delivery_finish() the envelope is in
  * memory and the body can be read, whichever core the message lives on; the
  * recipients are those of the handoff's key that have not ended.  Everything
- * learnt goes home by delivery_record().
+ * learnt goes home by delivery_finish(), which settles the handoff in any case;
+ * so do the handoff_ verbs.
  * Not for: deciding when (queue/), speaking (remote.c, local.c).
- * Waiting: open, record and close yield, across cores.
- * Memory: an arena of DELIVERY_MEMORY, made by open and cleared by close.
- * Errors: open is -1 with nothing to deliver (already settled at home).
- * Source: DESIGN.md section 4 ("outcomes go home").
+ * Waiting: all yield, across cores.
+ * Memory: an arena of DELIVERY_MEMORY, made by open and cleared by finish.  No
+ * string of the handoff is used once it is settled.
+ * Errors: open is -1 with nothing to deliver: the handoff has been settled.
+ * Source: DESIGN.md section 4 ("outcomes go home"); SECURITY.md B2, B5.
  */
 #ifndef NM_DELIVER_DELIVERY_H
 #define NM_DELIVER_DELIVERY_H
 
 #include "deliver/deliver.h"
 #include "spool/body.h"
+#include "spool/outcome.h"
 
 struct delivery_recipient {
 	uint32_t index;			/* in the envelope */
 	struct str address;
 	struct str orig;		/* as given; p == NULL: the same */
 	bool is_tried;			/* verdict stands */
+	bool is_discarded;		/* DELIVERED means: dropped by a rule */
 	struct verdict verdict;
 	struct str remote;		/* host that said it; or absent */
 	struct str file;		/* local: where it went; or absent */
@@ -34,7 +38,7 @@ struct delivery_times {			/* Postfix's delays=a/b/c/d */
 struct delivery {
 	struct deliver *at;		/* where it is being delivered */
 	struct deliver *home;
-	struct handoff handoff;
+	struct handoff handoff;		/* its strings are copies in the arena */
 	struct arena arena;
 	struct envelope envelope;
 	struct pin pin;
@@ -43,9 +47,8 @@ struct delivery {
 	size_t n;
 	struct delivery_recipient *rcpts;
 	struct str relay;		/* "mx.example[192.0.2.1]:25" for events */
-	struct str pool, source;
 	struct delivery_times times;
-	bool is_damaged;		/* the body cannot be read */
+	bool is_damaged;		/* the body is not what was written */
 	enum queue_duty duty;		/* to do without an attempt */
 };
 
@@ -61,7 +64,8 @@ yields void handoff_return(struct deliver *at, const struct handoff *,
 /* DUTY_EXPIRE: it was held for too long; DUTY_CANCEL: it was cancelled. */
 yields void handoff_end(struct deliver *at, const struct handoff *,
     enum queue_duty);
-/* One verdict for all recipients of the handoff, as when no host answers. */
+/* One verdict, not DELIVERED, for all recipients of the handoff, as when no
+ * host answers. */
 yields void handoff_fail(struct deliver *at, const struct handoff *,
     const struct verdict *, struct str remote);
 

@@ -1,5 +1,7 @@
 #include "deliver/key.h"
 
+#include "base/must.h"
+
 struct str
 mailbox_domain(struct str mailbox)
 {
@@ -33,6 +35,7 @@ key_make(const struct config *c, struct str sender, struct str rcpt,
 	struct str domain = mailbox_domain(rcpt);
 	struct str from = mailbox_domain(sender);
 
+	must(domain.n > 0 && domain.n <= KEY_MOST);
 	if (!sender_matters(c, from) || domain.n + 1 + from.n > KEY_MOST)
 		return arena_lower(a, domain);
 	domain = arena_printf(a, STR_FMT "!" STR_FMT, STR_ARG(domain),
@@ -47,12 +50,23 @@ key_has(struct str key, struct str rcpt)
 	return str_eq_icase(str_cut(&key, '!'), mailbox_domain(rcpt));
 }
 
+/* Of a key without a sender's domain it is only known that no rule asks for it:
+ * a domain that none can name. */
+static struct str
+key_sender(bool is_told, struct str domain, struct arena *a)
+{
+	if (!is_told)
+		return STR("anybody@!");
+	return domain.n == 0 ? STR_NONE :
+	    arena_join(a, STR("postmaster@"), domain);
+}
+
 struct route
 key_route(const struct config *c, struct str key, struct arena *a)
 {
+	bool is_told = str_find(key, '!') < key.n;
 	struct str domain = str_cut(&key, '!');
-	struct str sender = key.n == 0 ? STR_NONE :
-	    arena_join(a, STR("postmaster@"), key);
 
-	return route_find(c, sender, arena_join(a, STR("postmaster@"), domain));
+	return route_find(c, key_sender(is_told, key, a),
+	    arena_join(a, STR("postmaster@"), domain));
 }

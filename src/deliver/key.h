@@ -2,10 +2,11 @@
  * key.h -- what the queue calls a destination.
  *
  * The promise: recipients of one message with the same key travel together.
- * The key is the recipient's domain; only where a route rule looks at the
- * sender and matches is "!" and the sender's domain added.  Which recipients
- * belong to a key does not depend on the configuration, so that a reload
- * strands nobody; where the key leads is asked anew each time.
+ * The key is the recipient's domain; only where a route rule asks for this
+ * sender is "!" and the sender's domain added (nothing, for the null sender).
+ * Which recipients belong to a key does not depend on the configuration, so that
+ * a reload strands nobody; where the key leads is asked anew each time, as far
+ * as the key knows the sender.
  * Not for: the far side's name (site.h).
  * Waiting: none.
  * Memory: keys in the arena given.

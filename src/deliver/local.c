@@ -1,26 +1,31 @@
 #include "deliver/local.h"
 
+#include "base/must.h"
+#include "deliver/connection.h"
 #include "deliver/delivery.h"
 #include "deliver/maildir.h"
 #include "deliver/porter_wire.h"
+#include "deliver/strip.h"
 #include "fiber/clock.h"
 #include "fiber/disk.h"
 #include "fiber/process.h"
+#include "fiber/random.h"
 #include "policy/place.h"
-#include "wire/header.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 
-enum { COPY_SIZE = 16 * 1024, PORTER_WAIT_S = 60,
-	COPY_MEMORY = HEADER_ARENA + 128 * 1024 };
+enum { COPY_SIZE = 16 * 1024, PORTER_WAIT_S = 60, COPY_MEMORY = 128 * 1024 };
 
-/* Where the octets of one copy go: a Maildir here, or a file for the porter. */
+/* ---- one copy ---- */
+
+/* Where its octets go: a Maildir here, or a file for the porter. */
 struct copy {
+	struct delivery *delivery;
 	struct maildir *maildir;	/* or NULL and ... */
 	int fd;
 	uint64_t at;
+	int error;			/* of writing: errno; 0: none */
+	bool is_unread;			/* the spool did not give it */
 };
 
 static yields int
@@ -28,87 +33,65 @@ copy_put(struct copy *c, struct str octets)
 {
 	int rc;
 
-	if (c->maildir != NULL)
-		return maildir_write(c->maildir, octets);
+	if (c->maildir != NULL) {
+		rc = maildir_write(c->maildir, octets);
+		c->error = c->maildir->maildir_errno;
+		return rc;
+	}
 	rc = disk_pwrite(c->fd, octets, c->at);
 	c->at += octets.n;
+	c->error = -rc;
 	return rc == 0 ? 0 : -1;
 }
 
 /* RFC 5321 4.4: the final delivery puts one Return-Path on top ... */
 static yields int
-trace_put(struct copy *c, const struct delivery *d,
-    const struct delivery_recipient *r, struct arena *a)
+trace_put(struct copy *c, const struct delivery_recipient *r, struct arena *a)
 {
 	struct str head = arena_printf(a, "Return-Path: <" STR_FMT ">\r\n"
-	    "Delivered-To: " STR_FMT "\r\n", STR_ARG(d->envelope.sender),
-	    STR_ARG(r->address));
+	    "Delivered-To: " STR_FMT "\r\n",
+	    STR_ARG(c->delivery->envelope.sender), STR_ARG(r->address));
 
-	return head.p == NULL ? err_set("no memory") : copy_put(c, head);
+	if (head.p != NULL)
+		return copy_put(c, head);
+	c->error = ENOMEM;
+	return err_set("no memory");
 }
 
 /* ... and takes off those that came with the message. */
 static yields int
-header_put_fields(struct copy *c, struct header_scan *scan, struct str *chunk,
-    enum header_step *step)
+content_put(struct copy *c, char *room)
 {
-	struct field f;
-
-	while ((*step = header_next(scan, chunk, &f)) == HEADER_FIELD)
-		if (f.known != HEADER_RETURN_PATH && copy_put(c, f.raw) != 0)
-			return -1;
-	return 0;
-}
-
-static yields int
-header_copy(struct copy *c, struct body *b, struct arena *a, char *room,
-    struct str *rest)
-{
-	enum header_step step = HEADER_MORE;
-	struct header_scan scan;
-	struct field f;
-	int64_t n;
-
-	header_begin(&scan, a);
-	while (step == HEADER_MORE) {
-		n = body_read(b, room, COPY_SIZE);
-		if (n < 0)
-			return -1;
-		*rest = (struct str){ room, (size_t)n };
-		if (n == 0)
-			break;
-		if (header_put_fields(c, &scan, rest, &step) != 0)
-			return -1;
-	}
-	while (step == HEADER_MORE &&
-	    header_finish(&scan, &f) == HEADER_FIELD)
-		if (f.known != HEADER_RETURN_PATH && copy_put(c, f.raw) != 0)
-			return -1;
-	if (step == HEADER_TOO_BIG || step == HEADER_NO_MEMORY)
-		return err_set("its header cannot be read");
-	return copy_put(c, STR("\r\n"));
-}
-
-static yields int
-message_copy(struct copy *c, struct delivery *d,
-    const struct delivery_recipient *r, struct arena *a)
-{
-	char *room = arena_alloc(a, COPY_SIZE);
-	struct str rest;
+	struct strip strip;
 	struct body b;
 	int64_t n;
 
-	if (room == NULL)
+	strip_begin(&strip);
+	body_open(&b, &c->delivery->pin);
+	while ((n = body_read(&b, room, COPY_SIZE)) > 0) {
+		struct str out, in = { room, (size_t)n };
+
+		while (strip_next(&strip, &in, &out))
+			if (copy_put(c, out) != 0)
+				return -1;
+	}
+	c->is_unread = n < 0;
+	c->delivery->is_damaged = n == BODY_DAMAGED;
+	return n < 0 ? -1 : copy_put(c, strip_end(&strip));
+}
+
+static yields int
+message_copy(struct copy *c, const struct delivery_recipient *r,
+    struct arena *a)
+{
+	char *room = arena_alloc(a, COPY_SIZE);
+
+	must(c->delivery->is_pinned);
+	if (room == NULL) {
+		c->error = ENOMEM;
 		return err_set("no memory");
-	body_open(&b, &d->pin);
-	if (trace_put(c, d, r, a) != 0 ||
-	    header_copy(c, &b, a, room, &rest) != 0 || copy_put(c, rest) != 0)
-		return -1;
-	while ((n = body_read(&b, room, COPY_SIZE)) > 0)
-		if (copy_put(c, (struct str){ room, (size_t)n }) != 0)
-			return -1;
-	d->is_damaged = n == BODY_DAMAGED;
-	return n == 0 ? 0 : -1;
+	}
+	return trace_put(c, r, a) != 0 ? -1 : content_put(c, room);
 }
 
 static struct verdict
@@ -121,18 +104,35 @@ disk_verdict(int error)
 	    "the mailbox could not be written: %s", err_text());
 }
 
+static struct verdict
+copy_verdict(const struct copy *c)
+{
+	if (c->is_unread)
+		return verdict_make(DEFERRED, 451, "4.3.0",
+		    "our copy of the message could not be read: %s",
+		    err_text());
+	return disk_verdict(c->error);
+}
+
+/* ---- a mailbox of our own ---- */
+
 static yields struct verdict
 maildir_deliver(struct delivery *d, struct delivery_recipient *r,
     const struct mailbox_place *place, const struct config *conf,
     struct arena *a)
 {
 	struct maildir m;
-	struct copy c = { .maildir = &m, .fd = -1 };
+	struct copy c = { .delivery = d, .maildir = &m, .fd = -1 };
 	struct verdict v;
 
 	if (maildir_open(&m, place->path, conf->hostname, a) != 0)
 		return disk_verdict(m.maildir_errno);
-	if (message_copy(&c, d, r, a) != 0 || maildir_commit(&m) != 0) {
+	if (message_copy(&c, r, a) != 0) {
+		v = copy_verdict(&c);
+		maildir_abandon(&m);
+		return v;
+	}
+	if (maildir_commit(&m) != 0) {
 		v = disk_verdict(m.maildir_errno);
 		maildir_abandon(&m);
 		return v;
@@ -147,13 +147,14 @@ maildir_deliver(struct delivery *d, struct delivery_recipient *r,
 static yields int
 unnamed_file(const struct config *conf, struct arena *a)
 {
-	struct str path = arena_printf(a, STR_FMT "/porter.%lld.%p",
-	    STR_ARG(conf->spool.path), (long long)clock_mono_exact().ns,
-	    (void *)a);
+	struct str path = arena_printf(a, STR_FMT "/porter.%016llx",
+	    STR_ARG(conf->spool.path), (unsigned long long)random_u64());
 	int fd;
 
-	if (path.p == NULL)
-		return err_set("no memory");
+	if (path.p == NULL) {
+		err_set("no memory");
+		return -ENOMEM;
+	}
 	fd = disk_open(path.p, DISK_WRITE | DISK_CREATE | DISK_EXCLUSIVE, 0600);
 	if (fd >= 0)
 		(void)disk_unlink(path.p);
@@ -177,33 +178,41 @@ porter_verdict(const struct porter_reply *r, int got, struct delivery *d,
 }
 
 static yields struct verdict
+porter_ask(struct delivery *d, struct delivery_recipient *r,
+    const struct copy *c)
+{
+	struct porter_request q = { .magic = PORTER_MAGIC,
+		.version = PORTER_VERSION, .size = c->at,
+		.length = (uint16_t)r->address.n };
+	struct porter_reply reply;
+	int got;
+
+	must(r->address.n <= PORTER_MAILBOX);
+	memcpy(q.mailbox, r->address.p, r->address.n);
+	got = process_ask(d->at->porter_fd,
+	    (struct str){ (const char *)&q, sizeof q }, c->fd, &reply,
+	    sizeof reply, mono_add(clock_mono(), PORTER_WAIT_S * NS_PER_SECOND));
+	reply.text[PORTER_TEXT - 1] = '\0';
+	return porter_verdict(&reply, got, d, r);
+}
+
+static yields struct verdict
 porter_deliver(struct delivery *d, struct delivery_recipient *r,
     const struct config *conf, struct arena *a)
 {
-	struct porter_request q = { .magic = PORTER_MAGIC,
-		.version = PORTER_VERSION };
-	struct copy c = { .fd = unnamed_file(conf, a) };
-	struct porter_reply reply;
+	struct copy c = { .delivery = d };
 	struct verdict v;
-	int got;
 
+	if (r->address.n > PORTER_MAILBOX)
+		return verdict_make(FAILED, 0, "5.1.3",
+		    "the address is too long for a mailbox");
+	c.fd = unnamed_file(conf, a);
 	if (c.fd < 0)
 		return disk_verdict(-c.fd);
-	if (message_copy(&c, d, r, a) != 0 || r->address.n > PORTER_MAILBOX) {
-		v = disk_verdict(EIO);
-		disk_close(c.fd);
-		return v;
-	}
-	q.size = c.at;
-	q.length = (uint16_t)r->address.n;
-	memcpy(q.mailbox, r->address.p, r->address.n);
-	reply.text[PORTER_TEXT - 1] = '\0';
-	got = process_ask(d->at->porter_fd,
-	    (struct str){ (const char *)&q, sizeof q }, c.fd, &reply,
-	    sizeof reply, mono_add(clock_mono(), PORTER_WAIT_S * NS_PER_SECOND));
-	reply.text[PORTER_TEXT - 1] = '\0';
+	v = message_copy(&c, r, a) == 0 ? porter_ask(d, r, &c) :
+	    copy_verdict(&c);
 	disk_close(c.fd);
-	return porter_verdict(&reply, got, d, r);
+	return v;
 }
 
 /* ---- one recipient, by what the configuration says of him now ---- */
@@ -243,8 +252,11 @@ recipient_deliver(struct delivery *d, struct delivery_recipient *r,
 	case ROUTE_LOCAL:
 		r->verdict = mailbox_deliver(d, r, &route, conf);
 		break;
-	case ROUTE_REFUSED:
 	case ROUTE_DISCARD:
+		r->is_discarded = true;
+		r->verdict = route.why;
+		break;
+	case ROUTE_REFUSED:
 		r->verdict = route.why;
 		break;
 	case ROUTE_RELAY_MX:
@@ -280,19 +292,14 @@ local_run(void *arg)
 	struct handoff h;
 	struct mono until;
 
-	d->counts.locals++;
-	ready_opened(d->ready, clock_mono(), &c->ready);
-	while (!d->is_stopping && ready_take(d->ready, clock_mono(), &c->ready,
-	    &h, &until) == READY_TAKEN) {
+	must(c->is_local);
+	ready_opened(d->mailboxes, clock_mono(), &c->ready);
+	while (!d->is_stopping && ready_take(d->mailboxes, clock_mono(),
+	    &c->ready, &h, &until) == READY_TAKEN) {
 		struct config *conf = config_pin(d->holder);
 
 		message_deliver(d, &h, conf);
 		config_unpin(d->holder, conf);
 	}
-	d->counts.locals--;
-	ready_closed(d->ready, clock_mono(), &c->ready);
-	list_remove(&c->link);
-	fiber_wake(d->dispatcher);
-	fiber_wake(d->stopper);
-	free(c);
+	connection_end(c);
 }

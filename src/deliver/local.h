@@ -15,8 +15,9 @@
 #ifndef NM_DELIVER_LOCAL_H
 #define NM_DELIVER_LOCAL_H
 
-#include "deliver/remote.h"
+#include "fiber/fiber.h"
 
+/* A struct connection that was just started. */
 yields void local_run(void *connection);
 
 #endif

@@ -1,13 +1,21 @@
+/*
+ * The life of a line:
+ *
+ *	OPENING  line_open   the site's hosts are tried, best first
+ *	FAILED   site_fail   none would have us: all that wait share the verdict
+ *	WORKING  line_work   a message is on its way, or the line rests
+ *	OVER     remote_run  QUIT was said; the permit is back
+ */
 #include "deliver/remote.h"
 
+#include "base/must.h"
+#include "deliver/connection.h"
 #include "deliver/delivery.h"
 #include "deliver/key.h"
 #include "fiber/clock.h"
 #include "smtp/client.h"
 
-#include <stdlib.h>
-
-enum { BATCH_MOST = 1000 };
+enum { BATCH_MOST = 1000, ROUTE_MEMORY = 16 * 1024 };
 
 /* What one connection is made of, on its fiber's stack. */
 struct line {
@@ -22,19 +30,7 @@ struct line {
 	struct str remote;		/* the host that said so */
 	struct str relay;		/* "mx.example[192.0.2.1]:25" */
 	char relay_text[320], remote_text[256];
-	unsigned sent;
 };
-
-static void
-patience_set(struct client_patience *p, const struct config *c)
-{
-	p->greeting = c->timeouts.client.greeting;
-	p->command = c->timeouts.client.command;
-	p->data = c->timeouts.client.data;
-	p->block = c->timeouts.client.block;
-	p->end = c->timeouts.client.end;
-	p->quit = c->timeouts.client.quit;
-}
 
 /* ---- finding and connecting ---- */
 
@@ -72,12 +68,10 @@ relay_name(struct line *l, const struct site_try *t)
 	l->remote = buf_str(&r);
 }
 
-/* A 5xx greeting is this host's word, not the domain's: another may take it,
- * later.  Only 521 says never (RFC 7504 3). */
 static void
-greeting_soften(struct verdict *v)
+verdict_soften(struct verdict *v)
 {
-	if (v->disposition != FAILED || v->code == 521)
+	if (v->disposition != FAILED)
 		return;
 	v->disposition = DEFERRED;
 	v->esc = (struct esc){ 4, v->esc.subject, v->esc.detail };
@@ -97,10 +91,36 @@ is_ourselves(const struct line *l, const struct address *to)
 	return false;
 }
 
-static yields bool
-host_try(struct line *l, const struct site_try *t)
+enum trial { TRIAL_GOOD, TRIAL_FAILED, TRIAL_OURSELVES };
+
+static yields enum trial
+host_greet(struct line *l, const struct site_try *t)
 {
 	struct str name = l->conf->outbound.ehlo;
+
+	if (is_ourselves(l, t->address)) {
+		l->verdict = verdict_make(FAILED, 554, "5.4.6",
+		    "mail for " STR_FMT " loops back to this server",
+		    STR_ARG(l->c->ready.domain));
+		return TRIAL_OURSELVES;
+	}
+	client_init(&l->client, &l->net, &l->patience);
+	l->verdict = client_greet(&l->client,
+	    name.n > 0 ? name : l->conf->hostname);
+	if (l->verdict.disposition == DELIVERED)
+		return TRIAL_GOOD;
+	/* A 5xx greeting is this host's word, not the domain's: another may
+	 * take it, later.  Only 521 says never (RFC 7504 3). */
+	if (l->verdict.code != 521)
+		verdict_soften(&l->verdict);
+	client_quit(&l->client);
+	return TRIAL_FAILED;
+}
+
+static yields enum trial
+host_try(struct line *l, const struct site_try *t)
+{
+	enum trial said;
 
 	relay_name(l, t);
 	l->end = net_connect(t->address, source_for(l->conf, t->address),
@@ -110,78 +130,88 @@ host_try(struct line *l, const struct site_try *t)
 		    "connect to " STR_FMT ": %s", STR_ARG(l->relay),
 		    err_text());
 		err_clear();
-		return false;
+		return TRIAL_FAILED;
 	}
 	stream_init(&l->net, l->end);
-	if (is_ourselves(l, t->address)) {
-		l->verdict = verdict_make(FAILED, 554, "5.4.6",
-		    "mail for " STR_FMT " loops back to this server",
-		    STR_ARG(l->c->ready.domain));
+	l->c->net = &l->net;
+	said = host_greet(l, t);
+	if (said != TRIAL_GOOD) {
+		l->c->net = NULL;
 		stream_close(&l->net);
-		return false;
 	}
-	client_init(&l->client, &l->net, &l->patience);
-	l->verdict = client_greet(&l->client,
-	    name.n > 0 ? name : l->conf->hostname);
-	if (l->verdict.disposition == DELIVERED)
-		return true;
-	greeting_soften(&l->verdict);
-	client_quit(&l->client);
-	stream_close(&l->net);
-	return false;
+	return said;
 }
 
+/*
+ * RFC 5321 5.1: who finds himself among the hosts asks nobody from there on.
+ * The mail comes back for ever only when nobody better than we is there at all.
+ */
 static yields bool
 hosts_try(struct line *l, const struct site *s, const struct site_policy *p)
 {
 	struct site_try tries[SITE_ADDRESSES];
 	size_t n = site_order(s, p, tries);
+	struct verdict before;
 
 	if (n > l->conf->outbound.hosts)
 		n = l->conf->outbound.hosts;
 	if (n == 0)
 		l->verdict = verdict_make(DEFERRED, 0, "4.4.4",
 		    "no host has an address that outbound.prefer allows");
-	for (size_t i = 0; i < n && !l->d->is_stopping; i++)
-		if (host_try(l, &tries[i]))
+	for (size_t i = 0; i < n && !l->d->is_stopping; i++) {
+		before = l->verdict;
+		switch (host_try(l, &tries[i])) {
+		case TRIAL_GOOD:
 			return true;
+		case TRIAL_FAILED:
+			break;
+		case TRIAL_OURSELVES:
+			if (tries[i].host->preference !=
+			    tries[0].host->preference)
+				l->verdict = before;
+			return false;
+		}
+	}
 	return false;
 }
 
-/* The hosts of one relay are tried in order, as one site. */
+/* One host, by name or address; its own addresses, no MX. */
 static yields bool
-relay_connect(struct line *l, const struct route *r)
+relay_host_try(struct line *l, const struct relay_host *h)
 {
+	struct address_text ip = address_print(&h->literal);
+	char room[sizeof ip + 2];
+	struct buf b = BUF_OF(room);
 	struct site_policy p;
 	const struct site *s;
-	struct mono until;
 	bool ok = false;
 
-	for (size_t i = 0; i < r->relay->n && !ok; i++) {
-		const struct relay_host *h = &r->relay->hosts[i];
-		struct address_text ip = address_print(&h->literal);
-		struct str host = h->literal.family == ADDRESS_NONE ? h->host :
-		    str_of(ip.text);
-		char room[sizeof ip + 2];
-		struct buf b = BUF_OF(room);
-
-		if (h->literal.family != ADDRESS_NONE) {
-			buf_printf(&b, "[" STR_FMT "]", STR_ARG(host));
-			host = buf_str(&b);
-		}
-		site_policy_make(&p, l->conf, h->port);
-		until = mono_add(clock_mono(), l->conf->timeouts.dns);
-		s = site_find(l->d->sites, host, true, &p, until);
-		if (s == NULL)
-			continue;
+	buf_printf(&b, "[%s]", ip.text);
+	site_policy_make(&p, l->conf, h->port);
+	s = site_find(l->d->sites, h->literal.family == ADDRESS_NONE ?
+	    h->host : buf_str(&b), true, &p,
+	    mono_add(clock_mono(), l->conf->timeouts.dns));
+	if (s == NULL)
+		return false;
+	if (s->verdict.disposition == DELIVERED)
+		ok = hosts_try(l, s, &p);
+	else
 		l->verdict = s->verdict;
-		/* A smarthost we cannot find is our trouble, not the mail's. */
-		greeting_soften(&l->verdict);
-		if (s->verdict.disposition == DELIVERED)
-			ok = hosts_try(l, s, &p);
-		site_drop(s);
-	}
+	site_drop(s);
 	return ok;
+}
+
+/* The hosts of one relay are tried in order, as one site.  A relay that cannot
+ * be used is our trouble, never the mail's. */
+static yields bool
+relay_connect(struct line *l, const struct relay *relay)
+{
+	for (size_t i = 0; i < relay->n && !l->d->is_stopping; i++) {
+		if (relay_host_try(l, &relay->hosts[i]))
+			return true;
+		verdict_soften(&l->verdict);
+	}
+	return false;
 }
 
 static yields bool
@@ -194,31 +224,42 @@ mx_connect(struct line *l, struct str domain)
 
 	site_policy_make(&p, l->conf, (uint16_t)l->conf->outbound.port);
 	s = site_find(l->d->sites, domain, false, &p, until);
-	if (s == NULL) {
-		l->verdict = verdict_make(DEFERRED, 451, "4.3.0", "no memory");
+	if (s == NULL)
 		return false;
-	}
-	l->verdict = s->verdict;
 	if (s->verdict.disposition == DELIVERED)
 		ok = hosts_try(l, s, &p);
+	else
+		l->verdict = s->verdict;
 	site_drop(s);
 	return ok;
 }
 
+/* The route is asked for again: a reload may have come since the queue did. */
 static yields bool
 line_open(struct line *l)
 {
 	struct arena a;
 	struct route r;
-	bool ok;
+	bool ok = false;
 
-	patience_set(&l->patience, l->conf);
-	arena_init(&a, 16 * 1024);
+	l->verdict = verdict_make(DEFERRED, 451, "4.3.0", "no memory");
+	l->patience = client_patience_of(l->conf);
+	arena_init(&a, ROUTE_MEMORY);
 	r = key_route(l->conf, l->c->ready.domain, &a);
-	if (r.kind == ROUTE_RELAY_HOST && !r.relay->by_mx)
-		ok = relay_connect(l, &r);
-	else
+	switch (r.kind) {
+	case ROUTE_RELAY_HOST:
+		ok = relay_connect(l, r.relay);
+		break;
+	case ROUTE_RELAY_MX:
 		ok = mx_connect(l, r.domain);
+		break;
+	case ROUTE_LOCAL:
+	case ROUTE_DISCARD:
+	case ROUTE_REFUSED:
+		l->verdict = verdict_make(DEFERRED, 0, "4.3.5",
+		    "its route has changed; it is tried again");
+		break;
+	}
 	arena_clear(&a);
 	return ok;
 }
@@ -241,61 +282,121 @@ body_give(void *arg, char *to, size_t n)
 	return got;
 }
 
-static yields void
-batch_send(struct line *l, struct delivery *d, size_t from, size_t n)
+/* Recipients of one transaction. */
+struct batch {
+	size_t n, most;
+	uint32_t *who;			/* in d->rcpts */
+	struct str *list;
+	struct verdict *verdicts;
+};
+
+static int
+batch_init(struct batch *b, struct line *l, struct delivery *d)
 {
-	struct str *list = arena_alloc(&d->arena, n * sizeof *list);
-	struct verdict *v = arena_alloc(&d->arena, n * sizeof *v);
+	uint64_t told = l->client.ehlo.rcpt_max;	/* RFC 9422 4.2 */
+
+	b->most = (size_t)l->conf->outbound.recipients;
+	if (b->most == 0 || b->most > BATCH_MOST)
+		b->most = BATCH_MOST;
+	if (told != 0 && b->most > told)
+		b->most = (size_t)told;
+	if (b->most > d->n)
+		b->most = d->n;
+	b->who = arena_alloc(&d->arena, b->most * sizeof *b->who);
+	b->list = arena_alloc(&d->arena, b->most * sizeof *b->list);
+	b->verdicts = arena_alloc(&d->arena, b->most * sizeof *b->verdicts);
+	return b->who == NULL || b->list == NULL || b->verdicts == NULL ? -1 :
+	    0;
+}
+
+/* False: there is nobody left to try. */
+static bool
+batch_fill(struct batch *b, const struct delivery *d)
+{
+	b->n = 0;
+	for (size_t i = 0; i < d->n && b->n < b->most; i++)
+		if (!d->rcpts[i].is_tried) {
+			b->who[b->n] = (uint32_t)i;
+			b->list[b->n++] = d->rcpts[i].address;
+		}
+	return b->n > 0;
+}
+
+/* RFC 5321 4.5.3.1.10: "too many recipients" is for the next transaction. */
+static bool
+is_crowded(const struct verdict *v)
+{
+	return v->disposition == DEFERRED &&
+	    (v->code == 452 || v->code == 552) &&
+	    (v->esc.detail == 3 || (v->esc.subject == 0 &&
+	    v->esc.detail == 0));
+}
+
+/* As long as each transaction delivers some, the others' turn comes. */
+static void
+batch_judge(const struct batch *b, struct line *l, struct delivery *d)
+{
+	bool goes_on = false;
+
+	for (size_t i = 0; i < b->n; i++)
+		goes_on |= b->verdicts[i].disposition == DELIVERED;
+	for (size_t i = 0; i < b->n; i++) {
+		struct delivery_recipient *r = &d->rcpts[b->who[i]];
+
+		r->verdict = b->verdicts[i];
+		r->remote = l->remote;
+		r->is_tried = !goes_on || !is_crowded(&r->verdict);
+	}
+}
+
+static yields void
+batch_send(const struct batch *b, struct line *l, struct delivery *d)
+{
 	struct reading reading = { .is_damaged = false };
 	struct client_message m = { .sender = d->envelope.sender,
-		.recipients = list, .n = n, .size = d->envelope.size,
+		.recipients = b->list, .n = b->n, .size = d->envelope.size,
 		.has_8bit = (d->envelope.flags & ENVELOPE_8BIT) != 0,
 		.read = body_give, .arg = &reading };
 
-	if (list == NULL || v == NULL)
-		return;			/* untried: put off */
-	for (size_t i = 0; i < n; i++)
-		list[i] = d->rcpts[from + i].address;
+	must(b->n > 0 && d->is_pinned);
 	body_open(&reading.body, &d->pin);
-	client_send(&l->client, &m, v);
-	d->is_damaged = reading.is_damaged;
-	for (size_t i = 0; i < n; i++) {
-		d->rcpts[from + i].verdict = v[i];
-		d->rcpts[from + i].remote = l->remote;
-		d->rcpts[from + i].is_tried = true;
-	}
+	client_send(&l->client, &m, b->verdicts);
+	d->is_damaged |= reading.is_damaged;
+	batch_judge(b, l, d);
 }
 
 static yields void
 message_send(struct line *l, const struct handoff *h, struct mono connect_from)
 {
-	size_t most = l->conf->outbound.recipients;
 	struct delivery d;
+	struct batch b;
 
-	if (most == 0 || most > BATCH_MOST)
-		most = BATCH_MOST;
 	if (delivery_open(&d, l->d, h) != 0)
 		return;
 	d.relay = l->relay;
 	d.times.connect_from = connect_from;
 	d.times.sent_from = clock_mono();
-	for (size_t i = 0; i < d.n && client_is_usable(&l->client); i += most)
-		batch_send(l, &d, i, d.n - i < most ? d.n - i : most);
+	if (batch_init(&b, l, &d) == 0)
+		while (client_is_usable(&l->client) && batch_fill(&b, &d))
+			batch_send(&b, l, &d);
 	d.times.done = clock_mono();
 	delivery_finish(&d);
-	l->sent++;
 }
 
 /* ---- the life of the line ---- */
 
+/* False: it has rested enough. */
 static yields bool
 line_rest(struct line *l, struct mono until)
 {
-	l->c->is_idle = true;
-	l->c->fiber = fiber_self();
+	struct connection *c = l->c;
+
+	must(!c->is_idle);
+	c->is_idle = true;
+	c->fiber = fiber_self();
 	(void)fiber_park(until);
-	l->c->is_idle = false;
-	return !l->d->is_stopping;
+	c->is_idle = false;
+	return !l->d->is_stopping && !c->is_unwanted;
 }
 
 /* May another message go over it?  Not when the peer hung up while nothing was
@@ -339,11 +440,15 @@ line_work(struct line *l, struct mono connect_from)
 	}
 }
 
+/* Nobody learns anything from a try that we broke off ourselves. */
 static yields void
 site_fail(struct line *l)
 {
 	struct handoff h;
 
+	if (l->d->is_stopping)
+		return;
+	must(l->verdict.disposition != DELIVERED);
 	if (!ready_failed(l->d->ready, clock_mono(), &l->c->ready))
 		return;
 	while (ready_failed_next(l->d->ready, &l->c->ready, &h))
@@ -362,6 +467,7 @@ line_run(struct line *l)
 	ready_opened(l->d->ready, clock_mono(), &l->c->ready);
 	line_work(l, began);
 	client_quit(&l->client);
+	l->c->net = NULL;
 	stream_close(&l->net);
 }
 
@@ -372,12 +478,8 @@ remote_run(void *arg)
 	struct line l = { .c = c, .d = c->deliver,
 		.conf = config_pin(c->deliver->holder) };
 
+	must(!c->is_local);
 	line_run(&l);
-	l.d->counts.connections--;
-	ready_closed(l.d->ready, clock_mono(), &c->ready);
 	config_unpin(l.d->holder, l.conf);
-	list_remove(&c->link);
-	fiber_wake(l.d->dispatcher);
-	fiber_wake(l.d->stopper);
-	free(c);
+	connection_end(c);
 }

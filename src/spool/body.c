@@ -201,13 +201,30 @@ envelope_load(const struct pin *p, struct arena *a, struct record *out)
 	got = disk_pread(p->segment->fd, room, n,
 	    (uint64_t)p->at * RECORD_ALIGN);
 	if (got < 0)
-		return -1;
-	if (record_read_payload((struct str){ room, (size_t)got }, out) !=
-	    RECORD_WHOLE || out->salt != p->segment->salt ||
-	    out->id != kept_id(p->kept))
-		return err_set("the envelope of message %s is damaged",
-		    id_print(kept_id(p->kept)).text);
-	return 0;
+		return BODY_FAILED;
+	if (record_read_payload((struct str){ room, (size_t)got }, out) ==
+	    RECORD_WHOLE && out->salt == p->segment->salt &&
+	    out->id == kept_id(p->kept))
+		return 0;
+	err_set("the envelope of message %s is damaged",
+	    id_print(kept_id(p->kept)).text);
+	return BODY_DAMAGED;
+}
+
+static int
+envelope_parse(struct str payload, struct arena *a, struct envelope *out)
+{
+	switch (envelope_decode(payload, a, out)) {
+	case ENVELOPE_FINE:
+		return 0;
+	case ENVELOPE_NO_ROOM:
+		return err_set("no room for an envelope");
+	case ENVELOPE_MALFORMED:
+	case ENVELOPE_FOREIGN:
+		break;
+	}
+	err_set("an envelope cannot be understood");
+	return BODY_DAMAGED;
 }
 
 static int
@@ -235,9 +252,8 @@ spool_envelope(struct spool *sp, uint64_t id, struct arena *a,
 	if (!spool_pin(sp, id, &p))
 		return err_set("no such message is kept");
 	rc = envelope_load(&p, a, &r);
-	if (rc == 0 && envelope_decode(r.payload, a, out) != ENVELOPE_FINE)
-		rc = err_set("the envelope of message %s cannot be read",
-		    id_print(id).text);
+	if (rc == 0)
+		rc = envelope_parse(r.payload, a, out);
 	if (rc == 0)
 		rc = envelope_ended(p.kept, a, out->n_rcpts, ended);
 	out->id = id;

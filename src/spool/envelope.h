@@ -22,7 +22,8 @@
 enum envelope_flags {
 	ENVELOPE_8BIT = 1,		/* BODY=8BITMIME, or 8-bit octets seen */
 	ENVELOPE_SMTPUTF8 = 2,
-	ENVELOPE_REPORT = 4		/* made here, from the null sender */
+	ENVELOPE_REPORT = 4,		/* made here, from the null sender */
+	ENVELOPE_LAST = 8		/* about a report: nobody hears of its end */
 };
 
 enum recipient_flags {

@@ -90,8 +90,8 @@ struct spool_stats spool_stats(const struct spool *);
 const struct kept *spool_find(const struct spool *, uint64_t id);
 
 /* The message's envelope, and whether each recipient has ended (n_rcpts bytes of
- * 0 or 1); both in the arena.  -1 with a trail: it has ended, is damaged, or the
- * arena is full. */
+ * 0 or 1); both in the arena.  With a trail: -1, it has ended, the disk failed, or
+ * the arena is full; BODY_DAMAGED (body.h), it is not what was written. */
 yields int spool_envelope(struct spool *, uint64_t id, struct arena *,
     struct envelope *out, const bool **ended);
 

@@ -11,6 +11,10 @@
  * little-endian.  The file ends, for those who read it, at the first frame that
  * is not whole; for the writer, behind the last mark: what stands there after a
  * crash will come again from the log.
+ *
+ * A day's file is begun when the one before it is on disk, and from then on all
+ * events go there, late ones too.  So the last mark of all stands in the latest
+ * file that has one, and what later files hold is to be cut.
  */
 #include "store/eventlog.h"
 
@@ -26,7 +30,8 @@
 
 #define MAGIC UINT32_C(0x3156454e)	/* "NEV1" */
 
-enum { PAYLOAD_MOST = 64 * 1024, READ_SIZE = 128 * 1024 };
+enum { PAYLOAD_MOST = 64 * 1024, READ_SIZE = 128 * 1024, MARK_SIZE = 16,
+	LIST_MEMORY = 4 * 1024 * 1024 };
 
 static const int64_t us_per_day = 86400 * US_PER_SECOND;
 
@@ -170,6 +175,7 @@ day_open(struct eventlog *l, int64_t day)
 {
 	char path[600];
 
+	must(l->fd < 0);
 	if (!path_make(l, day, path, sizeof path))
 		return err_set("the path of the events is too long");
 	l->fd = disk_open(path, DISK_WRITE | DISK_CREATE, 0640);
@@ -178,26 +184,37 @@ day_open(struct eventlog *l, int64_t day)
 		return -1;
 	}
 	l->day = day;
-	l->size = 0;
-	return 0;
+	l->size = l->synced = 0;
+	/* the file must not vanish with the marks that will stand in it */
+	return disk_sync_directory(l->directory) == 0 ? 0 : -1;
 }
 
+static void
+day_close(struct eventlog *l)
+{
+	if (l->fd >= 0)
+		disk_close(l->fd);
+	l->fd = -1;
+}
+
+/* 1: it has a mark; 0: none; -1.  What follows the mark is gone. */
 static yields int
-day_continue(struct eventlog *l, int64_t day, struct eventlog_mark *mark)
+day_continue(struct eventlog *l, int64_t day)
 {
 	struct scan s = { .at = 0 };
 
 	if (day_open(l, day) != 0 || file_scan(l->fd, &s) != 0 ||
-	    disk_truncate(l->fd, s.end) != 0)
+	    disk_truncate(l->fd, s.end) != 0 || disk_fsync(l->fd) != 0)
 		return -1;
-	l->size = s.end;
+	l->size = l->synced = s.end;
 	if (s.has_mark)
-		*mark = s.mark;
-	return 0;
+		l->mark = s.mark;
+	return s.has_mark;
 }
 
+/* The latest day before `before' that has a file; -1: none. */
 static yields int
-latest_day(struct eventlog *l, int64_t *day)
+day_before(struct eventlog *l, int64_t before, int64_t *day)
 {
 	struct arena a;
 	struct str *names, suffix;
@@ -205,35 +222,75 @@ latest_day(struct eventlog *l, int64_t *day)
 	int rc;
 
 	*day = -1;
-	arena_init(&a, 4 << 20);
+	arena_init(&a, LIST_MEMORY);
 	suffix = arena_printf(&a, ".%u", l->spool);
 	rc = disk_list(l->directory, &a, &names, &n);
-	for (size_t i = 0; rc >= 0 && i < n; i++)
-		if (str_has_suffix_icase(names[i], suffix) &&
-		    eventlog_day(names[i]) > *day)
-			*day = eventlog_day(names[i]);
+	for (size_t i = 0; rc >= 0 && i < n; i++) {
+		int64_t d = eventlog_day(names[i]);
+
+		if (str_has_suffix_icase(names[i], suffix) && d < before &&
+		    d > *day)
+			*day = d;
+	}
 	arena_clear(&a);
 	return rc < 0 ? -1 : 0;
+}
+
+/* The latest file stays the one to be written, with a mark in it or not. */
+static yields int
+days_continue(struct eventlog *l)
+{
+	int64_t day, latest;
+	int rc = 0;
+
+	l->mark = (struct eventlog_mark){ 0, 0 };
+	if (day_before(l, INT64_MAX, &latest) != 0)
+		return -1;
+	for (day = latest; day >= 0 && rc == 0;) {
+		day_close(l);
+		rc = day_continue(l, day);
+		if (rc == 0 && day_before(l, day, &day) != 0)
+			rc = -1;
+	}
+	if (rc < 0 || latest < 0 || l->day == latest)
+		return rc < 0 ? -1 : 0;
+	day_close(l);
+	return day_open(l, latest);	/* it is empty now */
 }
 
 yields int
 eventlog_open(struct eventlog *l, struct str directory, unsigned spool,
     struct eventlog_mark *mark)
 {
-	int64_t day;
 	int rc;
 
 	*l = (struct eventlog){ .spool = spool, .fd = -1, .day = -1,
 		.batch = malloc(EVENTLOG_BATCH) };
-	*mark = (struct eventlog_mark){ 0, 0 };
+	*mark = l->mark;
 	if (l->batch == NULL ||
 	    !str_cstr(directory, l->directory, sizeof l->directory))
 		return err_set("events: no memory, or too long a path");
 	rc = disk_mkdir(l->directory, 0750);
-	if ((rc != 0 && rc != -EEXIST) || latest_day(l, &day) != 0)
+	if ((rc != 0 && rc != -EEXIST) || days_continue(l) != 0)
 		return err_add("events");
-	if (day >= 0 && day_continue(l, day, mark) != 0)
+	*mark = l->mark;
+	return 0;
+}
+
+yields int
+eventlog_revert(struct eventlog *l, struct eventlog_mark *mark)
+{
+	l->n = 0;
+	/* after a failed sync the cache shows what the disk may not have */
+	if (l->fd >= 0 && l->size > l->synced &&
+	    disk_truncate(l->fd, l->synced) != 0)
 		return err_add("events");
+	l->size = l->synced;
+	day_close(l);
+	l->day = -1;
+	if (days_continue(l) != 0)
+		return err_add("events");
+	*mark = l->mark;
 	return 0;
 }
 
@@ -246,27 +303,25 @@ batch_write(struct eventlog *l)
 		return 0;
 	must(l->fd >= 0);
 	if (disk_pwrite(l->fd, (struct str){ l->batch, l->n }, l->size) != 0)
-		return -1;		/* written over by the next try */
+		return -1;
 	l->size += l->n;
 	l->n = 0;
-	l->is_dirty = true;
 	return 0;
 }
 
 yields int
 eventlog_sync(struct eventlog *l)
 {
-	int rc;
+	uint64_t size = l->size;
 
-	if (!l->is_dirty || l->fd < 0)
+	if (l->fd < 0 || l->synced == size)
 		return 0;
-	rc = disk_fdatasync(l->fd);
-	l->is_dirty = rc != 0;
-	return rc == 0 ? 0 : -1;
+	if (disk_fdatasync(l->fd) != 0)
+		return -1;
+	l->synced = size;
+	return 0;
 }
 
-/* A day's events may come a little after midnight; a batch goes to the day of
- * its first event and no day is opened again. */
 static yields int
 day_turn(struct eventlog *l, int64_t day)
 {
@@ -274,9 +329,7 @@ day_turn(struct eventlog *l, int64_t day)
 		return 0;
 	if (batch_write(l) != 0 || eventlog_sync(l) != 0)
 		return -1;
-	if (l->fd >= 0)
-		disk_close(l->fd);
-	l->fd = -1;
+	day_close(l);
 	return day_open(l, day);
 }
 
@@ -287,7 +340,7 @@ eventlog_append(struct eventlog *l, struct wall at, struct str event)
 		return err_set("an event of %zu octets", event.n);
 	if (l->n == 0 && day_turn(l, at.us / us_per_day) != 0)
 		return -1;
-	if (l->n + 2 * EVENTLOG_FRAME + 16 + event.n > EVENTLOG_BATCH &&
+	if (l->n + 2 * EVENTLOG_FRAME + MARK_SIZE + event.n > EVENTLOG_BATCH &&
 	    batch_write(l) != 0)
 		return -1;
 	frame_put(l, FRAME_EVENT, event);
@@ -297,7 +350,7 @@ eventlog_append(struct eventlog *l, struct wall at, struct str event)
 yields int
 eventlog_commit(struct eventlog *l, struct eventlog_mark m)
 {
-	char room[16];
+	char room[MARK_SIZE];
 	struct buf b = BUF_OF(room);
 
 	if (l->fd < 0)
@@ -305,19 +358,19 @@ eventlog_commit(struct eventlog *l, struct eventlog_mark m)
 	buf_le64(&b, m.segment);
 	buf_le64(&b, m.offset);
 	frame_put(l, FRAME_MARK, buf_str(&b));
-	return batch_write(l);
+	if (batch_write(l) != 0)
+		return -1;
+	l->mark = m;
+	return 0;
 }
 
 yields void
 eventlog_close(struct eventlog *l)
 {
-	(void)batch_write(l);
 	(void)eventlog_sync(l);
-	if (l->fd >= 0)
-		disk_close(l->fd);
+	day_close(l);
 	free(l->batch);
 	l->batch = NULL;
-	l->fd = -1;
 }
 
 yields int
@@ -328,7 +381,7 @@ eventlog_expire(const char *directory, struct wall before)
 	size_t n = 0;
 	int rc;
 
-	arena_init(&a, 4 << 20);
+	arena_init(&a, LIST_MEMORY);
 	rc = disk_list(directory, &a, &names, &n);
 	for (size_t i = 0; rc >= 0 && i < n; i++) {
 		int64_t day = eventlog_day(names[i]);

@@ -1,15 +1,17 @@
 /*
  * eventlog.h -- the events of a spool, a file for each day.
  *
- * The promise: what eventlog_append() was given stands in the file of its day
- * exactly once, though the log it comes from is read again after a crash: each
- * batch ends with the mark of how far that log was read, and opening cuts what
- * follows the last whole mark.  Days older than eventlog_expire() says go.
+ * The promise: what eventlog_append() was given stands in the file of its day, or
+ * of a later one that was begun already, exactly once, though the log it comes
+ * from is read again after a crash: each batch ends with the mark of how far that
+ * log was read, and opening cuts what follows the last whole mark.  Days older
+ * than eventlog_expire() says go.
  * Not for: relay; nothing waits for these files.  Nor for search by index: the
  * days are read through (eventread.h).
  * Waiting: all yield (disk).
  * Memory: one batch of EVENTLOG_BATCH octets, from malloc, in the struct's care.
- * Errors: -1 and the trail; the batch is kept and written by the next call.
+ * Errors: -1 and the trail; eventlog_revert() then says from which mark on the
+ * log must be read again, and nothing else may be called before it said 0.
  * Source: DESIGN.md section 5 ("event tables are one file per day").  The format
  * stands at the top of eventlog.c.
  */
@@ -33,9 +35,10 @@ struct eventlog {
 	int fd;				/* of the day being written; -1 */
 	int64_t day;			/* since 1970; -1: none */
 	uint64_t size;			/* octets in it */
+	uint64_t synced;		/* of those, surely on disk */
+	struct eventlog_mark mark;	/* the last that was written */
 	char *batch;
 	size_t n;
-	bool is_dirty;			/* written, not synced */
 };
 
 /* *mark: how far the log was read by what is here; {0, 0}: nothing is. */
@@ -48,6 +51,8 @@ yields int eventlog_append(struct eventlog *, struct wall at, struct str event);
 /* The batch is complete up to this mark. */
 yields int eventlog_commit(struct eventlog *, struct eventlog_mark);
 yields int eventlog_sync(struct eventlog *);
+/* After trouble: back to what is surely there. */
+yields int eventlog_revert(struct eventlog *, struct eventlog_mark *);
 /* Remove days that ended before then. */
 yields int eventlog_expire(const char *directory, struct wall before);
 

@@ -100,6 +100,7 @@ reading_next(struct eventread *r, struct reading *f)
 	struct str payload;
 	unsigned kind;
 	size_t size;
+	int64_t got;
 
 	while (!f->has_event) {
 		int rc = eventlog_frame((struct str){ f->window + f->from,
@@ -112,9 +113,10 @@ reading_next(struct eventread *r, struct reading *f)
 			    f->event.at.us >= r->since.us;
 			continue;
 		}
-		if (rc == 0 && window_fill(f) > 0)
-			continue;
-		if (!file_turn(r, f))
+		got = rc == 0 ? window_fill(f) : 0;
+		if (got < 0)
+			return -1;
+		if (got == 0 && !file_turn(r, f))
 			return 0;
 	}
 	return 1;
@@ -173,8 +175,11 @@ eventread_next(struct eventread *r, struct event *out)
 
 	for (size_t i = 0; i < r->n; i++) {
 		struct reading *f = &r->files[i];
+		int rc = reading_next(r, f);
 
-		if (reading_next(r, f) == 1 && (first == NULL ||
+		if (rc < 0)
+			return -1;
+		if (rc == 1 && (first == NULL ||
 		    f->event.at.us < first->event.at.us))
 			first = f;
 	}

@@ -1,0 +1,133 @@
+#include "deliver/arrival.h"
+
+#include "base/must.h"
+#include "deliver/key.h"
+#include "fiber/clock.h"
+
+/* For keys and groups: each recipient may have a domain of its own. */
+enum { ARRIVAL_MEMORY = 64 * 1024, RECIPIENT_MEMORY = 1024 };
+
+/* Without the clamp of clock_mono_at(): the past is what is asked for. */
+static struct mono
+mono_of(struct wall w)
+{
+	static const int64_t most_us = INT64_MAX / 2 / NS_PER_US;
+	int64_t ago_us = clock_wall().us - w.us;
+
+	if (ago_us > most_us)
+		ago_us = most_us;
+	if (ago_us < -most_us)
+		ago_us = -most_us;
+	return mono_add(clock_mono(), -ago_us * NS_PER_US);
+}
+
+static struct mono
+expiry_of(const struct arrival *e, const struct config *c)
+{
+	int64_t age = e->sender.n == 0 ? c->outbound.bounce_expire :
+	    c->outbound.expire;
+
+	return e->expires.us != 0 ? mono_of(e->expires) :
+	    mono_add(mono_of(e->arrived), age);
+}
+
+/*
+ * The log does not say whether the sender was warned of the delay.  He was if
+ * the last try came late enough, and that was one interval before the next is
+ * due (give or take what chance makes of it).
+ */
+static bool
+was_warned(const struct arrival *e, const struct queue_config *q)
+{
+	struct retry exact = q->retry;
+	int64_t wait;
+
+	if (q->warn_ns == 0 || e->tries == 0 || e->due.us == 0)
+		return false;
+	exact.jitter_percent = 0;
+	wait = retry_wait(&exact, e->tries, 0);
+	return e->due.us - wait / NS_PER_US >=
+	    e->arrived.us + q->warn_ns / NS_PER_US;
+}
+
+/* ---- recipients by destination ---- */
+
+struct group {
+	struct table_node node;
+	struct str key;
+	uint32_t n;
+};
+
+static struct group *
+group_of(struct table *t, struct hash_key hk, struct str key, struct arena *a)
+{
+	uint64_t hash = hash_bytes(hk, key);
+	struct table_node *k = table_find(t, hash);
+	struct group *g;
+
+	for (; k != NULL; k = table_again(k)) {
+		g = OWNER_OF(k, struct group, node);
+		if (str_eq(g->key, key))
+			return g;
+	}
+	g = arena_new(a, struct group);
+	if (g == NULL || table_insert(t, &g->node, hash) != 0)
+		return NULL;
+	g->key = key;
+	return g;
+}
+
+static int
+groups_make(struct deliver *d, const struct arrival *e,
+    const struct config *c, struct table *t, struct arena *a)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		struct str key = key_make(c, e->sender, e->addresses[i], a);
+		struct group *g = key.p == NULL ? NULL :
+		    group_of(t, d->queue_config->key, key, a);
+
+		if (g == NULL)
+			return err_set("no memory to queue a message");
+		g->n++;
+	}
+	return 0;
+}
+
+static int
+group_admit(struct deliver *d, const struct arrival *e,
+    const struct group *g, const struct config *c)
+{
+	struct queue_entry q = { .id = e->id, .domain = g->key,
+		.tenant = e->tenant.n > 0 ? e->tenant : STR("default"),
+		.stream = e->stream.n > 0 ? e->stream : STR("default"),
+		.priority = PRIORITY_NORMAL, .n_rcpts = g->n, .size = e->size,
+		.arrived = mono_of(e->arrived),
+		.due = e->due.us == 0 ? clock_mono() : mono_of(e->due),
+		.expires = expiry_of(e, c), .tries = e->tries,
+		.is_held = e->is_held,
+		.was_warned = was_warned(e, d->queue_config) };
+
+	return queue_admit(d->queue, clock_mono(), &q) == 0 ? 0 :
+	    err_set("no memory to queue a message");
+}
+
+int
+arrival_admit(struct deliver *d, const struct arrival *e)
+{
+	const struct config *c = config_now(d->holder);
+	struct table groups = { 0 };
+	struct table_walk walk = { 0 };
+	struct table_node *k;
+	struct arena a;
+	int rc;
+
+	must(e->id != 0 && e->n > 0);
+	arena_init(&a, ARRIVAL_MEMORY + e->n * RECIPIENT_MEMORY);
+	rc = groups_make(d, e, c, &groups, &a);
+	while (rc == 0 && (k = table_walk(&groups, &walk)) != NULL)
+		rc = group_admit(d, e, OWNER_OF(k, struct group, node), c);
+	table_clear(&groups);
+	arena_clear(&a);
+	deliver_wake(d);
+	return rc;
+}

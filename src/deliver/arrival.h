@@ -1,0 +1,33 @@
+/*
+ * arrival.h -- a message on disk comes into the queue.
+ *
+ * The promise: arrival_admit() makes one item for each destination of the
+ * message's recipients, due when the message says.  Clocks that jumped while it
+ * lay on disk neither expire it early nor put it off for longer than a retry.
+ * Not for: refusing mail: who was told 250 is never turned away here.
+ * Waiting: none.
+ * Memory: an arena for the call; the queue copies.
+ * Errors: -1 when memory is refused: what has no item yet stays in the spool and
+ * is found at the next start.
+ * Source: DESIGN.md section 4; SECURITY.md row 45.
+ */
+#ifndef NM_DELIVER_ARRIVAL_H
+#define NM_DELIVER_ARRIVAL_H
+
+#include "deliver/deliver.h"
+
+/* Just accepted, or found by recovery. */
+struct arrival {
+	uint64_t id;
+	struct str sender, tenant, stream;
+	struct wall arrived, due, expires;	/* 0: not said */
+	uint64_t size;
+	unsigned tries;
+	bool is_held;
+	size_t n;
+	const struct str *addresses;	/* of recipients that have not ended */
+};
+
+int arrival_admit(struct deliver *, const struct arrival *);
+
+#endif
