@@ -597,6 +597,64 @@ body_memory(void *arg)
 	close_server();
 }
 
+/* What the world has to do for a line said three times at once. */
+static yields uint64_t
+count_verbs(const char *line)
+{
+	uint64_t before;
+
+	fiber_sleep(in_ms(10 * 1000));	/* the spool has settled */
+	before = sim_verbs();
+	stream_printf(&net, "%s\r\n%s\r\n%s\r\n", line, line, line);
+	for (int i = 0; i < 3; i++)
+		hear(&net, "25");
+	return sim_verbs() - before;
+}
+
+/* RFC 2920 3.2: replies are held back while there is more to read, but not those
+ * that the client may be waiting for. */
+static yields void
+body_batches(void *arg)
+{
+	static const char *const hello[] = { HELLO, NULL };
+	struct sim_net calm = sim_net();
+	uint64_t batched;
+
+	(void)arg;
+	calm.split_per_million = 0;
+	calm.jitter_ns = 0;
+	sim_net_set(calm);
+	open_server(ROLE_MX);
+	play_new(hello);
+	batched = count_verbs("RSET");
+	assert_int_equal(count_verbs("RSET"), batched);
+	assert_int_equal(count_verbs("NOOP"), batched + 2);
+	assert_int_equal(count_verbs("VRFY bob"), batched + 2);
+	stream_close(&net);
+	close_server();
+}
+
+/* Who floods hears why he is sent away, although nobody reads what he sends. */
+static yields void
+body_flood(void *arg)
+{
+	static const char *const hello[] = { "S 220 ", NULL };
+	static char flood[40000];
+
+	(void)arg;
+	open_server(ROLE_MX);
+	play_new(hello);
+	memset(flood, 'x', sizeof(flood));
+	memcpy(flood, "POST / HTTP/1.1\r\n", 17);
+	stream_put(&net, (struct str){ flood, sizeof(flood) });
+	hear(&net, "421 4.7.0");
+	err_clear();
+	hear_end(&net);
+	assert_string_equal(err_text(), "the peer closed");	/* not: reset */
+	stream_close(&net);
+	close_server();
+}
+
 static void
 run(yields void (*body)(void *), const char *more)
 {
@@ -624,6 +682,8 @@ TEST(splits, "limits: { per_ip: none }\n")
 TEST(busy, "limits: { connections: 10 }\n")
 TEST(shut, "")
 TEST(disk, "")
+TEST(batches, "")
+TEST(flood, "")
 TEST(memory, "limits: { message_memory: 64K }\n")
 
 static struct config *next_config;
@@ -654,6 +714,7 @@ main(void)
 		cmocka_unit_test(test_slow_command), cmocka_unit_test(test_pace),
 		cmocka_unit_test(test_states), cmocka_unit_test(test_splits),
 		cmocka_unit_test(test_busy), cmocka_unit_test(test_shut),
+		cmocka_unit_test(test_batches), cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_reload), cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_disk),
 	};
