@@ -20,7 +20,7 @@
 
 #define LOOK_NS (1 * NS_PER_SECOND)
 #define RETRY_NS (1 * NS_PER_SECOND)
-enum { IDS_BLOCK = 1 << 16 };
+enum { IDS_BLOCK = 1 << 20 };
 
 /* ---- free space ---- */
 
