@@ -325,7 +325,7 @@ keeper_take_id(struct spool *sp)
 
 /* ---- the fiber ---- */
 
-static bool
+bool
 keeper_is_waiting(const struct spool *sp)
 {
 	return mono_is_before(clock_mono(), sp->keeper.retry_at);

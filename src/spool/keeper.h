@@ -43,6 +43,8 @@ yields int keeper_reserve_ids(struct spool *);
 /* A fresh message id; 0: the disk is late with the reservation. */
 uint64_t keeper_take_id(struct spool *);
 
+/* The disk has just refused it something; it will try again in a second. */
+bool keeper_is_waiting(const struct spool *);
 /* The front of the log matters no longer. */
 bool keeper_front_is_dead(const struct spool *);
 

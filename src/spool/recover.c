@@ -208,24 +208,38 @@ recover_by_scan(struct recover *r, struct recover_walk *rw, uint64_t end)
 }
 
 /* Its header is damaged: the first record that is whole knows the salt. */
-static yields enum spool_trouble
-recover_salt(struct recover *r, struct recover_walk *rw)
+static yields int
+recover_salt(struct recover *r, struct segment *s)
 {
-	struct segment *s = rw->segment;
+	struct recover_walk rw = { .segment = s };
 	uint64_t at = SEGMENT_HEAD;
 	struct record rec;
 	struct walk w;
 
-	recover_set_aside(r, rw, 0, SEGMENT_HEAD, "damaged header of the segment",
+	recover_set_aside(r, &rw, 0, SEGMENT_HEAD, "damaged header of the segment",
 	    QUARANTINE_BAD);
 	if (walk_open(&w, s, SEGMENT_HEAD, false) != 0)
-		return SPOOL_DISK;
+		return -1;
 	while (at + RECORD_HEADER <= s->size && s->salt == 0) {
 		if (walk_read(&w, at, &rec) == WALK_RECORD)
 			s->salt = rec.salt;
 		at += RECORD_ALIGN;
 	}
 	walk_close(&w);
+	return 0;
+}
+
+static yields enum spool_trouble
+recover_salts(struct recover *r)
+{
+	const struct log *l = &r->spool->log;
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct segment *s = l->segments[i];
+
+		if (s != NULL && s->is_header_bad && recover_salt(r, s) != 0)
+			return SPOOL_DISK;
+	}
 	return SPOOL_FINE;
 }
 
@@ -241,8 +255,6 @@ recover_segment(struct recover *r, struct recover_walk *rw)
 	rw->n_damages = 0;
 	rw->first_sequence = 0;
 	rw->is_settled = true;
-	if (s->is_header_bad && (trouble = recover_salt(r, rw)) != SPOOL_FINE)
-		return trouble;
 	if (super->is_clean && s->number == super->tail &&
 	    super->tail_end >= SEGMENT_HEAD && super->tail_end <= s->size)
 		end = super->tail_end;
@@ -304,7 +316,7 @@ recover_remove(struct spool *sp, struct segment *s)
 static yields void
 recover_add_spare(struct spool *sp, struct segment *s)
 {
-	bool is_good = s->size == sp->config.segment_bytes && !s->is_header_bad;
+	bool is_good = s->size == sp->config.segment_bytes;
 
 	while (sp->n_spares > 0 && (!is_good || sp->n_spares == SPARES_MOST))
 		recover_remove(sp, &sp->spares[--sp->n_spares]);
@@ -328,14 +340,15 @@ recover_is_empty(const struct recover *r, const struct segment *s, bool *out)
 	struct record rec;
 	struct walk w;
 
-	*out = super->is_clean && s->number > super->tail;
+	*out = super->is_clean && s->number > super->tail && !s->is_header_bad;
 	if (*out)
 		return SPOOL_FINE;
 	if (walk_open(&w, s, s->size, false) != 0)
 		return SPOOL_DISK;
 	got = walk_next(&w, &rec);
 	walk_close(&w);
-	*out = got == WALK_END;
+	/* one with a damaged header is kept: it may hold what cannot be seen */
+	*out = got == WALK_END && !s->is_header_bad;
 	return got == WALK_FAILED ? SPOOL_DISK : SPOOL_FINE;
 }
 
@@ -401,7 +414,9 @@ recover_read(struct recover *r, struct spool *sp)
 	must(sp->current == NULL && sp->n_spares == 0 && sp->index.n == 0);
 	*r = (struct recover){ .spool = sp };
 	quarantine_open(&r->quarantine, sp);
-	trouble = recover_part_spares(r);
+	trouble = recover_salts(r);
+	if (trouble == SPOOL_FINE)
+		trouble = recover_part_spares(r);
 	for (size_t i = 0; i < sp->log.n && trouble == SPOOL_FINE; i++) {
 		rw.segment = sp->log.segments[i];
 		rw.slot = (uint32_t)i;

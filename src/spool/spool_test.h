@@ -20,6 +20,8 @@
 
 #define TEST_PATH "/spool"
 
+enum { TEST_ROOM = 8192 };
+
 static inline struct spool_config
 test_config(void)
 {
@@ -89,12 +91,12 @@ test_commit(struct spool *sp, uint64_t seed, uint64_t n, size_t rcpts,
 			    (unsigned long long)seed),
 			.parent = RECIPIENT_NO_PARENT };
 	d = draft_open(sp, &a, &trouble);
+	if (id != NULL)
+		*id = d != NULL ? draft_id(d) : 0;
 	if (d != NULL)
 		trouble = test_append(d, seed, n);
 	if (d != NULL && trouble == DRAFT_FINE)
 		trouble = draft_commit(d, &e);
-	if (id != NULL)
-		*id = d != NULL ? draft_id(d) : 0;
 	arena_clear(&a);
 	return trouble;
 }
@@ -104,19 +106,22 @@ test_commit(struct spool *sp, uint64_t seed, uint64_t n, size_t rcpts,
 static inline yields int64_t
 test_body(struct spool *sp, uint64_t id, uint64_t seed, uint64_t n)
 {
-	static char room[8192];
 	uint64_t at = 0;
 	struct body b;
 	struct pin p;
 	int64_t got;
+	char *room;
 
 	if (!spool_pin(sp, id, &p))
 		return 0;
+	room = malloc(TEST_ROOM);	/* others read meanwhile */
+	must(room != NULL);
 	body_open(&b, &p);
-	while ((got = body_read(&b, room, sizeof room)) > 0)
+	while ((got = body_read(&b, room, TEST_ROOM)) > 0)
 		for (int64_t i = 0; i < got; i++)
 			must(room[i] == test_octet(seed, at++));
 	spool_unpin(&p);
+	free(room);
 	must(got < 0 || at == n);
 	return got < 0 ? got : 1;
 }

@@ -34,6 +34,7 @@ struct batch {
 	size_t n_parts;
 	struct list slips, entries;
 	bool wants_sync, has_message;
+	bool has_written;
 };
 
 /* What the lane is given. */
@@ -43,6 +44,7 @@ struct batch_job {
 	size_t n_parts;
 	uint64_t at;
 	bool is_sync, has_message;
+	bool has_written;		/* it was the sync that failed */
 };
 
 static struct room *
@@ -205,6 +207,7 @@ batch_do(void *arg)
 	if (rc == 0 && j->n_parts > 0)
 		rc = fault_step(j->has_message ? FAULT_commit_after_write :
 		    FAULT_lazy_after_write);
+	j->has_written = rc == 0;
 	if (rc == 0 && j->is_sync)
 		rc = disk_fdatasync_here(j->fd);
 	if (rc == 0 && j->is_sync && j->has_message)
@@ -226,6 +229,7 @@ batch_run(struct spool *sp, struct batch *b)
 	w->is_at_work = true;
 	rc = lane_run(w->lane, batch_do, &j);
 	w->is_at_work = false;
+	b->has_written = j.has_written;
 	sp->stats.writes += b->n_parts > 0;
 	sp->stats.syncs += b->wants_sync;
 	if (b->wants_sync) {
@@ -283,6 +287,7 @@ writer_succeeded(struct spool *sp, struct batch *b)
 	struct writer *w = &sp->writer;
 	struct link *k;
 
+	w->n_failed = 0;
 	if (!list_is_empty(&b->slips) && w->sync_due.ns == MONO_NEVER.ns)
 		w->sync_due = mono_add(clock_mono(), sp->config.outcome_delay_ns);
 	list_move_all(&w->unsynced, &b->slips);
@@ -320,7 +325,7 @@ writer_failed(struct spool *sp, struct batch *b, int rc)
 	w->sequence = b->segment->sequence = b->sequence;
 	b->segment->end = b->at;
 	b->segment->is_sealed = true;
-	if (spool_is_space_error(rc)) {
+	if (spool_is_space_error(rc) && !b->has_written) {
 		spool_tell(sp, "disk_full", "writing segment %llu: %s",
 		    (unsigned long long)b->segment->number, err_text());
 	} else {
@@ -332,7 +337,7 @@ writer_failed(struct spool *sp, struct batch *b, int rc)
 		w->sync_due = MONO_NEVER;
 	}
 	list_move_front(&w->lazy, &b->slips);
-	if (sp->health == SPOOL_BROKEN)
+	if (w->n_failed++ > 0)		/* not a new segment each time at once */
 		w->retry_at = mono_add(clock_mono(), RETRY_NS);
 	while ((k = list_pop(&b->entries)) != NULL) {
 		entry_cancel(sp, entry_of(k));
@@ -523,7 +528,7 @@ writer_fiber(void *arg)
 		w->is_called = false;
 		if (writer_step(sp) || w->is_called)
 			continue;
-		w->is_stuck = sp->health != SPOOL_HEALTHY && !writer_is_idle(w);
+		w->is_stuck = keeper_is_waiting(sp) && writer_has_lazy(w);
 		fiber_wake(w->closer);
 		(void)fiber_park(writer_next(w));
 	}

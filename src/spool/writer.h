@@ -62,6 +62,7 @@ struct writer {
 	uint64_t synced;		/* so many of index.given are on disk */
 	struct mono sync_due;		/* MONO_NEVER: nothing lazy is unsynced */
 	struct mono retry_at, failed_at;
+	unsigned n_failed;		/* batches in a row */
 	bool is_running, is_stopping, is_called;
 	bool is_stuck;			/* what waits cannot be written now */
 	bool is_draining;		/* sync at once */
