@@ -118,12 +118,22 @@ door_close(struct door *d)
 	d->n_fds = 0;
 }
 
+/* "All addresses" and one of them share a port: then it is not free, but ours.
+ * A stranger's socket still refuses our bind(). */
+static bool
+port_is_ours(const struct doors *ds, const struct address *a)
+{
+	for (size_t i = 0; i < ds->n; i++)
+		if (ds->list[i].at.family == a->family && a->port != 0 &&
+		    ds->list[i].at.port == a->port)
+			return true;
+	return false;
+}
+
 static int
 door_open(struct door *d, const struct address *a, unsigned cores)
 {
 	*d = (struct door){ .at = *a, .is_wanted = true, .is_new = true };
-	if (port_await(a) != 0)
-		return -1;
 	for (; d->n_fds < cores; d->n_fds++) {
 		int fd = socket_bind(a);
 
@@ -158,7 +168,8 @@ door_want(struct doors *ds, const struct address *a, unsigned cores)
 	}
 	if (ds->n == DOORS_MOST)
 		return err_set("more than %d listening addresses", DOORS_MOST);
-	if (door_open(&ds->list[ds->n], a, cores) != 0)
+	if ((!port_is_ours(ds, a) && port_await(a) != 0) ||
+	    door_open(&ds->list[ds->n], a, cores) != 0)
 		return -1;
 	ds->n++;
 	return 0;
@@ -217,4 +228,6 @@ void
 doors_prune(struct doors *ds)
 {
 	doors_drop(ds, is_unwanted);
+	for (size_t i = 0; i < ds->n; i++)
+		ds->list[i].is_new = false;
 }

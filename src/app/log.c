@@ -1,6 +1,8 @@
 #include "app/log.h"
 
 #include "base/list.h"
+#include "base/must.h"
+#include "fiber/clock.h"
 #include "fiber/offload.h"
 
 #include <errno.h>
@@ -41,9 +43,7 @@ log_place_close(struct log_place *p)
 {
 	if (p->target == LOG_FILE && p->fd >= 0)
 		close(p->fd);
-	if (p->target == LOG_SYSLOG)
-		closelog();
-	p->fd = -1;
+	p->fd = -1;	/* syslog(3) has one connection, which goes on */
 }
 
 /* ---- lines ---- */
@@ -80,19 +80,19 @@ static void
 log_event(struct event_sink *sink, const struct event *e)
 {
 	struct log *l = OWNER_OF(sink, struct log, sink);
+	size_t room = LOG_BUFFER - l->n;
 	struct buf b = { .p = l->gathering + l->n,
-		.cap = LOG_BUFFER - 1 - l->n };
+		.cap = room < LOG_LINE ? room : LOG_LINE };
 
-	if (b.cap > LOG_LINE)
-		b.cap = LOG_LINE;
+	must(l->n <= LOG_BUFFER);
 	line_put(l->place, e, &b);
-	if (b.full) {
+	buf_putc(&b, '\n');
+	if (b.full)
 		l->dropped++;
-		return;
+	else {
+		l->n += b.n;
+		l->lines++;
 	}
-	l->gathering[l->n + b.n] = '\n';
-	l->n += b.n + 1;
-	l->lines++;
 	fiber_wake(l->writer);
 }
 
@@ -100,7 +100,7 @@ log_event(struct event_sink *sink, const struct event *e)
 
 struct writing {
 	const struct log_place *place;
-	struct str text;
+	struct str text;		/* what is left to write */
 };
 
 static int
@@ -133,22 +133,61 @@ text_write(void *arg)
 	return 0;
 }
 
+static uint64_t
+lines_in(struct str text)
+{
+	uint64_t n = 0;
+
+	for (; text.n > 0; n++)
+		(void)str_cut(&text, '\n');
+	return n;
+}
+
+/* That lines are missing is itself an event, in the form of the others. */
+static void
+dropped_tell(struct log *l)
+{
+	struct event e = event_make(EVENT_trouble, clock_wall(), 0);
+	char text[64];
+	uint64_t dropped = l->dropped;
+
+	snprintf(text, sizeof text, "%llu log lines were dropped",
+	    (unsigned long long)dropped);
+	event_str(&e, FIELD_text, str_of(text));
+	l->dropped = 0;
+	log_event(&l->sink, &e);
+}
+
+/* What the place did not take is lost, and counted. */
 static yields void
 gathered_write(struct log *l)
 {
 	struct writing w = { l->place, { l->gathering, l->n } };
-	uint64_t dropped = l->dropped;
 	char *other = l->writing;
 
 	l->writing = l->gathering;
 	l->gathering = other;
 	l->n = 0;
-	l->dropped = 0;
-	if (dropped > 0)	/* the first line of what gathers next */
-		l->n = (size_t)snprintf(l->gathering, 80,
-		    "nightmail: %llu log lines were dropped\n",
-		    (unsigned long long)dropped);
-	(void)offload(text_write, &w);
+	if (l->dropped > 0)	/* the first line of what gathers next */
+		dropped_tell(l);
+	l->is_writing = true;
+	if (offload(text_write, &w) != 0) {
+		l->dropped += lines_in(w.text);
+		err_clear();
+	}
+	l->is_writing = false;
+}
+
+yields int
+log_move(struct log *l, const struct log_place *to, struct mono deadline)
+{
+	l->place = to;
+	while (l->is_writing) {
+		if (mono_is_before(deadline, clock_mono()))
+			return -1;
+		fiber_sleep(mono_add(clock_mono(), NS_PER_MS));
+	}
+	return 0;
 }
 
 yields void

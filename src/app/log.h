@@ -6,10 +6,11 @@
  * for the place: lines gather in memory and a fiber writes them on a helper
  * thread.
  * Not for: what must survive (the spool keeps its own EVENT records).
- * Waiting: log_run() is a fiber; log_event() does not wait.
+ * Waiting: log_run() is a fiber; log_event() does not wait; log_place_open() may
+ * block (offload() it).
  * Memory: two buffers of LOG_BUFFER bytes for each core.
- * Errors: when the place is slower than the events, lines are dropped and their
- * number is written as soon as there is room.
+ * Errors: when the place is slower than the events, or refuses them, lines are
+ * dropped and their number is written as an event as soon as there is room.
  * Source: PRODUCT.md A.5; SECURITY.md row 37.
  */
 #ifndef NM_APP_LOG_H
@@ -21,7 +22,8 @@
 
 enum { LOG_BUFFER = 512 * 1024, LOG_LINE = EVENT_LINE_MOST };
 
-/* Where lines go; shared by all cores, opened before the cage closes. */
+/* Where lines go; shared by all cores and never changed.  A reload opens another
+ * (which is how logrotate's file is begun) and moves the cores to it. */
 struct log_place {
 	enum log_format format;
 	enum log_target target;
@@ -40,12 +42,17 @@ struct log {				/* of one core */
 	size_t n;
 	uint64_t dropped, lines;
 	struct fiber *writer;
-	bool is_ending, has_ended;
+	bool is_writing, is_ending, has_ended;
 	struct fiber *ender;
 };
 int log_open(struct log *, const struct log_place *);
 yields void log_run(void *log);
 yields void log_end(struct log *);	/* writes what is left */
 void log_close(struct log *);
+
+/* On its core: lines go to another place from now on.  0: the old one is used
+ * no more; -1: at the deadline it still was. */
+yields int log_move(struct log *, const struct log_place *to,
+    struct mono deadline);
 
 #endif

@@ -8,7 +8,9 @@
  *
  * and of a reload: WANTED (SIGHUP or the worker asks) -> files read and checked
  * -> CONFIG, LISTENER ..., CONFIG_END sent -> RELOADED: old doors are closed;
- * or REFUSED: new doors are closed.  Meanwhile further wishes wait.
+ * or REFUSED: new doors are closed.  Meanwhile further wishes wait, and are one.
+ * A worker that dies in between takes the reload with it: the next one starts
+ * with what was in force, since the new may be what killed it.
  */
 #include "app/master.h"
 
@@ -42,7 +44,7 @@
 #include <unistd.h>
 
 enum { STOP_GRACE_S = 5, PAUSE_FIRST_MS = 100, PAUSE_MOST_MS = 10000,
-	STEADY_S = 10 };
+	STEADY_S = 10, TELL_S = 5, PORTER_PAUSE_MS = 1000 };
 
 struct master {
 	const struct master_options *options;
@@ -51,12 +53,15 @@ struct master {
 	unsigned cores, generation;
 	struct doors doors;
 	int control_fd, signal_fd, notice_fd;
+	struct sockaddr_un control_at;
 	struct porter_process porter;
 	struct poison_table *poison;
 	pid_t worker;
 	int64_t started_ms, kill_ms;	/* kill_ms: 0: no worker is to die */
 	int64_t start_ms;		/* when to start the next; 0: not */
+	int64_t porter_ms;		/* when to start the next porter; 0: not */
 	int pause_ms;
+	uint32_t wish;			/* the worker's last wish to reload */
 	bool was_ready, is_stopping, reload_wanted;
 	int status;			/* what to exit with */
 };
@@ -163,6 +168,35 @@ control_owner_set(const struct config *c, const char *path)
 	return chmod(path, 0660);
 }
 
+/* A socket that nobody answers at is left from before; anything else that lies
+ * there is not ours to remove. */
+static int
+control_place_clear(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0)
+		return errno == ENOENT ? 0 : err_set("%s: %m", path);
+	if (!S_ISSOCK(st.st_mode))
+		return err_set("control.socket: %s is there and is no socket",
+		    path);
+	return unlink(path) == 0 ? 0 : err_set("%s: %m", path);
+}
+
+/* Nobody may connect before the owner is set. */
+static int
+control_bind(struct master *m, int fd, const struct sockaddr_un *at)
+{
+	mode_t old = umask(0177);
+	int rc = bind(fd, (const void *)at, sizeof *at);
+
+	(void)umask(old);
+	if (rc != 0 || control_owner_set(m->config, at->sun_path) != 0 ||
+	    listen(fd, 64) != 0)
+		return err_set("%s: %m", at->sun_path);
+	return 0;
+}
+
 static int
 control_open(struct master *m)
 {
@@ -181,15 +215,21 @@ control_open(struct master *m)
 		close(fd);
 		return err_set("%s: another nightmail is running", at.sun_path);
 	}
-	unlink(at.sun_path);
-	if (bind(fd, (void *)&at, sizeof at) != 0 || listen(fd, 64) != 0 ||
-	    control_owner_set(m->config, at.sun_path) != 0) {
-		err_set("%s: %m", at.sun_path);
+	if (control_place_clear(at.sun_path) != 0 ||
+	    control_bind(m, fd, &at) != 0) {
 		close(fd);
 		return -1;
 	}
 	m->control_fd = fd;
+	m->control_at = at;
 	return 0;
+}
+
+static void
+control_remove(struct master *m)
+{
+	if (m->control_fd >= 0)
+		unlink(m->control_at.sun_path);
 }
 
 /* ---- the worker ---- */
@@ -215,7 +255,7 @@ rights_drop(const struct config *c)
 }
 
 static _Noreturn void
-worker_child(struct master *m, int notice_fd)
+worker_child(struct master *m, int notice_fd, pid_t master)
 {
 	struct worker_setup setup = {
 		.config = m->config, .doors = &m->doors,
@@ -225,7 +265,6 @@ worker_child(struct master *m, int notice_fd)
 	};
 	sigset_t none;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(m->signal_fd);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -234,24 +273,53 @@ worker_child(struct master *m, int notice_fd)
 		say("cannot shed rights");
 		_exit(EX_NOPERM);
 	}
+	/* prctl(2): another uid forgets it, so it comes after. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != master)
+		_exit(EX_OSERR);
 	_exit(worker_main(&setup));
+}
+
+/* A worker that does not listen must not stop master for ever. */
+static int
+notice_pair(int pair[2])
+{
+	struct timeval patience = { .tv_sec = TELL_S };
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return err_set("socketpair: %m");
+	(void)setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &patience,
+	    sizeof patience);
+	return 0;
+}
+
+/* A worker keeps the descriptor that it begins with. */
+static void
+porter_ensure(struct master *m)
+{
+	m->porter_ms = 0;
+	if (m->porter.pid == 0 && porter_restart(&m->porter, m->config) < 0)
+		say("starting the porter");
 }
 
 static int
 worker_start(struct master *m)
 {
+	pid_t master = getpid();
 	int pair[2];
 
 	m->start_ms = 0;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-		return err_set("socketpair: %m");
+	porter_ensure(m);
+	if (notice_pair(pair) != 0)
+		return -1;
 	m->worker = fork();
 	if (m->worker == 0) {
 		close(pair[0]);
-		worker_child(m, pair[1]);
+		worker_child(m, pair[1], master);
 	}
 	close(pair[1]);
 	if (m->worker < 0) {
+		m->worker = 0;
 		close(pair[0]);
 		return err_set("fork: %m");
 	}
@@ -276,6 +344,7 @@ reload_abandon(struct master *m)
 {
 	if (m->next == NULL)
 		return;
+	fputs("nightmail: master: the configuration in force stays\n", stderr);
 	doors_undo(&m->doors);
 	config_release(m->next);
 	m->next = NULL;
@@ -321,21 +390,29 @@ poison_settle(struct master *m, int wait_status)
 }
 
 static void
+notice_close(struct master *m)
+{
+	if (m->notice_fd >= 0)
+		close(m->notice_fd);
+	m->notice_fd = -1;
+}
+
+static void
 worker_died(struct master *m, int wait_status)
 {
 	int code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1;
 
 	m->worker = 0;
 	m->kill_ms = 0;
-	close(m->notice_fd);
-	m->notice_fd = -1;
+	m->wish = 0;
+	notice_close(m);
 	reload_abandon(m);
 	if (m->is_stopping && code == 0)
 		return;
 	death_tell(wait_status);
 	poison_settle(m, wait_status);
 	if (m->is_stopping)
-		m->status = EX_SOFTWARE;
+		m->status = code > 0 ? code : EX_SOFTWARE;
 	else if (code == EX_CONFIG || (code >= 0 && !m->was_ready)) {
 		m->is_stopping = true;	/* it would only end so again */
 		m->status = code;
@@ -352,22 +429,49 @@ children_reap(struct master *m)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == m->worker)
 			worker_died(m, status);
-		else if (pid == m->porter.pid)
+		else if (pid == m->porter.pid) {
+			fputs("nightmail: master: the porter died\n", stderr);
 			porter_died(&m->porter);
+			m->porter_ms = now_ms() + PORTER_PAUSE_MS;
+		}
 	}
 }
 
 /* ---- reload ---- */
 
-static void
+static int
 notice_give(struct master *m, enum notice_kind kind, uint32_t number,
     struct str text, int fd)
 {
 	struct notice n = notice_make(kind, number, text);
 
 	n.fd = fd;
-	if (m->notice_fd >= 0 && notice_send(m->notice_fd, &n) != 0)
+	if (m->notice_fd < 0)
+		return err_set("no worker listens");
+	return notice_send(m->notice_fd, &n);
+}
+
+/* What is no part of a longer talk. */
+static void
+notice_tell(struct master *m, enum notice_kind kind, uint32_t number,
+    struct str text, int fd)
+{
+	if (m->notice_fd >= 0 && notice_give(m, kind, number, text, fd) != 0)
 		say("the worker does not listen");
+}
+
+static void
+porter_replace(struct master *m)
+{
+	int rc = porter_restart(&m->porter, m->config);
+
+	m->porter_ms = 0;
+	if (rc > 0)
+		notice_tell(m, NOTICE_PORTER, 0, STR_NONE, m->porter.fd);
+	else if (rc < 0) {
+		say("starting the porter");
+		m->porter_ms = now_ms() + PORTER_PAUSE_MS;
+	}
 }
 
 /* Text of any length, as a descriptor the other side can read. */
@@ -397,12 +501,13 @@ reload_refuse(struct master *m, struct str why)
 
 	fprintf(stderr, STR_FMT "nightmail: master: reload refused; the "
 	    "configuration in force stays\n", STR_ARG(why));
-	notice_give(m, NOTICE_RELOAD_FAILED, 0, str_sub(why, 0, NOTICE_TEXT), fd);
+	notice_tell(m, NOTICE_RELOAD_FAILED, m->wish, str_sub(why, 0,
+	    NOTICE_TEXT), fd);
 	if (fd >= 0)
 		close(fd);
 }
 
-static void
+static int
 doors_send(struct master *m)
 {
 	for (size_t i = 0; i < m->doors.n; i++) {
@@ -412,9 +517,11 @@ doors_send(struct master *m)
 		if (!d->is_new)
 			continue;
 		for (unsigned k = 0; k < d->n_fds; k++)
-			notice_give(m, NOTICE_LISTENER, k, str_of(name.text),
-			    d->fds[k]);
+			if (notice_give(m, NOTICE_LISTENER, k,
+			    str_of(name.text), d->fds[k]) != 0)
+				return -1;
 	}
+	return 0;
 }
 
 /* What the worker loads is, byte for byte, what was checked here. */
@@ -423,7 +530,7 @@ bundle_send(struct master *m, const struct source_memory *recorded,
     struct arena *a)
 {
 	struct buf b = { .cap = source_encoded_size(recorded) };
-	int fd;
+	int fd, rc;
 
 	b.p = arena_alloc(a, b.cap);
 	if (b.p == NULL)
@@ -433,11 +540,12 @@ bundle_send(struct master *m, const struct source_memory *recorded,
 	fd = text_as_file(buf_str(&b));
 	if (fd < 0)
 		return -1;
-	notice_give(m, NOTICE_CONFIG, ++m->generation, m->options->config, fd);
+	m->generation++;
+	rc = notice_give(m, NOTICE_CONFIG, m->wish, m->options->config, fd);
 	close(fd);
-	doors_send(m);
-	notice_give(m, NOTICE_CONFIG_END, m->generation, STR_NONE, -1);
-	return 0;
+	if (rc != 0 || doors_send(m) != 0)
+		return -1;
+	return notice_give(m, NOTICE_CONFIG_END, m->generation, STR_NONE, -1);
 }
 
 static void
@@ -481,8 +589,7 @@ reload_done(struct master *m)
 	m->config = m->next;
 	m->next = NULL;
 	doors_prune(&m->doors);
-	if (porter_restart(&m->porter, m->config) > 0)
-		notice_give(m, NOTICE_PORTER, 0, STR_NONE, m->porter.fd);
+	porter_replace(m);	/* it must know the new mailboxes */
 }
 
 /* ---- the loop ---- */
@@ -496,7 +603,7 @@ master_stop(struct master *m)
 	m->start_ms = 0;
 	if (m->worker == 0)
 		return;
-	notice_give(m, NOTICE_STOP, 0, STR_NONE, -1);
+	notice_tell(m, NOTICE_STOP, 0, STR_NONE, -1);
 	if (m->kill_ms == 0)
 		m->kill_ms = now_ms() + m->config->timeouts.stop / 1000000 +
 		    STOP_GRACE_S * 1000;
@@ -511,9 +618,10 @@ notice_hear(struct master *m, const struct notice *n)
 		if (!m->was_ready)
 			systemd_tell("READY=1\nSTATUS=accepting mail");
 		m->was_ready = true;
-	} else if (n->kind == NOTICE_RELOAD_WANTED)
+	} else if (n->kind == NOTICE_RELOAD_WANTED) {
 		m->reload_wanted = true;
-	else if (n->kind == NOTICE_STOP_WANTED)
+		m->wish = n->number;
+	} else if (n->kind == NOTICE_STOP_WANTED)
 		master_stop(m);
 	else if (n->kind == NOTICE_RELOADED && is_ours)
 		reload_done(m);
@@ -525,14 +633,25 @@ notice_hear(struct master *m, const struct notice *n)
 		fprintf(stderr, "nightmail: master: odd notice %u\n", n->kind);
 }
 
+/* SIGCHLD tells the rest; one that hangs up and does not end is ended. */
+static void
+worker_hung_up(struct master *m)
+{
+	notice_close(m);
+	if (m->kill_ms == 0)
+		m->kill_ms = now_ms() + STOP_GRACE_S * 1000;
+}
+
 static void
 notices_take(struct master *m)
 {
 	struct notice n;
 	int rc = notice_receive(m->notice_fd, &n);
 
-	if (rc == NOTICE_GONE)
-		return;			/* SIGCHLD tells the rest */
+	if (rc == NOTICE_GONE) {
+		worker_hung_up(m);
+		return;
+	}
 	if (rc != 0) {
 		say("worker");
 		return;
@@ -560,12 +679,34 @@ signal_take(struct master *m)
 static int
 wait_ms(const struct master *m)
 {
-	int64_t next = m->kill_ms != 0 ? m->kill_ms : m->start_ms;
-	int64_t left = next - now_ms();
+	const int64_t times[] = { m->kill_ms, m->start_ms, m->porter_ms };
+	int64_t next = INT64_MAX, left;
 
-	if (next == 0)
+	for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+		if (times[i] != 0 && times[i] < next)
+			next = times[i];
+	if (next == INT64_MAX)
 		return -1;
+	left = next - now_ms();
 	return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
+}
+
+static void
+times_come(struct master *m)
+{
+	int64_t now = now_ms();
+
+	if (m->kill_ms != 0 && now >= m->kill_ms && m->worker != 0) {
+		say("the worker does not end; killing it");
+		kill(m->worker, SIGKILL);
+		m->kill_ms = INT64_MAX;
+	}
+	if (m->porter_ms != 0 && now >= m->porter_ms && !m->is_stopping)
+		porter_replace(m);
+	if (m->start_ms != 0 && now >= m->start_ms && worker_start(m) != 0) {
+		say("starting a worker");
+		worker_restart_later(m);
+	}
 }
 
 static void
@@ -574,25 +715,19 @@ master_turn(struct master *m)
 	struct pollfd p[2] = { { m->signal_fd, POLLIN, 0 },
 		{ m->notice_fd, POLLIN, 0 } };
 
+	/* While it stops, the porter's death is no reason to wake. */
+	if (m->is_stopping)
+		m->porter_ms = 0;
 	if (poll(p, m->notice_fd >= 0 ? 2 : 1, wait_ms(m)) < 0 && errno != EINTR)
 		say("poll");
-	if ((p[1].revents & POLLIN) != 0 && m->notice_fd >= 0)
+	if ((p[1].revents & (POLLIN | POLLHUP)) != 0 && m->notice_fd >= 0)
 		notices_take(m);
 	if ((p[0].revents & POLLIN) != 0)
 		signal_take(m);
 	if (m->reload_wanted && m->next == NULL && m->worker != 0 &&
 	    m->was_ready && !m->is_stopping)
 		reload_begin(m);
-	if (m->kill_ms != 0 && now_ms() >= m->kill_ms && m->worker != 0) {
-		say("the worker does not end; killing it");
-		kill(m->worker, SIGKILL);
-		m->kill_ms = INT64_MAX;
-	}
-	if (m->start_ms != 0 && now_ms() >= m->start_ms &&
-	    worker_start(m) != 0) {
-		say("starting a worker");
-		worker_restart_later(m);
-	}
+	times_come(m);
 }
 
 static int
@@ -654,8 +789,9 @@ master_open(struct master *m)
 		return EX_UNAVAILABLE;
 	}
 	if (poison_open(m) != 0 || signals_open(m) != 0 ||
-	    porter_restart(&m->porter, m->config) < 0 || worker_start(m) != 0) {
+	    worker_start(m) != 0) {
 		say("cannot start");
+		control_remove(m);
 		return EX_OSERR;
 	}
 	return 0;
@@ -674,6 +810,7 @@ master_run(const struct master_options *options)
 	while (!m.is_stopping || m.worker != 0)
 		master_turn(&m);
 	porter_stop(&m.porter);
+	control_remove(&m);
 	systemd_tell("STATUS=stopped");
 	return m.status;
 }

@@ -1,5 +1,6 @@
 #include "app/notice.h"
 
+#include "app/passed.h"
 #include "base/err.h"
 #include "base/must.h"
 
@@ -57,51 +58,32 @@ notice_send(int socket, const struct notice *n)
 		memcpy(CMSG_DATA(c), &n->fd, sizeof(int));
 	}
 	while (sendmsg(socket, &m, MSG_NOSIGNAL) != NOTICE_BYTES)
-		if (errno != EINTR)
+		if (errno != EINTR)	/* EAGAIN: SO_SNDTIMEO is over */
 			return err_set("telling the other process: %m");
 	return 0;
 }
 
-static int
-passed_fd_of(struct msghdr *m)
-{
-	struct cmsghdr *c = CMSG_FIRSTHDR(m);
-	int fd = -1;
-
-	if (c != NULL && c->cmsg_level == SOL_SOCKET &&
-	    c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof fd))
-		memcpy(&fd, CMSG_DATA(c), sizeof fd);
-	return fd;
-}
-
 static bool
-notice_is_sound(const struct notice *n, ssize_t got)
+notice_is_sound(const struct notice *n)
 {
-	return got == NOTICE_BYTES && n->magic == MAGIC &&
-	    n->version == VERSION && n->kind < NOTICE_KINDS &&
-	    n->length <= NOTICE_TEXT;
+	return n->magic == MAGIC && n->version == VERSION &&
+	    n->kind < NOTICE_KINDS && n->length <= NOTICE_TEXT;
 }
 
 int
 notice_receive(int socket, struct notice *n)
 {
-	struct iovec v = { n, NOTICE_BYTES };
-	union passed_fd room = { .bytes = { 0 } };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1,
-		.msg_control = room.bytes, .msg_controllen = sizeof room.bytes };
-	ssize_t got;
+	unsigned fds;
+	int rc = passed_receive(socket, n, NOTICE_BYTES, &n->fd, &fds, 1);
 
-	do
-		got = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
-	while (got < 0 && errno == EINTR);
-	if (got == 0 || (got < 0 && errno == ECONNRESET))
+	if (rc == PASSED_END)
 		return NOTICE_GONE;
-	if (got < 0)
+	if (rc != 0)
 		return err_set("hearing the other process: %m");
-	n->fd = passed_fd_of(&m);
-	if (notice_is_sound(n, got))
+	if (notice_is_sound(n))
 		return 0;
 	if (n->fd >= 0)
 		close(n->fd);
-	return err_set("the other process sent nonsense (%zd octets)", got);
+	n->fd = -1;
+	return err_set("the other process sent nonsense");
 }

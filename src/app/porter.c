@@ -10,10 +10,12 @@
  *
  * The life of a request: TAKEN (checked, looked up in the porter's own
  * configuration) -> CHILD (forked, another user) -> REPLIED by the child, or by
- * nobody when the child dies: the closed socket tells the worker.
+ * nobody when the child dies or takes CHILD_SECONDS: the closed socket tells the
+ * worker.  A child outlives a porter that is replaced.
  */
 #include "app/porter.h"
 
+#include "app/passed.h"
 #include "base/err.h"
 #include "base/must.h"
 #include "deliver/maildir.h"
@@ -23,6 +25,7 @@
 #include "policy/place.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
 #include <pwd.h>
@@ -34,9 +37,10 @@
 #include <sys/stat.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
-enum { CHILD_SECONDS = 60 };
+enum { CHILD_SECONDS = 60, REAP_MS = 1000 };
 
 struct carrying {			/* one request, in the child */
 	struct mailbox_place place;
@@ -137,7 +141,7 @@ become(uint32_t uid, uint32_t gid)
 static _Noreturn void
 child_main(struct carrying *c)
 {
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)alarm(CHILD_SECONDS);	/* a home that hangs */
 	if (become(c->place.uid, c->place.gid) != 0 ||
 	    core_run_all(1, carry, c) != 0) {
 		reply_trouble(c->reply_to, EPERM, err_text());
@@ -160,14 +164,15 @@ place_look_up(const struct config *conf, struct str mailbox, struct arena *a,
 	return place_find(conf, &r, UINT32_MAX, UINT32_MAX, a, place);
 }
 
-static void
+/* How many children it took: 1 or 0. */
+static unsigned
 request_serve(const struct config *conf, const struct porter_request *q,
     int message, int reply_to)
 {
 	struct carrying c = { .hostname = conf->hostname, .message = message,
 		.reply_to = reply_to, .size = q->size };
 	struct arena a;
-	pid_t pid;
+	pid_t pid = -1;
 
 	arena_init(&a, 64 * 1024);
 	if (place_look_up(conf, (struct str){ q->mailbox, q->length }, &a,
@@ -177,75 +182,75 @@ request_serve(const struct config *conf, const struct porter_request *q,
 		child_main(&c);
 	else if (pid < 0)
 		reply_trouble(reply_to, EAGAIN, "fork failed");
+	err_clear();
 	arena_clear(&a);
+	return pid > 0;
 }
 
 static bool
-request_is_sound(const struct porter_request *q, ssize_t got,
-    const int fds[2])
+request_is_sound(const struct porter_request *q, unsigned n_fds)
 {
-	return got == (ssize_t)sizeof *q && q->magic == PORTER_MAGIC &&
+	return n_fds == 2 && q->magic == PORTER_MAGIC &&
 	    q->version == PORTER_VERSION && q->length > 0 &&
-	    q->length <= PORTER_MAILBOX && fds[0] >= 0 && fds[1] >= 0;
+	    q->length <= PORTER_MAILBOX;
 }
 
-union two_fds {
-	char bytes[CMSG_SPACE(2 * sizeof(int))];
-	struct cmsghdr align;
-};
-
-static ssize_t
-request_receive(int socket, struct porter_request *q, int fds[2])
-{
-	union two_fds room;
-	struct iovec v = { q, sizeof *q };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1,
-		.msg_control = room.bytes, .msg_controllen = sizeof room.bytes };
-	ssize_t got = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
-	struct cmsghdr *c = got > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-
-	fds[0] = fds[1] = -1;
-	if (c != NULL && c->cmsg_level == SOL_SOCKET &&
-	    c->cmsg_type == SCM_RIGHTS &&
-	    c->cmsg_len == CMSG_LEN(2 * sizeof(int)))
-		memcpy(fds, CMSG_DATA(c), 2 * sizeof(int));
-	return got;
-}
-
+/* At most `most' stay. */
 static void
 children_wait(unsigned *children, unsigned most)
 {
 	while (*children > 0) {
-		int flags = *children >= most ? 0 : WNOHANG;
-		pid_t pid = waitpid(-1, NULL, flags);
+		pid_t pid = waitpid(-1, NULL, *children > most ? 0 : WNOHANG);
 
-		if (pid <= 0)
+		if (pid == 0)
 			return;
-		--*children;
+		if (pid > 0)
+			--*children;
+		else if (errno != EINTR)
+			*children = 0;		/* ECHILD */
 	}
+}
+
+/* A packet is there; meanwhile the dead do not lie about for long. */
+static void
+request_await(int socket, unsigned *children)
+{
+	struct pollfd p = { socket, POLLIN, 0 };
+
+	do
+		children_wait(children, PORTER_CHILDREN - 1);
+	while (poll(&p, 1, *children > 0 ? REAP_MS : -1) <= 0);
+}
+
+/* Listening sockets, master's signals, the worker's ear: none of them is ours,
+ * nor our children's. */
+static int
+descriptors_shed(int socket)
+{
+	enum { FIRST = STDERR_FILENO + 1 };
+
+	if (socket != FIRST && dup3(socket, FIRST, O_CLOEXEC) < 0)
+		_exit(EX_OSERR);
+	if (close_range(FIRST + 1, ~0u, 0) != 0)
+		_exit(EX_OSERR);
+	return FIRST;
 }
 
 static _Noreturn void
 porter_main(const struct config *conf, int socket)
 {
 	struct porter_request q;
-	unsigned children = 0;
-	int fds[2];
-	ssize_t got;
+	unsigned children = 0, n_fds;
+	int fds[2], rc;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal_ignore_all();
+	socket = descriptors_shed(socket);
 	for (;;) {
-		got = request_receive(socket, &q, fds);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
+		request_await(socket, &children);
+		rc = passed_receive(socket, &q, sizeof q, fds, &n_fds, 2);
+		if (rc == PASSED_END)
 			_exit(0);	/* nobody is left to ask */
-		children_wait(&children, PORTER_CHILDREN);
-		if (request_is_sound(&q, got, fds)) {
-			request_serve(conf, &q, fds[0], fds[1]);
-			children++;
-		}
+		if (rc == 0 && request_is_sound(&q, n_fds))
+			children += request_serve(conf, &q, fds[0], fds[1]);
 		for (int i = 0; i < 2; i++)
 			if (fds[i] >= 0)
 				close(fds[i]);
@@ -262,6 +267,7 @@ porter_is_needed(void)
 int
 porter_restart(struct porter_process *p, const struct config *conf)
 {
+	pid_t master = getpid();
 	int pair[2];
 
 	porter_stop(p);
@@ -273,9 +279,12 @@ porter_restart(struct porter_process *p, const struct config *conf)
 	if (p->pid == 0) {
 		sigset_t none;
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != master)
+			_exit(0);
+		signal_ignore_all();
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
-		close(pair[0]);
 		porter_main(conf, pair[1]);
 	}
 	close(pair[1]);
@@ -292,6 +301,9 @@ void
 porter_died(struct porter_process *p)
 {
 	p->pid = 0;
+	if (p->fd >= 0)
+		close(p->fd);
+	p->fd = -1;
 }
 
 /* Closing the last end of its socket is the word to go. */

@@ -5,11 +5,13 @@
 #include "app/node.h"
 #include "app/notice.h"
 #include "base/err.h"
+#include "base/list.h"
 #include "deliver/delivery.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
 #include "fiber/offload.h"
 #include "http/control.h"
+#include "policy/show.h"
 #include "spool/fault.h"
 
 #include <grp.h>
@@ -31,7 +33,7 @@ struct worker {
 	const struct worker_setup *setup;
 	struct node node;
 	struct node_setup node_setup;
-	struct log_place place;
+	struct log_place *place;
 	struct log logs[CORES_MOST];
 	struct control control;		/* the HTTP side of the socket */
 	struct lane *ear;		/* waits for master's notices */
@@ -41,9 +43,11 @@ struct worker {
 	struct str config_path;
 	char config_path_text[NOTICE_TEXT];
 	size_t n_sent;
-	struct sent_door sent[DOORS_MOST * 8];
+	struct sent_door sent[DOORS_MOST * CORES_MOST];
 	struct fiber *reload_waiter;	/* a control request that waits */
-	char *reload_text;		/* what is wrong, or NULL */
+	uint32_t wish;			/* its number; they are counted */
+	uint32_t answering;		/* the wish that the one under way heeds */
+	char *reload_text;		/* what came of it */
 	bool reload_ok, ear_is_closed;
 };
 
@@ -96,7 +100,9 @@ sent_door_keep(struct worker *w, const struct notice *n)
 {
 	struct sent_door *d;
 
-	if (w->n_sent == sizeof w->sent / sizeof *w->sent || n->fd < 0) {
+	if (n->fd < 0)
+		return;
+	if (w->n_sent == sizeof w->sent / sizeof *w->sent) {
 		close(n->fd);
 		return;
 	}
@@ -107,12 +113,29 @@ sent_door_keep(struct worker *w, const struct notice *n)
 
 /* ---- reload ---- */
 
+enum { LOG_PATIENCE_S = 5, SAY_ROOM = 4096 };
+
 struct bundle {
 	int fd;
 	struct str path;
+	const struct config *old;
 	struct config *config;
 	struct problems problems;
+	struct show_lines lines;
+	char room[SAY_ROOM];
+	struct buf say;			/* what came of it */
 };
+
+/* "! - cores: 2": what only a restart changes. */
+static void
+line_look(struct show_lines *lines, struct str line)
+{
+	struct bundle *b = OWNER_OF(lines, struct bundle, lines);
+
+	if (str_skip(&line, STR("! + ")))
+		buf_printf(&b->say, "\nat the next restart: " STR_FMT,
+		    STR_ARG(str_cut(&line, ':')));
+}
 
 static int
 file_read(int fd, struct arena *a, struct str *out)
@@ -150,6 +173,8 @@ bundle_load(void *arg)
 		rc = b->config == NULL ? err_set("the worker finds errors "
 		    "where master found none") : 0;
 	}
+	if (rc == 0)
+		show_diff(b->old, b->config, &b->lines);
 	arena_clear(&a);
 	return rc;
 }
@@ -174,33 +199,118 @@ reload_tell(struct worker *w, bool ok, const char *text)
 	w->reload_ok = ok;
 	free(w->reload_text);
 	w->reload_text = strdup(text);
+	if (w->answering < w->wish)
+		return;			/* it asked later than this one began */
 	fiber_wake(w->reload_waiter);
 	w->reload_waiter = NULL;
+}
+
+/* ---- the log's new place ---- */
+
+struct opening {
+	struct log_place *place;
+	const struct config *config;
+};
+
+static int
+place_open(void *arg)
+{
+	struct opening *o = arg;
+
+	return log_place_open(o->place, o->config);
+}
+
+struct log_moving {
+	struct worker *worker;
+	const struct log_place *to;
+	bool is_used;			/* the old place, still */
+};
+
+static yields void
+log_move_here(void *arg)
+{
+	struct log_moving *m = arg;
+
+	if (log_move(&m->worker->logs[core_index()], m->to, mono_add(
+	    clock_mono(), LOG_PATIENCE_S * NS_PER_SECOND)) != 0)
+		m->is_used = true;
+}
+
+/* An old place that somebody still writes to stays open for ever. */
+static yields void
+logs_move(struct worker *w, struct log_place *to)
+{
+	struct log_moving m = { .worker = w, .to = to };
+
+	for (unsigned i = 0; i < w->node_setup.cores; i++)
+		if (core_call(i, log_move_here, &m) != 0)
+			m.is_used = true;
+	if (!m.is_used) {
+		log_place_close(w->place);
+		free(w->place);
+	}
+	w->place = to;
+}
+
+static yields void
+log_reopen(struct worker *w, struct buf *say)
+{
+	struct config_holder *holder = &w->node.cores[0].holder;
+	struct config *c = config_pin(holder);
+	struct opening o = { malloc(sizeof *o.place), c };
+
+	if (o.place != NULL && offload(place_open, &o) == 0)
+		logs_move(w, o.place);
+	else {
+		buf_printf(say, "\nthe log stays where it was: %s", err_text());
+		err_clear();
+		free(o.place);
+	}
+	config_unpin(holder, c);
+}
+
+/* ---- the swap ---- */
+
+static yields int
+bundle_swap(struct worker *w, struct bundle *b)
+{
+	struct config_holder *holder = &w->node.cores[0].holder;
+	struct config *old = config_pin(holder);
+	int rc;
+
+	b->fd = w->bundle_fd;
+	b->path = w->config_path;
+	b->old = old;
+	b->lines.line = line_look;
+	b->say = BUF_OF(b->room);
+	b->say.cap--;			/* for a NUL */
+	buf_put(&b->say, STR("configuration reloaded"));
+	problems_init(&b->problems);
+	rc = offload(bundle_load, b);
+	problems_clear(&b->problems);
+	config_unpin(holder, old);
+	if (rc == 0)
+		rc = node_reload(&w->node, b->config);
+	if (rc == 0)
+		log_reopen(w, &b->say);
+	return rc;
 }
 
 static yields void
 reload_swap(struct worker *w, uint32_t generation)
 {
 	struct bundle *b = calloc(1, sizeof *b);
-	int rc = -1;
+	int rc = b == NULL || w->bundle_fd < 0 ? err_set("no bundle came") :
+	    bundle_swap(w, b);
 
-	if (b != NULL && w->bundle_fd >= 0) {
-		b->fd = w->bundle_fd;
-		b->path = w->config_path;
-		problems_init(&b->problems);
-		rc = offload(bundle_load, b);
-		problems_clear(&b->problems);
-	}
-	if (rc == 0)
-		rc = node_reload(&w->node, b->config);
-	free(b);
 	if (w->bundle_fd >= 0)
 		close(w->bundle_fd);
 	w->bundle_fd = -1;
 	sent_doors_close(w);
 	notice_give(w, rc == 0 ? NOTICE_RELOADED : NOTICE_REFUSED, generation,
 	    rc == 0 ? STR_NONE : str_of(err_text()));
-	reload_tell(w, rc == 0, rc == 0 ? "configuration reloaded" : err_text());
+	reload_tell(w, rc == 0, rc == 0 ? b->room : err_text());
+	free(b);
 	err_clear();
 }
 
@@ -216,6 +326,7 @@ reload_refused(struct worker *w, const struct notice *n)
 		(void)file_read(n->fd, &a, &text);
 	if (n->fd >= 0)
 		close(n->fd);
+	w->answering = n->number;
 	whole = arena_cstr(&a, text);
 	reload_tell(w, false, whole == NULL ? "refused" : whole);
 	arena_clear(&a);
@@ -230,7 +341,7 @@ reload_ask(void *arg, struct arena *a, struct str *text)
 	while (w->reload_waiter != NULL)	/* one at a time */
 		fiber_sleep(mono_add(clock_mono(), 10 * NS_PER_MS));
 	w->reload_waiter = fiber_self();
-	notice_give(w, NOTICE_RELOAD_WANTED, 0, STR_NONE);
+	notice_give(w, NOTICE_RELOAD_WANTED, ++w->wish, STR_NONE);
 	while (w->reload_waiter == fiber_self())
 		(void)fiber_park(MONO_NEVER);
 	*text = arena_copy(a, str_of(w->reload_text));
@@ -254,6 +365,8 @@ config_begin(struct worker *w, const struct notice *n)
 	if (w->bundle_fd >= 0)
 		close(w->bundle_fd);
 	w->bundle_fd = n->fd;
+	w->answering = n->number;
+	sent_doors_close(w);		/* of one that was never ended */
 	(void)str_cstr(notice_text(n), w->config_path_text,
 	    sizeof w->config_path_text);
 	w->config_path = str_of(w->config_path_text);
@@ -327,7 +440,7 @@ sink_make(void *arg, unsigned core)
 	struct worker *w = arg;
 	struct log *l = &w->logs[core];
 
-	if (log_open(l, &w->place) != 0 || fiber_go("log", log_run, l) != 0) {
+	if (log_open(l, w->place) != 0 || fiber_go("log", log_run, l) != 0) {
 		fprintf(stderr, "nightmail: %s\n", err_text());
 		_exit(EX_OSERR);
 	}
@@ -483,12 +596,14 @@ worker_main(const struct worker_setup *setup)
 		.own_gid = getegid() };
 	faults_set();
 	group_set(&w.control.setup, setup->config);
-	if (log_place_open(&w.place, setup->config) != 0 ||
+	w.place = malloc(sizeof *w.place);
+	if (w.place == NULL || log_place_open(w.place, setup->config) != 0 ||
 	    cage_enter(setup->config, setup->is_caged) != 0) {
 		fprintf(stderr, "nightmail: %s\n", err_text());
 		return EX_OSERR;
 	}
 	rc = node_run(&w.node, &w.node_setup);
-	log_place_close(&w.place);
+	log_place_close(w.place);
+	free(w.place);
 	return rc;
 }

@@ -38,10 +38,18 @@ poison_leave(int slot)
 	atomic_store(&table->working[slot], 0);
 }
 
+/* The table is shared with a worker, who may have gone mad before he died. */
+static uint32_t
+suspects_of(const struct poison_table *t)
+{
+	return t->n_suspects < POISON_SUSPECTS ? t->n_suspects :
+	    POISON_SUSPECTS;
+}
+
 static struct poison_suspect *
 suspect_find(struct poison_table *t, uint64_t id)
 {
-	for (uint32_t i = 0; i < t->n_suspects; i++)
+	for (uint32_t i = 0, n = suspects_of(t); i < n; i++)
 		if (t->suspects[i].id == id)
 			return &t->suspects[i];
 	return NULL;
@@ -75,6 +83,7 @@ poison_count(struct poison_table *t)
 {
 	unsigned held = 0;
 
+	t->n_suspects = suspects_of(t);
 	for (unsigned i = 0; i < POISON_SLOTS; i++) {
 		uint64_t id = atomic_load(&t->working[i]);
 
@@ -83,7 +92,7 @@ poison_count(struct poison_table *t)
 	}
 	for (unsigned i = 0; i < POISON_SLOTS; i++)
 		atomic_store(&t->working[i], 0);
-	for (uint32_t i = 0; i < t->n_suspects; i++)
+	for (uint32_t i = 0, n = suspects_of(t); i < n; i++)
 		held += t->suspects[i].deaths >= POISON_DEATHS;
 	return held;
 }

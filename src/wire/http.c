@@ -21,14 +21,19 @@ is_token(struct str s)
 
 /* RFC 9110 5.5: visible characters, SP, HTAB, and octets above 127. */
 static bool
+is_text(char octet)
+{
+	unsigned char c = (unsigned char)octet;
+
+	return (c >= 0x20 && c != 0x7f) || c == '\t';
+}
+
+static bool
 is_field_value(struct str s)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
+	for (size_t i = 0; i < s.n; i++)
+		if (!is_text(s.p[i]))
 			return false;
-	}
 	return true;
 }
 
@@ -61,6 +66,23 @@ http_field(const struct http_head *h, struct str name)
 	return STR_NONE;
 }
 
+/* RFC 9110 5.6.1: is the word in that comma-separated list, in any of the
+ * fields of that name? */
+static bool
+field_lists(const struct http_head *h, struct str name, struct str word)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		struct str list = h->fields[i].value;
+
+		if (!str_eq_icase(h->fields[i].name, name))
+			continue;
+		while (list.n > 0)
+			if (str_eq_icase(str_trim(str_cut(&list, ',')), word))
+				return true;
+	}
+	return false;
+}
+
 static size_t
 field_count(const struct http_head *h, struct str name)
 {
@@ -78,11 +100,13 @@ fields_take(struct str rest, struct http_head *h)
 
 	while (rest.n > 0) {
 		struct http_field f;
+		bool has_colon;
 
 		if (!line_take(&rest, &line))
 			return bad(h, 400);
+		has_colon = str_find(line, ':') < line.n;
 		f.name = str_cut(&line, ':');
-		if (!is_token(f.name) || f.name.p + f.name.n == line.p)
+		if (!is_token(f.name) || !has_colon)
 			return bad(h, 400);	/* also folds, "name :" */
 		f.value = str_trim(line);
 		if (!is_field_value(f.value))
@@ -94,43 +118,58 @@ fields_take(struct str rest, struct http_head *h)
 	return HTTP_DONE;
 }
 
-/* RFC 9112 6.1, 6.3: how long the body is; ambiguity is refused. */
+/* RFC 9112 6.1, 6.3, 9.3: how long the body is; ambiguity is refused. */
 static enum http_step
 framing_take(struct http_head *h)
 {
-	struct str length = http_field(h, STR("Content-Length"));
-	struct str coding = http_field(h, STR("Transfer-Encoding"));
-	struct str connection = http_field(h, STR("Connection"));
+	size_t lengths = field_count(h, STR("Content-Length"));
+	size_t codings = field_count(h, STR("Transfer-Encoding"));
 
-	h->keeps_alive = h->is_1_0 ? str_eq_icase(connection, STR("keep-alive"))
-	    : !str_eq_icase(connection, STR("close"));
-	if (coding.p != NULL) {
-		if (length.p != NULL || h->is_1_0 ||
-		    field_count(h, STR("Transfer-Encoding")) > 1)
-			return bad(h, 400);
-		if (!str_eq_icase(coding, STR("chunked")))
+	h->keeps_alive = !field_lists(h, STR("Connection"), STR("close")) &&
+	    (!h->is_1_0 || field_lists(h, STR("Connection"),
+	    STR("keep-alive")));
+	if (codings > 1 || lengths > 1 || (codings > 0 &&
+	    (lengths > 0 || h->is_1_0)))
+		return bad(h, 400);
+	if (codings > 0) {
+		if (!str_eq_icase(http_field(h, STR("Transfer-Encoding")),
+		    STR("chunked")))
 			return bad(h, 501);
 		h->is_chunked = true;
 	}
-	if (length.p != NULL) {
-		if (field_count(h, STR("Content-Length")) > 1 ||
-		    !parse_u64(length, INT64_MAX, &h->length))
+	if (lengths > 0) {
+		if (!parse_u64(http_field(h, STR("Content-Length")), INT64_MAX,
+		    &h->length))
 			return bad(h, 400);
 		h->has_length = true;
 	}
 	return HTTP_DONE;
 }
 
+/* A line feed without its carriage return: this never becomes a head, so
+ * nobody need wait for the rest. */
+static bool
+has_bare_lf(struct str s)
+{
+	for (size_t at = 0; (at += str_find(str_sub(s, at, s.n), '\n')) < s.n;
+	    at++)
+		if (at == 0 || s.p[at - 1] != '\r')
+			return true;
+	return false;
+}
+
 /* The end of the head, or 0; *step says why not. */
 static size_t
 head_end(struct str bytes, struct http_head *h, enum http_step *step)
 {
-	size_t at = str_find_str(bytes, STR("\r\n\r\n"));
+	struct str within = str_sub(bytes, 0, HTTP_HEAD_MOST);
+	size_t at = str_find_str(within, STR("\r\n\r\n"));
 
 	*step = HTTP_DONE;
-	if (at < bytes.n && at <= HTTP_HEAD_MOST)
+	if (at < within.n)
 		return at + 4;
-	*step = bytes.n > HTTP_HEAD_MOST ? bad(h, 431) : HTTP_MORE;
+	*step = has_bare_lf(within) ? bad(h, 400) :
+	    bytes.n >= HTTP_HEAD_MOST ? bad(h, 431) : HTTP_MORE;
 	return 0;
 }
 
@@ -149,7 +188,7 @@ request_line_take(struct str line, struct http_head *h)
 	h->method = str_cut(&line, ' ');
 	target = str_cut(&line, ' ');
 	if (!is_token(h->method) || target.n == 0 || target.p[0] != '/' ||
-	    !str_is_printable(target))
+	    !str_is_printable(target) || str_find(target, '#') < target.n)
 		return bad(h, 400);
 	if (target.n > HTTP_TARGET_MOST)
 		return bad(h, 414);
@@ -158,6 +197,20 @@ request_line_take(struct str line, struct http_head *h)
 		    400);
 	h->path = str_cut(&target, '?');
 	h->query = target;
+	return HTTP_DONE;
+}
+
+/* RFC 9112 3.2: one Host.  RFC 9110 10.1.1: who speaks 1.0 cannot wait. */
+static enum http_step
+asking_take(struct http_head *h)
+{
+	size_t hosts = field_count(h, STR("Host"));
+
+	if (hosts > 1 || (hosts == 0 && !h->is_1_0))
+		return bad(h, 400);
+	h->expects_continue = !h->is_1_0 &&
+	    (h->is_chunked || h->length > 0) &&
+	    str_eq_icase(http_field(h, STR("Expect")), STR("100-continue"));
 	return HTTP_DONE;
 }
 
@@ -179,10 +232,8 @@ http_request(struct str bytes, struct http_head *h, size_t *used)
 		step = fields_take(rest, h);
 	if (step == HTTP_DONE)
 		step = framing_take(h);
-	if (step == HTTP_DONE && !h->is_1_0 && field_count(h, STR("Host")) != 1)
-		return bad(h, 400);
-	h->expects_continue = str_eq_icase(http_field(h, STR("Expect")),
-	    STR("100-continue"));
+	if (step == HTTP_DONE)
+		step = asking_take(h);
 	return step;
 }
 
@@ -266,7 +317,7 @@ chunk_step(struct http_chunks *k, char c)
 	case CHUNK_EXTENSION:
 		if (c == '\r')
 			k->state = CHUNK_SIZE_LF;
-		return c != '\n';
+		return c == '\r' || is_text(c);
 	case CHUNK_SIZE_LF:
 		k->state = k->left > 0 ? CHUNK_DATA : CHUNK_TRAILER;
 		k->line = 0;
@@ -277,12 +328,12 @@ chunk_step(struct http_chunks *k, char c)
 	case CHUNK_DATA_LF:
 		*k = (struct http_chunks){ .state = CHUNK_SIZE };
 		return c == '\n';
-	case CHUNK_TRAILER:	/* k->digits: is this line not empty? */
+	case CHUNK_TRAILER:	/* k->left: is this line not empty? */
 		if (c == '\r')
 			k->state = CHUNK_TRAILER_LF;
 		else
 			k->left = 1;
-		return c != '\n';
+		return c == '\r' || is_text(c);
 	case CHUNK_TRAILER_LF:
 		k->has_ended = k->left == 0;
 		k->left = 0;
