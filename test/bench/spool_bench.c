@@ -47,14 +47,17 @@ cpu_us(void)
 static long
 rss_kib(void)
 {
-	long pages = 0, size = 0;
 	FILE *f = fopen("/proc/self/statm", "r");
+	char text[128];
+	struct str rest;
+	uint64_t pages;
 
-	if (f != NULL) {
-		must(fscanf(f, "%ld %ld", &size, &pages) == 2);
-		fclose(f);
-	}
-	return pages * (sysconf(_SC_PAGESIZE) / 1024);
+	must(f != NULL && fgets(text, sizeof text, f) != NULL);
+	fclose(f);
+	rest = str_of(text);
+	(void)str_cut(&rest, ' ');		/* the whole size */
+	must(parse_u64(str_cut(&rest, ' '), INT32_MAX, &pages));
+	return (long)pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
 static yields void
@@ -220,15 +223,27 @@ part_restart(void *arg)
 /* ---- parts ---- */
 
 static void
+directory_remove(void)
+{
+	pid_t child = fork();
+	int status;
+
+	must(child >= 0);
+	if (child == 0) {
+		execlp("rm", "rm", "-rf", "--", bench.directory, (char *)NULL);
+		_exit(127);
+	}
+	must(waitpid(child, &status, 0) == child && status == 0);
+}
+
+static void
 part(yields void (*fn)(void *), bool is_fresh)
 {
-	char command[300];
 	int status;
 	pid_t child;
 
-	snprintf(command, sizeof command, "rm -rf '%s'", bench.directory);
 	if (is_fresh)
-		must(system(command) == 0);
+		directory_remove();
 	child = fork();
 	must(child >= 0);
 	if (child == 0)
