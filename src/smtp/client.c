@@ -286,7 +286,8 @@ exchange_hear_mail(struct exchange *x)
 		v = client_hear(c, PHASE_rset, NULL);
 		if (v.disposition != DELIVERED) {
 			c->is_over = true;
-			v.disposition = DEFERRED;
+			v = verdict_of(DEFERRED, v.code, v.esc,
+			    str_of(v.text));
 			exchange_settle(x, &v);
 			return -1;
 		}
@@ -462,7 +463,7 @@ exchange_body(struct exchange *x)
 		return verdict_make(DEFERRED, 0, "4.3.0",
 		    "our copy of the message could not be read");
 	}
-	if (c->net->trouble != STREAM_FINE)
+	if (stream_flush(c->net) != 0)
 		return client_lose(c, PHASE_block);
 	v = client_hear(c, PHASE_end, NULL);
 	if (v.code != 0)
@@ -484,7 +485,12 @@ exchange_data(struct exchange *x)
 	v = client_hear(c, PHASE_data, NULL);
 	if (c->is_over)
 		return v;
-	if (v.code == 354) {
+	if (v.code == 354 && stream_buffered(c->net) > 0) {
+		/* An answer to a dot that was not said would be believed. */
+		c->is_over = true;
+		v = verdict_make(DEFERRED, 0, "4.5.0",
+		    "the host answered before it was asked");
+	} else if (v.code == 354) {
 		if (exchange_count(x) > 0)
 			return exchange_body(x);
 		stream_put(c->net, STR(".\r\n"));

@@ -439,6 +439,42 @@ body_bad_greetings(void *arg)
 	}
 }
 
+/* What is left of a transaction stays: nothing more over this connection. */
+static yields void
+body_reset_refused(void *arg)
+{
+	static const char *const lines[] = { PIPELINED, "C MAIL", "C RCPT",
+		"C DATA", "S 250 ok", "S 550 5.1.1 no", "S 554 no", "C RSET",
+		"S 551 never", NULL };
+
+	(void)arg;
+	meet(lines);
+	greet();
+	client_send(&client, &message, verdicts);
+	expect(0, FAILED, 550, "5.1.1");
+	client_send(&client, &message, verdicts);
+	expect(0, DEFERRED, 551, "4.0.0");
+	assert_false(client_is_usable(&client));
+	part();
+}
+
+/* 250 to a dot that was not said yet. */
+static yields void
+body_hasty_peer(void *arg)
+{
+	static const char *const lines[] = { PIPELINED, "C MAIL", "C RCPT",
+		"C DATA", "S 250 ok", "S 250 ok", "S 354 go", "S 250 got it",
+		"WAIT", NULL };
+
+	(void)arg;
+	meet(lines);
+	greet();
+	client_send(&client, &message, verdicts);
+	expect(0, DEFERRED, 0, "4.5.0");
+	assert_false(client_is_usable(&client));
+	part();
+}
+
 /* 250 to DATA: what follows would be taken for who knows what. */
 static yields void
 body_strange_data(void *arg)
@@ -510,7 +546,8 @@ static yields void (*const bodies[])(void *) = {
 	body_pipelined, body_one_by_one, body_helo, body_sender_refused,
 	body_nobody_accepted, body_not_even_tried, body_rcptmax,
 	body_mailbox_full, body_421, body_lost_after_dot, body_silent,
-	body_bad_greetings, body_strange_data, body_unreadable, body_pieces,
+	body_bad_greetings, body_strange_data, body_reset_refused,
+	body_hasty_peer, body_unreadable, body_pieces,
 };
 
 static void

@@ -1,0 +1,133 @@
+/*
+ * client_fuzz.c -- our client, and a server that says anything.
+ *
+ * Input: one octet of flags, then what the server says, a line at a time (cut at
+ * LF): one line when it is connected, and one more after each thing it hears.
+ * Whatever that is: every recipient has one verdict, in clean words and with an
+ * enhanced code of its class; he is DELIVERED only when the whole body and its
+ * dot left us; and two messages and a farewell come to an end within their deadlines.
+ */
+#include "fuzz.h"
+
+#include "fiber/test_core.h"
+#include "fiber/world_sim.h"
+#include "smtp/client.h"
+
+enum { RCPTS = 3, FLAG_8BIT = 1, FLAG_GREEDY = 2 };
+
+static struct stream client_net, peer_net;
+static struct client client;
+static struct str says;
+static unsigned flags;
+static bool all_was_read;		/* of the body, its end too */
+static size_t body_n;
+
+static const struct client_patience patience = {
+	.greeting = 3 * NS_PER_SECOND, .command = 3 * NS_PER_SECOND,
+	.data = 3 * NS_PER_SECOND, .block = 3 * NS_PER_SECOND,
+	.end = 3 * NS_PER_SECOND, .quit = NS_PER_SECOND,
+};
+static const struct str rcpts[RCPTS] = {
+	STR_INIT("bob@two.test"), STR_INIT("carol@two.test"),
+	STR_INIT("dave@two.test"),
+};
+
+/* One line, or all that is left. */
+static yields void
+peer_say(void)
+{
+	size_t n = flags & FLAG_GREEDY ? says.n : str_find(says, '\n') + 1;
+
+	stream_put(&peer_net, str_sub(says, 0, n));
+	stream_flush(&peer_net);
+	says = str_sub(says, n, says.n);
+}
+
+static yields void
+peer_run(void *arg)
+{
+	enum line_ending ending;
+	struct str line;
+
+	(void)arg;
+	peer_net.deadline = in_ms(60 * 1000);
+	peer_say();
+	while (stream_line(&peer_net, 4096, &line, &ending) == 0) {
+		must(ending == LINE_CRLF && str_find(line, '\r') == line.n);
+		peer_say();
+	}
+	stream_close(&peer_net);
+}
+
+static yields int64_t
+body_read(void *arg, char *to, size_t n)
+{
+	static const char text[] = "Subject: x\r\n\r\n.\r\n..\r\nend\r\n";
+	struct str part = str_sub(str_of(text), body_n, n < 5 ? n : 5);
+
+	(void)arg;
+	memcpy(to, part.p, part.n);
+	body_n += part.n;
+	all_was_read = part.n == 0;
+	return (int64_t)part.n;
+}
+
+static void
+verdict_check(const struct verdict *v)
+{
+	static const unsigned char class[] = {
+		[DELIVERED] = 2, [DEFERRED] = 4, [FAILED] = 5 };
+	struct str text = str_of(v->text);
+
+	must(v->esc.class == class[v->disposition]);
+	must(str_is_utf8(text));
+	for (size_t i = 0; i < text.n; i++)
+		must((unsigned char)text.p[i] >= ' ' && text.p[i] != 0x7f);
+}
+
+static yields void
+send_one(void)
+{
+	struct verdict verdicts[RCPTS];
+	struct client_message message = {
+		.sender = STR("ann@one.test"), .recipients = rcpts, .n = RCPTS,
+		.size = 26, .has_8bit = flags & FLAG_8BIT, .read = body_read,
+	};
+
+	all_was_read = false;
+	body_n = 0;
+	client_send(&client, &message, verdicts);
+	for (size_t i = 0; i < RCPTS; i++) {
+		verdict_check(&verdicts[i]);
+		must(verdicts[i].disposition != DELIVERED ||
+		    (all_was_read && client_net.out_n == 0));
+	}
+}
+
+static yields void
+converse(void *arg)
+{
+	struct verdict v;
+
+	(void)arg;
+	make_pair(&client_net, &peer_net);
+	must(fiber_go("peer", peer_run, NULL) == 0);
+	client_init(&client, &client_net, &patience);
+	v = client_greet(&client, STR("me.test"));
+	verdict_check(&v);
+	must((v.disposition == DELIVERED) == client_is_usable(&client) ||
+	    client_net.trouble != STREAM_FINE);
+	for (int i = 0; i < 2 && client_is_usable(&client); i++)
+		send_one();
+	client_quit(&client);
+	must(clock_mono().ns < in_ms(200 * 1000).ns);
+	stream_close(&client_net);
+}
+
+FUZZ(in)
+{
+	flags = fuzz_choice(&in);
+	says = in;
+	sim_begin(1);
+	must(core_run_all(1, converse, NULL) == 0);
+}
