@@ -109,6 +109,8 @@ test_finding(void **state)
 static void
 test_characters(void **state)
 {
+	char text[] = "xxxxxxxxxxxxxxxxxxxxxxxxxx";
+
 	size_t digits = 0, letters = 0;
 
 	(void)state;
@@ -129,6 +131,15 @@ test_characters(void **state)
 	assert_false(str_is_printable(STR("\xc3\xa4")));
 	assert_true(str_is_ascii(STR("\0\x7f")));
 	assert_false(str_is_ascii(STR("a\x80")));
+	assert_true(str_is_ascii(STR_NONE));
+	for (size_t n = 1; n < sizeof text; n++)
+		for (size_t at = 0; at < n; at++) {
+			assert_true(str_is_ascii((struct str){ text, n }));
+			text[at] = '\x80';
+			assert_false(str_is_ascii((struct str){ text, n }));
+			assert_true(str_is_ascii((struct str){ text, at }));
+			text[at] = 'x';
+		}
 	assert_true(str_is_utf8(STR("\0a\xc3\xa4\xe2\x82\xac\xf0\x9f\x93\xa7")));
 	assert_true(str_is_utf8(STR_NONE));
 	assert_false(str_is_utf8(STR("a\xc3")));
