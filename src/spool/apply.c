@@ -7,9 +7,8 @@
 #include "spool/own.h"
 #include "spool/tlv.h"
 
-/* What stands in a COMMIT or MOVED, besides what nobody needs now. */
+/* What stands in a COMMIT or MOVED besides the envelope. */
 struct tally {
-	uint32_t recipients;
 	struct str extents, state, release;
 };
 
@@ -28,29 +27,28 @@ tlv_judge(enum tlv_result end, bool is_foreign)
 }
 
 static enum apply_result
-tally_take(struct str payload, struct tally *out)
+tally_take(struct str payload, struct tally *out, size_t *recipients)
 {
-	bool is_foreign = false;
-	enum tlv_result got;
 	struct tlv t;
 
-	*out = (struct tally){ .recipients = 0 };
-	while ((got = tlv_next(&payload, &t)) == TLV_VALUE) {
-		if (t.tag == TAG_RCPT)
-			out->recipients++;
-		else if (t.tag == TAG_EXTENTS)
+	*out = (struct tally){ .extents = STR_NONE };
+	switch (envelope_check(payload, recipients)) {
+	case ENVELOPE_FINE:
+		break;
+	case ENVELOPE_FOREIGN:
+		return APPLY_FOREIGN;
+	case ENVELOPE_MALFORMED:
+	case ENVELOPE_NO_ROOM:
+		return APPLY_MALFORMED;
+	}
+	while (tlv_next(&payload, &t) == TLV_VALUE)
+		if (t.tag == TAG_EXTENTS)
 			out->extents = t.value;
 		else if (t.tag == TAG_STATE)
 			out->state = t.value;
 		else if (t.tag == TAG_RELEASE_AT)
 			out->release = t.value;
-		else
-			is_foreign = is_foreign || !tlv_is_native(t.tag);
-	}
-	if (got == TLV_END && (out->recipients == 0 ||
-	    out->recipients > RECIPIENTS_MOST))
-		got = TLV_BAD;
-	return tlv_judge(got, is_foreign);
+	return APPLY_DONE;
 }
 
 static enum apply_result
@@ -161,7 +159,8 @@ apply_message(struct spool *sp, const struct record *r, struct segment *s,
 {
 	struct kept *old = index_find(&sp->index, r->id), *k;
 	struct tally tally;
-	enum apply_result got = tally_take(r->payload, &tally);
+	size_t recipients;
+	enum apply_result got = tally_take(r->payload, &tally, &recipients);
 	int64_t extents = extents_count(tally.extents);
 	uint64_t release;
 
@@ -169,7 +168,7 @@ apply_message(struct spool *sp, const struct record *r, struct segment *s,
 		got = APPLY_MALFORMED;
 	if (got != APPLY_DONE || (r->type == RECORD_COMMIT && old != NULL))
 		return got;		/* read twice: known already */
-	k = kept_new(&sp->index, r->id, tally.recipients, (size_t)extents);
+	k = kept_new(&sp->index, r->id, (uint32_t)recipients, (size_t)extents);
 	if (k == NULL)
 		return APPLY_NO_MEMORY;
 	if (extents > 0)

@@ -211,44 +211,61 @@ envelope_take_number(struct tlv t, struct envelope *e)
 	}
 }
 
-/* How many there are, so that the array is made once. */
+/* Into rcpts, or over and over into the one there when `is_check'. */
 static enum envelope_fault
-envelope_count(struct str bytes, size_t *n)
+envelope_take(struct str bytes, struct envelope *e, bool is_check)
 {
+	enum envelope_fault fault = ENVELOPE_FINE;
 	enum tlv_result got;
+	size_t n = 0;
 	struct tlv t;
 
-	for (*n = 0; (got = tlv_next(&bytes, &t)) == TLV_VALUE;)
-		*n += t.tag == TAG_RCPT;
-	return got == TLV_END && *n <= RECIPIENTS_MOST ? ENVELOPE_FINE :
-	    ENVELOPE_MALFORMED;
+	while ((got = tlv_next(&bytes, &t)) == TLV_VALUE) {
+		if (t.tag == TAG_RCPT && n == RECIPIENTS_MOST)
+			return ENVELOPE_MALFORMED;
+		if (t.tag == TAG_RCPT)
+			fault = recipient_decode(t.value,
+			    &e->rcpts[is_check ? 0 : n]);
+		else if (!envelope_take_str(t, e))
+			fault = envelope_take_number(t, e);
+		n += t.tag == TAG_RCPT;
+		if (fault != ENVELOPE_FINE)
+			return fault;
+	}
+	e->n_rcpts = n;
+	if (got != TLV_END || n == 0 || e->sender.p == NULL)
+		return ENVELOPE_MALFORMED;
+	return ENVELOPE_FINE;
+}
+
+enum envelope_fault
+envelope_check(struct str bytes, size_t *recipients)
+{
+	struct recipient one;
+	struct envelope e = { .rcpts = &one };
+	enum envelope_fault fault = envelope_take(bytes, &e, true);
+
+	*recipients = e.n_rcpts;
+	return fault;
 }
 
 enum envelope_fault
 envelope_decode(struct str bytes, struct arena *a, struct envelope *e)
 {
 	enum envelope_fault fault;
-	size_t n, at = 0;
-	struct tlv t;
+	size_t n;
 
 	*e = (struct envelope){ .id = 0 };
-	if ((fault = envelope_count(bytes, &n)) != ENVELOPE_FINE)
+	if ((fault = envelope_check(bytes, &n)) != ENVELOPE_FINE)
 		return fault;
-	e->rcpts = arena_alloc(a, (n + 1) * sizeof *e->rcpts);
+	e->rcpts = arena_alloc(a, n * sizeof *e->rcpts);
 	if (e->rcpts == NULL)
 		return ENVELOPE_NO_ROOM;
-	while (fault == ENVELOPE_FINE && tlv_next(&bytes, &t) == TLV_VALUE) {
-		if (t.tag == TAG_RCPT)
-			fault = recipient_decode(t.value, &e->rcpts[at++]);
-		else if (!envelope_take_str(t, e))
-			fault = envelope_take_number(t, e);
-	}
-	e->n_rcpts = n;
+	fault = envelope_take(bytes, e, false);
+	must(fault == ENVELOPE_FINE && e->n_rcpts == n);
 	e->tenant = name_or_default(e->tenant);
 	e->stream = name_or_default(e->stream);
-	if (fault == ENVELOPE_FINE && (n == 0 || e->sender.p == NULL))
-		fault = ENVELOPE_MALFORMED;
-	return fault;
+	return ENVELOPE_FINE;
 }
 
 bool

@@ -74,6 +74,9 @@ void envelope_encode(const struct envelope *, struct buf *out);
 enum envelope_fault envelope_decode(struct str payload, struct arena *,
     struct envelope *out);
 
+/* Would envelope_decode() take it?  Needs no memory. */
+enum envelope_fault envelope_check(struct str payload, size_t *recipients);
+
 /* Ended from the start: expanded or discarded. */
 bool recipient_is_over(const struct recipient *);
 

@@ -264,5 +264,6 @@ main(int argc, char **argv)
 	part(part_fill, true);
 	part(part_restart, false);
 	part(part_restart, false);
+	directory_remove();
 	return 0;
 }
