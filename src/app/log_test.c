@@ -207,6 +207,7 @@ static void
 body_refused(void *arg)
 {
 	struct rlimit none = { 0, RLIM_INFINITY }, all;
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	static char room[4096];
 	struct str got;
 
@@ -215,7 +216,7 @@ body_refused(void *arg)
 	log_start();
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &all), 0);
 	none.rlim_max = all.rlim_max;
-	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(sigaction(SIGXFSZ, &ignore, NULL), 0);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
 	event_give(STR("lost"));
 	event_give(STR("lost too"));
