@@ -88,7 +88,6 @@ is_name(struct str host)
 static void
 put_from(struct buf *out, const struct received *r)
 {
-
 	buf_put(out, STR("from "));
 	put_host(out, r->helo);
 	buf_put(out, STR(" ("));
