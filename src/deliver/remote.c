@@ -107,8 +107,15 @@ host_greet(struct line *l, const struct site_try *t)
 	client_init(&l->client, &l->net, &l->patience);
 	l->verdict = client_greet(&l->client,
 	    name.n > 0 ? name : l->conf->hostname);
-	if (l->verdict.disposition == DELIVERED)
-		return TRIAL_GOOD;
+	if (l->verdict.disposition == DELIVERED) {
+		if (!stream_has_ended(&l->net))
+			return TRIAL_GOOD;
+		/* A line that stands no longer carries nothing; to open it
+		 * again and again would be all that we do. */
+		l->verdict = verdict_make(DEFERRED, 0, "4.4.2",
+		    STR_FMT " hung up or spoke out of turn after its greeting",
+		    STR_ARG(l->relay));
+	}
 	/* A 5xx greeting is this host's word, not the domain's: another may
 	 * take it, later.  Only 521 says never (RFC 7504 3). */
 	if (l->verdict.code != 521)
