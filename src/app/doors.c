@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024, AWAIT_MS = 50, AWAIT_TIMES = 20 };
+enum { BACKLOG = 4096, AWAIT_MS = 50, AWAIT_TIMES = 20 };
 
 union any_sockaddr {
 	struct sockaddr any;
