@@ -2,6 +2,7 @@
 
 #include "fiber/offload.h"
 
+#include <stdatomic.h>
 #include <time.h>
 
 static int
@@ -46,15 +47,20 @@ test_result(void **state)
 
 /* ---- busy ---- */
 
+/* The first job has begun, and so waits no longer, when it says so; it ends when
+ * it is told to: nothing here depends on how long anything takes. */
 static unsigned done, busy;
+static atomic_bool has_begun, may_end;
 
 static int
 slow(void *arg)
 {
-	struct timespec t = { .tv_nsec = 30 * 1000 * 1000 };
+	struct timespec t = { .tv_nsec = 1000 * 1000 };
 
 	(void)arg;
-	nanosleep(&t, NULL);
+	atomic_store(&has_begun, true);
+	while (!atomic_load(&may_end))
+		nanosleep(&t, NULL);
 	return 0;
 }
 
@@ -74,11 +80,13 @@ body_busy(void *arg)
 {
 	(void)arg;
 	assert_int_equal(fiber_go("first", try_offload, NULL), 0);
-	fiber_sleep(in_ms(10));
+	while (!atomic_load(&has_begun))
+		fiber_sleep(in_ms(1));
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(fiber_go("more", try_offload, NULL), 0);
 	fiber_yield();
 	assert_int_equal(busy, 2);
+	atomic_store(&may_end, true);
 }
 
 static void
@@ -86,6 +94,8 @@ test_busy(void **state)
 {
 	(void)state;
 	done = busy = 0;
+	atomic_store(&has_begun, false);
+	atomic_store(&may_end, false);
 	offload_configure(1, 1, 2);
 	on_core(body_busy);
 	assert_int_equal(done, 3);
