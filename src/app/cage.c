@@ -27,19 +27,40 @@ cage_has(const struct cage *c, struct str path)
 	return false;
 }
 
+/* One directory; that it is there must outlast a power cut, as what will be kept
+ * in it. */
+static int
+directory_make_one(char *path, mode_t mode)
+{
+	char *slash = strrchr(path, '/');
+	int fd;
+
+	if (mkdir(path, mode) != 0)
+		return errno == EEXIST ? 0 : -1;
+	*slash = '\0';
+	fd = open(slash == path ? "/" : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*slash = '/';
+	if (fd < 0)
+		return 0;
+	(void)fsync(fd);
+	close(fd);
+	return 0;
+}
+
 static int
 directory_make(char *path)
 {
 	for (char *at = strchr(path + 1, '/'); at != NULL;
 	    at = strchr(at + 1, '/')) {
+		int rc;
+
 		*at = '\0';
-		if (mkdir(path, 0755) != 0 && errno != EEXIST) {
-			*at = '/';
-			return -1;
-		}
+		rc = directory_make_one(path, 0755);
 		*at = '/';
+		if (rc != 0)
+			return -1;
 	}
-	return mkdir(path, 0700) != 0 && errno != EEXIST ? -1 : 0;
+	return directory_make_one(path, 0700);
 }
 
 static void

@@ -226,21 +226,39 @@ leftover_remove(struct str path, struct str name)
 		(void)disk_unlink(room);
 }
 
+/* A power cut must not take the directory away with all that is in it.  One
+ * above that we may not open was not made by us. */
+static yields int
+directory_make(struct str path, struct arena *a)
+{
+	size_t slash = str_find_last(path, '/');
+	struct str above = slash == 0 ? STR("/") : slash == path.n ? STR(".") :
+	    str_sub(path, 0, slash);
+	const char *p = arena_cstr(a, path), *up = arena_cstr(a, above);
+	int rc;
+
+	if (p == NULL || up == NULL)
+		return err_set("no memory");
+	rc = disk_mkdir(p, 0700);
+	if (rc != 0 && rc != -EEXIST)
+		return -1;
+	rc = disk_sync_directory(up);
+	return rc == 0 || rc == -EACCES || rc == -EPERM ? 0 : -1;
+}
+
 static yields int
 spools_look(struct node_core *c, bool is_there[DELIVER_SPOOLS])
 {
 	struct str path = config_now(&c->holder)->spool.path;
-	const char *p;
 	struct str *names;
 	struct arena a;
 	size_t n = 0;
 	int rc;
 
 	arena_init(&a, 1024 * 1024);
-	p = arena_cstr(&a, path);
-	rc = p == NULL ? -1 : disk_mkdir(p, 0700);
-	if (rc == 0 || rc == -EEXIST)
-		rc = disk_list(p, &a, &names, &n);
+	rc = directory_make(path, &a);
+	if (rc == 0)
+		rc = disk_list(arena_cstr(&a, path), &a, &names, &n);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		if (number_of(names[i]) < DELIVER_SPOOLS)
 			is_there[number_of(names[i])] = true;

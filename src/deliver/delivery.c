@@ -287,9 +287,11 @@ recipient_tell(struct delivery *d, const struct delivery_recipient *r,
 	event_str(&e, FIELD_relay, d->relay.p == NULL ? STR("none") : d->relay);
 	times_tell(&e, d);
 	event_str(&e, FIELD_dsn, str_of(esc.text));
-	if (r->verdict.code > 0)
+	if (r->verdict.code > 0 && r->remote.p != NULL) {
 		event_num(&e, FIELD_code, (uint64_t)r->verdict.code);
-	event_str(&e, FIELD_reply, str_of(r->verdict.text));
+		event_str(&e, FIELD_reply, str_of(r->verdict.text));
+	} else
+		event_str(&e, FIELD_text, str_of(r->verdict.text));
 	event_num(&e, FIELD_attempt, d->handoff.tries + 1);
 	if (next.us != 0)
 		event_num(&e, FIELD_next_at, (uint64_t)next.us);
@@ -375,7 +377,7 @@ failures_settle(struct delivery *d, const struct config *conf,
 	if (count(d, FAILED) == 0)
 		return;
 	if (bounce_send(d->home, conf, d, DSN_FAILURE) != 0) {
-		turn_all(d, FAILED, verdict_make(DEFERRED, 451, "4.3.0",
+		turn_all(d, FAILED, verdict_make(DEFERRED, 0, "4.3.0",
 		    "the report to the sender could not be kept: %s",
 		    err_text()), false);
 		return;

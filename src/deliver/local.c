@@ -98,9 +98,9 @@ static struct verdict
 disk_verdict(int error)
 {
 	if (error == ENOSPC || error == EDQUOT)
-		return verdict_make(DEFERRED, 452, "4.2.2",
+		return verdict_make(DEFERRED, 0, "4.2.2",
 		    "the mailbox is full: %s", err_text());
-	return verdict_make(DEFERRED, 451, "4.3.0",
+	return verdict_make(DEFERRED, 0, "4.3.0",
 	    "the mailbox could not be written: %s", err_text());
 }
 
@@ -108,7 +108,7 @@ static struct verdict
 copy_verdict(const struct copy *c)
 {
 	if (c->is_unread)
-		return verdict_make(DEFERRED, 451, "4.3.0",
+		return verdict_make(DEFERRED, 0, "4.3.0",
 		    "our copy of the message could not be read: %s",
 		    err_text());
 	return disk_verdict(c->error);
@@ -138,7 +138,7 @@ maildir_deliver(struct delivery *d, struct delivery_recipient *r,
 		return v;
 	}
 	r->file = arena_copy(&d->arena, str_of(m.new_name));
-	return verdict_make(DELIVERED, 250, "2.0.0", "delivered to maildir");
+	return verdict_make(DELIVERED, 0, "2.0.0", "delivered to maildir");
 }
 
 /* ---- another uid's mailbox ---- */
@@ -167,14 +167,14 @@ porter_verdict(const struct porter_reply *r, int got, struct delivery *d,
 {
 	if (got != (int)sizeof *r || r->magic != PORTER_MAGIC ||
 	    r->version != PORTER_VERSION)
-		return verdict_make(DEFERRED, 451, "4.3.0",
+		return verdict_make(DEFERRED, 0, "4.3.0",
 		    "the porter gave no answer");
 	if (r->error != 0) {
 		err_set("%.*s", PORTER_TEXT - 1, r->text);
 		return disk_verdict(r->error);
 	}
 	rcpt->file = arena_copy(&d->arena, str_of(r->text));
-	return verdict_make(DELIVERED, 250, "2.0.0", "delivered to maildir");
+	return verdict_make(DELIVERED, 0, "2.0.0", "delivered to maildir");
 }
 
 static yields struct verdict
@@ -228,13 +228,13 @@ mailbox_deliver(struct delivery *d, struct delivery_recipient *r,
 	arena_init(&a, COPY_MEMORY);
 	if (place_find(conf, route, d->at->own_uid, d->at->own_gid, &a,
 	    &place) != 0)
-		v = verdict_make(DEFERRED, 451, "4.3.5", "%s", err_text());
+		v = verdict_make(DEFERRED, 0, "4.3.5", "%s", err_text());
 	else if (!place.needs_porter)
 		v = maildir_deliver(d, r, &place, conf, &a);
 	else if (d->at->porter_fd >= 0)
 		v = porter_deliver(d, r, conf, &a);
 	else
-		v = verdict_make(DEFERRED, 451, "4.3.5", "the mailbox belongs "
+		v = verdict_make(DEFERRED, 0, "4.3.5", "the mailbox belongs "
 		    "to uid %u; only a server started as root can write it",
 		    place.uid);
 	arena_clear(&a);

@@ -99,7 +99,7 @@ host_greet(struct line *l, const struct site_try *t)
 	struct str name = l->conf->outbound.ehlo;
 
 	if (is_ourselves(l, t->address)) {
-		l->verdict = verdict_make(FAILED, 554, "5.4.6",
+		l->verdict = verdict_make(FAILED, 0, "5.4.6",
 		    "mail for " STR_FMT " loops back to this server",
 		    STR_ARG(l->c->ready.domain));
 		return TRIAL_OURSELVES;
@@ -249,7 +249,7 @@ line_open(struct line *l)
 	struct route r;
 	bool ok = false;
 
-	l->verdict = verdict_make(DEFERRED, 451, "4.3.0", "no memory");
+	l->verdict = verdict_make(DEFERRED, 0, "4.3.0", "no memory");
 	l->patience = client_patience_of(l->conf);
 	arena_init(&a, ROUTE_MEMORY);
 	r = key_route(l->conf, l->c->ready.domain, &a);

@@ -275,10 +275,10 @@ hosts_alloc(struct entry *e, size_t n)
 }
 
 static void
-site_refuse(struct entry *e, enum disposition d, short code, const char *esc,
+site_refuse(struct entry *e, enum disposition d, const char *esc,
     const char *what, const char *why)
 {
-	e->site.verdict = verdict_make(d, code, esc, "%s " STR_FMT "%s%s", what,
+	e->site.verdict = verdict_make(d, 0, esc, "%s " STR_FMT "%s%s", what,
 	    STR_ARG(e->domain), why[0] == '\0' ? "" : ": ", why);
 	e->site.n = 0;
 }
@@ -336,11 +336,11 @@ ask_mx(struct entry *e, struct mono deadline, uint32_t *ttl)
 	ttl_note(&e->site, &mx, ttl);
 	switch (mx.status) {
 	case DNS_TROUBLE:
-		site_refuse(e, DEFERRED, 451, "4.4.3",
+		site_refuse(e, DEFERRED, "4.4.3",
 		    "cannot look up the mail exchangers of", err_text());
 		return false;
 	case DNS_NO_NAME:
-		site_refuse(e, FAILED, 550, "5.1.2", "no such domain:", "");
+		site_refuse(e, FAILED, "5.1.2", "no such domain:", "");
 		return false;
 	case DNS_NO_DATA:
 		host_alone(e, e->domain, "a:");
@@ -349,7 +349,7 @@ ask_mx(struct entry *e, struct mono deadline, uint32_t *ttl)
 		break;
 	}
 	if (mx_is_null(&mx)) {		/* RFC 7505 */
-		site_refuse(e, FAILED, 556, "5.1.10",
+		site_refuse(e, FAILED, "5.1.10",
 		    "this domain says that it takes no mail (null MX):", "");
 		return false;
 	}
@@ -398,22 +398,22 @@ entry_judge(struct entry *e, const struct site_policy *p, const char *trouble)
 
 	s->verdict = verdict_make(DELIVERED, 0, "2.0.0", "hosts found");
 	if (s->key.p == NULL || s->hosts == NULL)
-		site_refuse(e, DEFERRED, 451, "4.3.0",
+		site_refuse(e, DEFERRED, "4.3.0",
 		    "no memory to resolve", "");
 	else if (cut && s->n == 0)
-		site_refuse(e, FAILED, 554, "5.4.6",
+		site_refuse(e, FAILED, "5.4.6",
 		    "the mail exchanger is this very server, which does not "
 		    "take mail for", "");
 	else if (has_address(s))
 		return;
 	else if (trouble != NULL)
-		site_refuse(e, DEFERRED, 451, "4.4.3",
+		site_refuse(e, DEFERRED, "4.4.3",
 		    "cannot look up the addresses of the hosts of", trouble);
 	else if (is_mx)			/* not the same as no such domain */
-		site_refuse(e, DEFERRED, 451, "4.4.4",
+		site_refuse(e, DEFERRED, "4.4.4",
 		    "no mail exchanger has an address:", "");
 	else
-		site_refuse(e, FAILED, 550, "5.1.2",
+		site_refuse(e, FAILED, "5.1.2",
 		    "the domain has neither mail exchanger nor address:", "");
 }
 

@@ -109,13 +109,13 @@ expect(const char *domain, const char *key, const char *hosts)
 }
 
 static yields void
-expect_none(const char *domain, enum disposition d, short code,
+expect_none(const char *domain, enum disposition d,
     const char *esc, const char *text)
 {
 	const struct site *s = find(domain);
 
 	assert_int_equal(s->verdict.disposition, d);
-	assert_int_equal(s->verdict.code, code);
+	assert_int_equal(s->verdict.code, 0);	/* nobody replied */
 	assert_string_equal(esc_print(s->verdict.esc).text, esc);
 	if (strstr(s->verdict.text, text) == NULL)
 		fail_msg("%s: %s", domain, s->verdict.text);
@@ -193,7 +193,7 @@ literals(void *arg)
 	assert_false(s->secure);
 	site_drop(s);
 	assert_int_equal(sim_verbs(), before);	/* nobody was asked */
-	expect_none("[no.test]", FAILED, 550, "5.1.2", "no such domain");
+	expect_none("[no.test]", FAILED, "5.1.2", "no such domain");
 }
 
 static void
@@ -240,14 +240,14 @@ static yields void
 not_found(void *arg)
 {
 	(void)arg;
-	expect_none("no.test", FAILED, 550, "5.1.2", "no such domain");
-	expect_none("null.test", FAILED, 556, "5.1.10", "null MX");
-	expect_none("nothing.test", FAILED, 550, "5.1.2", "neither");
-	expect_none("us.test", FAILED, 554, "5.4.6", "this very server");
-	expect_none("noaddress.test", DEFERRED, 451, "4.4.4",
+	expect_none("no.test", FAILED, "5.1.2", "no such domain");
+	expect_none("null.test", FAILED, "5.1.10", "null MX");
+	expect_none("nothing.test", FAILED, "5.1.2", "neither");
+	expect_none("us.test", FAILED, "5.4.6", "this very server");
+	expect_none("noaddress.test", DEFERRED, "4.4.4",
 	    "no mail exchanger has an address");
-	expect_none("servfail.test", DEFERRED, 451, "4.4.3", "SERVFAIL");
-	expect_none("deadhost.test", DEFERRED, 451, "4.4.3",
+	expect_none("servfail.test", DEFERRED, "4.4.3", "SERVFAIL");
+	expect_none("deadhost.test", DEFERRED, "4.4.3",
 	    "DNS for servfail.test: SERVFAIL");
 }
 
@@ -264,7 +264,7 @@ silent(void *arg)
 	struct mono before = clock_mono();
 
 	(void)arg;
-	expect_none("silent.test", DEFERRED, 451, "4.4.3", "no answer in time");
+	expect_none("silent.test", DEFERRED, "4.4.3", "no answer in time");
 	assert_int_equal(clock_mono().ns - before.ns, 5000 * NS_PER_MS);
 }
 

@@ -126,6 +126,12 @@ sim_verbs(void)
 	return sim_get()->verbs;
 }
 
+struct mono
+sim_crashed_at(void)
+{
+	return sim_get()->crashed_at;
+}
+
 /* ---- chance ---- */
 
 uint64_t
@@ -380,6 +386,7 @@ sim_mend(struct sim *s)
 	int64_t off_ns = 5 * NS_PER_SECOND + sim_jitter(60 * NS_PER_SECOND);
 	int64_t wall_us = s->wall_us + (s->mono.ns + off_ns) / NS_PER_US;
 
+	s->crashed_at = s->mono;
 	sim_disk_crash(s->disk, s->crash);
 	s->mono.ns = s->crash == SIM_KILL ? s->mono.ns + off_ns :
 	    10 * NS_PER_SECOND + sim_jitter(20 * NS_PER_SECOND);

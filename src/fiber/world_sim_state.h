@@ -42,7 +42,7 @@ struct sim {
 	bool has_crashed, has_ended;
 	/* orders */
 	uint64_t crash_verb, turns_most;
-	struct mono crash_time;
+	struct mono crash_time, crashed_at;
 	enum sim_crash crash;
 	size_t n_nths, n_rates, n_hosts;
 	struct sim_nth nths[SIM_NTHS];

@@ -7,10 +7,12 @@
 
 /* Keep sorted, please. */
 static const struct scenario *const all[] = {
+	&scenario_crash,
 	&scenario_notes,
 	&scenario_notes_unsynced,
 	&scenario_spool,
 	&scenario_spool_hasty,
+	&scenario_walk,
 };
 
 static uint64_t

@@ -1,0 +1,75 @@
+/*
+ * A crash before every step of the world, from the first octet of a client to
+ * the last outcome: two messages to a mailbox, to another server and to somebody
+ * who refuses, whose sender is told.  The world of a seed is cut at each SLICE-th
+ * of its steps, by a kill and by a power cut in turn; the next life ends the work
+ * and the laws must hold.
+ *
+ * crash-early answers before the disk does (NM_BREAK_SYNC would, too): it must be
+ * caught.
+ */
+#include "town.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SLICES = 40 };
+
+static void
+plan(struct town_message *m, unsigned number)
+{
+	(void)number;
+	town_plan(m, WANT_DELIVERED);
+	town_plan(m, WANT_MAILBOX);
+	town_plan(m, WANT_REFUSED);
+}
+
+static const struct town town = { .messages = 2, .plan = plan, .tries = 9,
+	.config = "outbound: { retry: [ 10s ] }\n" };
+
+/* How many steps the life without a crash takes. */
+static uint64_t
+steps_count(uint64_t world)
+{
+	uint64_t verbs;
+
+	sim_begin(world);
+	town_begin();
+	if (town_life(&town) != SIM_ENDED)
+		return 0;
+	verbs = sim_verbs();
+	if (getenv("TOWN_STEPS")) fprintf(stderr, "steps %ju\n", (uintmax_t)verbs);
+	return town_look() && town_law(&town) ? verbs : 0;
+}
+
+static bool
+crash_once(uint64_t world, uint64_t verb, enum sim_crash how)
+{
+	sim_begin(world);
+	town_begin();
+	sim_crash_at(verb, how);
+	if (town_life(&town) != SIM_CRASHED)
+		return false;
+	sim_crash_at(0, how);
+	if (town_life(&town) == SIM_ENDED && town_look() && town_law(&town))
+		return true;
+	fprintf(stderr, "a %s before verb %ju of the world %ju\n",
+	    how == SIM_KILL ? "kill" : "power cut", (uintmax_t)verb,
+	    (uintmax_t)world);
+	return false;
+}
+
+static bool
+crash_run(uint64_t seed)
+{
+	uint64_t world = seed / SLICES, slice = seed % SLICES;
+	uint64_t steps = steps_count(world);
+
+	for (uint64_t n = 1 + slice; n <= steps; n += SLICES)
+		if (!crash_once(world, n, (n / SLICES) % 2 == 0 ? SIM_KILL :
+		    SIM_POWER))
+			return false;
+	return steps > 0;
+}
+
+const struct scenario scenario_crash = { "crash", crash_run };

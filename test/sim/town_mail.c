@@ -1,0 +1,202 @@
+/*
+ * The mail of the town: message m is made of
+ *
+ *	X-Town: m
+ *	Subject: message m
+ *	(empty)
+ *	town_message.lines lines that nobody else has
+ *
+ * and goes from s<m>@origin.test to m<m>r<i>@somewhere.test.  A mailbox of the
+ * server itself is u<i>@home.test.
+ */
+#include "town.h"
+
+#include "base/crc32c.h"
+#include "base/must.h"
+#include "base/num.h"
+#include "fiber/clock.h"
+
+static const char *const domains[WANTS] = {
+	[WANT_DELIVERED] = "sink.test", [WANT_LATER] = "sink.test",
+	[WANT_REFUSED] = "sink.test", [WANT_NEVER] = "sink.test",
+	[WANT_NOT_THIS] = "picky.test", [WANT_MAILBOX] = "home.test",
+	[WANT_NO_DOMAIN] = "nowhere.test", [WANT_NO_HOST] = "dead.test",
+	[WANT_NO_DNS] = "trouble.test",
+};
+
+unsigned
+town_lines(unsigned m)
+{
+	return 3 + town_ledger->messages[m].lines;
+}
+
+/* Dots, emptiness, 8-bit and long lines among them. */
+static void
+body_line(unsigned m, unsigned i, struct buf *b)
+{
+	uint64_t h = hash_u64((struct hash_key){ sim_seed(), m }, i);
+	unsigned n = (unsigned)(h % 70);
+
+	if (h % 11 == 0)
+		buf_putc(b, '.');
+	if (h % 17 == 0)
+		buf_put(b, STR("\xc3\xa9"));
+	for (unsigned k = 0; k < n; k++, h = h * 6364136223846793005u + 1)
+		buf_putc(b, (char)(' ' + (h >> 33) % 95));
+}
+
+struct str
+town_line(unsigned m, unsigned i, char room[128])
+{
+	struct buf b = { .p = room, .cap = 128 };
+
+	if (i == 0)
+		buf_printf(&b, "X-Town: %u", m);
+	else if (i == 1)
+		buf_printf(&b, "Subject: message %u", m);
+	else if (i > 2)
+		body_line(m, i, &b);
+	return buf_str(&b);
+}
+
+uint32_t
+town_sum(unsigned m)
+{
+	uint32_t sum = 0;
+	char room[128];
+
+	for (unsigned i = 0; i < town_lines(m); i++) {
+		sum = crc32c(sum, town_line(m, i, room));
+		sum = crc32c(sum, STR("\n"));
+	}
+	return sum;
+}
+
+struct str
+town_address(unsigned m, size_t r, char room[64])
+{
+	enum town_want want = town_ledger->messages[m].rcpts[r].want;
+	struct buf b = { .p = room, .cap = 64 };
+
+	if (want == WANT_MAILBOX)
+		buf_printf(&b, "u%zu@%s", r, domains[want]);
+	else
+		buf_printf(&b, "m%ur%zu@%s", m, r, domains[want]);
+	return buf_str(&b);
+}
+
+struct str
+town_sender(unsigned m, char room[64])
+{
+	const struct town_message *t = &town_ledger->messages[m];
+	struct buf b = { .p = room, .cap = 64 };
+
+	if (!t->is_null)
+		buf_printf(&b, "%s%u@origin.test", t->is_gone ? "gone" : "s",
+		    m);
+	return buf_str(&b);
+}
+
+static struct town_message *
+numbered(struct str *s)
+{
+	uint64_t m;
+	size_t n = 0;
+
+	while (n < s->n && ascii_is_digit(s->p[n]))
+		n++;
+	if (!parse_u64(str_sub(*s, 0, n), TOWN_MESSAGES - 1, &m) ||
+	    !town_ledger->messages[m].is_used)
+		return NULL;
+	*s = str_sub(*s, n, s->n);
+	return &town_ledger->messages[m];
+}
+
+struct town_rcpt *
+town_rcpt_of(struct str local)
+{
+	struct town_message *t;
+	uint64_t r;
+
+	if (!str_skip(&local, STR("m")) || (t = numbered(&local)) == NULL ||
+	    !str_skip(&local, STR("r")) ||
+	    !parse_u64(local, TOWN_RCPTS - 1, &r) || r >= t->n)
+		return NULL;
+	return &t->rcpts[r];
+}
+
+struct town_message *
+town_message_of(struct str local)
+{
+	struct town_message *t;
+
+	if (!str_skip(&local, STR("s")))
+		return NULL;
+	t = numbered(&local);
+	return local.n == 0 ? t : NULL;
+}
+
+/* ---- what passes by ---- */
+
+static void
+report_line(struct town_reading *r, struct str line)
+{
+	struct town_rcpt *who;
+
+	if (str_skip_icase(&line, STR("Final-Recipient: rfc822; "))) {
+		who = town_rcpt_of(str_cut(&line, '@'));
+		if (who != NULL && r->n_told < 32)
+			r->told[r->n_told++] = who;
+	} else if (str_skip_icase(&line, STR("Action: ")) && r->n_told > 0)
+		r->is_failed[r->n_told - 1] = str_eq(line, STR("failed"));
+}
+
+void
+town_read(struct town_reading *r, struct str line)
+{
+	struct str rest = line;
+	uint64_t m;
+
+	if (!r->is_begun && str_skip(&rest, STR("X-Town: ")) &&
+	    parse_u64(rest, TOWN_MESSAGES - 1, &m)) {
+		r->is_begun = true;
+		r->m = (unsigned)m;
+	}
+	if (r->is_begun) {
+		r->sum = crc32c(r->sum, line);
+		r->sum = crc32c(r->sum, STR("\n"));
+	} else
+		report_line(r, line);
+}
+
+void
+town_copied(struct town_rcpt *r, const struct town_reading *t)
+{
+	const struct town_message *m = &town_ledger->messages[t->m];
+
+	if (!t->is_begun || r < m->rcpts || r >= m->rcpts + m->n ||
+	    t->sum != town_sum(t->m))
+		r->wrong++;
+	if (r->copies < TOWN_COPIES)
+		r->copy[r->copies] = (struct town_copy){ town_ledger->lives,
+			clock_mono() };
+	r->copies++;
+}
+
+void
+town_reported(const struct town_reading *t)
+{
+	if (t->n_told == 0)
+		town_ledger->strange++;
+	for (size_t i = 0; i < t->n_told; i++) {
+		struct town_rcpt *r = t->told[i];
+
+		if (t->is_failed[i]) {
+			r->failed++;
+			r->failed_at = clock_mono();
+		} else {
+			r->delayed++;
+			r->delayed_at = clock_mono();
+		}
+	}
+}
