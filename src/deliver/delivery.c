@@ -491,6 +491,7 @@ home_finish(void *arg)
 {
 	struct delivery *d = arg;
 	struct config *conf = config_pin(d->home->holder);
+	struct spool *spool;
 
 	switch (d->duty) {
 	case DUTY_EXPIRE:
@@ -507,6 +508,11 @@ home_finish(void *arg)
 	must(d->home->core == core_index());
 	let_go(d);
 	config_unpin(d->home->holder, conf);
+	/* Not before this one is written does the connection take another: so
+	 * kill -9 repeats no more messages than there are connections. */
+	spool = deliver_spool(d->home, d->handoff.ref.id);
+	if (spool != NULL)
+		spool_await_written(spool);
 }
 
 yields void

@@ -1,6 +1,7 @@
 #include "spool/outcome.h"
 
 #include "base/must.h"
+#include "fiber/clock.h"
 #include "spool/own.h"
 #include "spool/tlv.h"
 #include "spool/writer.h"
@@ -265,6 +266,12 @@ spool_event(struct spool *sp, const struct event *e)
 		rc = event_write(sp, e, ROOM_LARGE);
 	sp->stats.events += rc == 0;
 	sp->stats.events_lost += rc != 0;
+}
+
+yields void
+spool_await_written(struct spool *sp)
+{
+	writer_wait_written(sp, mono_add(clock_mono(), NS_PER_SECOND));
 }
 
 const char *

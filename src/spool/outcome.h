@@ -54,6 +54,10 @@ yields int spool_reschedule(struct spool *, uint64_t id, struct wall due);
 /* All that are left end as cancelled. */
 yields int spool_cancel(struct spool *, uint64_t id, struct str reason);
 
+/* Wait until kill -9 cannot take back what was recorded so far (at most a
+ * second: then it counts as the disk's trouble, and is known as such). */
+yields void spool_await_written(struct spool *);
+
 /* One step of the mail's way; lost, and counted, when the buffer is full. */
 void spool_event(struct spool *, const struct event *);
 

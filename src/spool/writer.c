@@ -281,6 +281,21 @@ room_waiters_wake(struct writer *w)
 		fiber_wake(OWNER_OF(k, struct room_waiter, link)->fiber);
 }
 
+/* kill -9 cannot take these back: who waits for that may go on. */
+static void
+writer_note_written(struct writer *w, const struct batch *b)
+{
+	struct link *k = list_first(&b->slips);
+
+	if (k == NULL)
+		return;
+	for (; k != NULL; k = list_next(&b->slips, k))
+		if (slip_of(k)->mark > w->written)
+			w->written = slip_of(k)->mark;
+	while ((k = list_pop(&w->written_waiters)) != NULL)
+		fiber_wake(OWNER_OF(k, struct room_waiter, link)->fiber);
+}
+
 static void
 writer_succeeded(struct spool *sp, struct batch *b)
 {
@@ -290,6 +305,7 @@ writer_succeeded(struct spool *sp, struct batch *b)
 	w->n_failed = 0;
 	if (!list_is_empty(&b->slips) && w->sync_due.ns == MONO_NEVER.ns)
 		w->sync_due = mono_add(clock_mono(), sp->config.outcome_delay_ns);
+	writer_note_written(w, b);
 	list_move_all(&w->unsynced, &b->slips);
 	if (b->wants_sync) {
 		b->segment->settled = b->segment->end;
@@ -544,6 +560,7 @@ writer_init(struct writer *w, size_t ceiling)
 	list_init(&w->lazy);
 	list_init(&w->unsynced);
 	list_init(&w->room_waiters);
+	list_init(&w->written_waiters);
 	rooms_init(&w->rooms, ceiling);
 	w->sync_due = MONO_NEVER;
 }
@@ -685,6 +702,21 @@ writer_wait_room(struct spool *sp)
 	list_append(&sp->writer.room_waiters, &me.link);
 	(void)fiber_park(mono_add(clock_mono(), RETRY_NS));
 	list_remove(&me.link);
+}
+
+yields void
+writer_wait_written(struct spool *sp, struct mono deadline)
+{
+	struct room_waiter me = { .fiber = fiber_self() };
+	struct writer *w = &sp->writer;
+	uint64_t mark = sp->index.given;
+
+	while (w->written < mark && sp->health != SPOOL_BROKEN &&
+	    mono_is_before(clock_mono(), deadline)) {
+		list_append(&w->written_waiters, &me.link);
+		(void)fiber_park(deadline);
+		list_remove(&me.link);
+	}
 }
 
 yields int

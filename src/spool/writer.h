@@ -56,10 +56,12 @@ struct writer {
 	struct list lazy;		/* slips (struct room) to be written */
 	struct list unsynced;		/* slips written */
 	struct list room_waiters;
+	struct list written_waiters;
 	struct rooms rooms;		/* of slips */
 	struct str parts[BATCH_PARTS];	/* of the batch being written */
 	uint64_t sequence;		/* the last given */
 	uint64_t synced;		/* so many of index.given are on disk */
+	uint64_t written;		/* so many are in the page cache */
 	struct mono sync_due;		/* MONO_NEVER: nothing lazy is unsynced */
 	struct mono retry_at, failed_at;
 	unsigned n_failed;		/* batches in a row */
@@ -87,6 +89,9 @@ enum { WRITER_LAZY_MOST = 32 << 10 };
 int writer_lazy(struct spool *, enum record_type, uint64_t id,
     struct str payload, enum lazy_class);
 yields void writer_wait_room(struct spool *);
+
+/* Until the lazy records given so far are written, or the deadline. */
+yields void writer_wait_written(struct spool *, struct mono deadline);
 
 /* Until all that was given so far is on disk.  0, or -1 when it cannot be. */
 yields int writer_drain(struct spool *);
