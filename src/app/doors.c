@@ -69,6 +69,15 @@ socket_bind(const struct address *a)
 	return fd;
 }
 
+/* What to do about it, for who has just installed us. */
+static const char *
+door_advice(const struct address *a)
+{
+	return errno != EACCES || a->port >= 1024 ? "" : "; ports below 1024 "
+	    "are root's: start as root (user: tells who the server becomes), "
+	    "or let listen name another port";
+}
+
 /* SO_REUSEPORT would let a second server take half of our clients: ask first
  * without it. */
 static int
@@ -86,7 +95,8 @@ port_is_free(const struct address *a)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
 	rc = bind(fd, &to.any, n);
 	if (rc != 0)
-		err_set("bind %s port %u: %m", address_print(a).text, a->port);
+		err_set("bind %s port %u: %m%s", address_print(a).text, a->port,
+		    door_advice(a));
 	error = errno;
 	close(fd);
 	errno = error;
