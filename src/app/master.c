@@ -34,6 +34,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -775,12 +776,26 @@ config_first(struct master *m)
 	return 0;
 }
 
+/* Shells and service managers give 1,024 descriptors at first, for programs that
+ * use select(2); a server takes what it may have. */
+static void
+descriptors_take(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* Everything that can fail for reasons the operator can mend. */
 static int
 master_open(struct master *m)
 {
 	int rc = config_first(m);
 
+	descriptors_take();
 	if (rc != 0)
 		return rc;
 	if (doors_open(&m->doors, m->config, m->cores) != 0 ||

@@ -200,6 +200,12 @@ net_stop_listening(struct net_end *l)
 	fiber_wake(l->reader);
 }
 
+unsigned
+net_descriptors(void)
+{
+	return world_descriptors();
+}
+
 /* ---- connections ---- */
 
 static yields int

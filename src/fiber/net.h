@@ -8,7 +8,8 @@
  * Waiting: net_accept() and net_connect() yield, to their deadline.
  * Memory: values; a struct net_end is opaque to all but stream and world.
  * Errors: -1 and the trail.  net_accept() out of descriptors pauses 100 ms by
- * itself and tells once (SECURITY.md row 26).
+ * itself and tells once (SECURITY.md row 26); it takes the last 64 from nobody,
+ * net_connect() the last 32: files must still be opened.
  * Source: RFC 4291, RFC 5952 (text form of IPv6).
  */
 #ifndef NM_FIBER_NET_H
@@ -64,6 +65,9 @@ bool net_peer_uid(const struct net_end *, unsigned *uid, unsigned *gid);
  * the same, once in a while; so does net_accept(). */
 yields int net_wait_readable(struct net_end *, struct mono deadline);
 yields int net_wait_writable(struct net_end *, struct mono deadline);
+
+/* Files and connections that this process may have at once. */
+unsigned net_descriptors(void);
 
 /* Who is told, once each time, that descriptors ran out; NULL: nobody. */
 extern void (*net_tell)(const char *text);

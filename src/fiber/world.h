@@ -42,6 +42,7 @@ void world_random(void *to, size_t n);
 
 /* -- cores -- */
 unsigned world_cpus(void);		/* how many there are to use, >= 1 */
+unsigned world_descriptors(void);	/* files and sockets at once, at most */
 
 /*
  * Run these cores until core_turn() said false for each.  The real world gives

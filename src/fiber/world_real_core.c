@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -103,6 +104,23 @@ world_cpus(void)
 	if (sched_getaffinity(0, sizeof set, &set) != 0)
 		return 1;
 	return (unsigned)CPU_COUNT(&set);
+}
+
+/* Asked once: it does not change while a server runs. */
+unsigned
+world_descriptors(void)
+{
+	static atomic_uint known;
+	unsigned n = atomic_load(&known);
+	struct rlimit limit;
+
+	if (n == 0) {
+		n = getrlimit(RLIMIT_NOFILE, &limit) != 0 ? 1024 :
+		    limit.rlim_cur > INT_MAX ? INT_MAX :
+		    (unsigned)limit.rlim_cur;
+		atomic_store(&known, n);
+	}
+	return n;
 }
 
 /* ---- readiness ---- */

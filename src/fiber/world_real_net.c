@@ -13,7 +13,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { REAL_BACKLOG = 4096 };
+/*
+ * SECURITY.md row 26: descriptors are given out from the lowest number up, so
+ * the number of a new one tells how many are left.  Clients leave some to next
+ * hops and files, next hops leave some to files.
+ */
+enum { REAL_BACKLOG = 4096, REAL_KEPT_FROM_CLIENTS = 64,
+	REAL_KEPT_FROM_HOSTS = 32 };
 
 struct real_end {
 	struct net_end end;
@@ -158,6 +164,14 @@ real_option(int fd, int level, int option)
 	(void)setsockopt(fd, level, option, &one, sizeof one);
 }
 
+static bool
+real_is_spare(int fd, unsigned kept)
+{
+	unsigned most = world_descriptors();
+
+	return kept > most / 4 || (unsigned)fd < most - kept;
+}
+
 /* ---- listeners ---- */
 
 /* Accepted connections inherit TCP_NODELAY: streams know when to send. */
@@ -230,6 +244,11 @@ world_accept(struct net_end *listener, struct net_end **out,
 	if (fd < 0)
 		return -errno;
 	real_from_sockaddr(&sa, n, peer);
+	if (peer->family != ADDRESS_UNIX &&
+	    !real_is_spare(fd, REAL_KEPT_FROM_CLIENTS)) {
+		(void)close(fd);
+		return -EMFILE;
+	}
 	rc = real_end_open(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP, out);
 	if (rc == 0)
 		(*out)->can_write = true;
@@ -267,6 +286,10 @@ world_connect(const struct address *to, const struct address *source,
 		return -EAFNOSUPPORT;
 	if ((fd = real_socket(to)) < 0)
 		return fd;
+	if (!real_is_spare(fd, REAL_KEPT_FROM_HOSTS)) {
+		(void)close(fd);
+		return -EMFILE;
+	}
 	begun = real_connect(fd, to, source);
 	if (begun != 0 && begun != -EINPROGRESS) {
 		(void)close(fd);

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { CPUS = 2, TURN_NS = 1000, LANE_SLOTS = 64, JUMPS = 8 };
+enum { CPUS = 2, DESCRIPTORS = 1 << 20, TURN_NS = 1000, LANE_SLOTS = 64, JUMPS = 8 };
 
 struct world_core {
 	bool is_kicked, is_over;
@@ -135,6 +135,12 @@ unsigned
 world_cpus(void)
 {
 	return CPUS;
+}
+
+unsigned
+world_descriptors(void)
+{
+	return DESCRIPTORS;
 }
 
 struct world_core *

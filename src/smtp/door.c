@@ -78,6 +78,7 @@ door_is_full(const struct guest *g, const struct config *config)
 	    memory_order_relaxed);
 
 	return g->server->is_shut || all >= config->limits.connections ||
+	    all >= g->server->sessions_most ||
 	    (g->listener->connections != 0 && here >= g->listener->connections);
 }
 

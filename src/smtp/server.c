@@ -25,6 +25,7 @@
 /* ---- the tables ---- */
 
 enum { LINGER_MOST = 256 * 1024 };	/* octets */
+enum { KEPT_LEAST = 128, KEPT_MOST = 2048 };	/* descriptors */
 #define LINGER_NS (500 * NS_PER_MS)
 
 enum session_argument { ARGUMENT_BARE, ARGUMENT_NEEDS, ARGUMENT_MAY };
@@ -681,6 +682,20 @@ server_session(struct server *server, struct server_listener *listener,
 
 /* ---- the server of a core ---- */
 
+/* SECURITY.md row 26: a crowd of clients must not take the descriptors that
+ * deliveries and the spool need; who finds no room is told so. */
+static unsigned
+sessions_most(void)
+{
+	unsigned all = net_descriptors(), kept = all / 4;
+
+	if (kept < KEPT_LEAST)
+		kept = KEPT_LEAST;
+	if (kept > KEPT_MOST)
+		kept = KEPT_MOST;
+	return kept > all / 2 ? all / 2 : all - kept;
+}
+
 int
 server_open(struct server *server, struct server_house *house,
     struct intake_core *intake, struct config_holder *configs)
@@ -688,6 +703,7 @@ server_open(struct server *server, struct server_house *house,
 	*server = (struct server){
 		.house = house, .intake = intake, .configs = configs,
 		.limits = limit_open(house->key),
+		.sessions_most = sessions_most(),
 	};
 	if (server->limits == NULL)
 		return err_add("server");

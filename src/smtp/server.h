@@ -51,6 +51,7 @@ struct server {
 	struct list waiting;		/* sessions that wait for a command */
 	uint64_t memory;		/* octets in arenas of sessions */
 	unsigned sessions;		/* now */
+	unsigned sessions_most;		/* of all cores: descriptors allow it */
 	bool is_busy;			/* short of sessions: patience is too */
 	bool is_shut;
 	struct {			/* since the start */
