@@ -110,7 +110,6 @@ static void
 test_characters(void **state)
 {
 	char text[] = "xxxxxxxxxxxxxxxxxxxxxxxxxx";
-
 	size_t digits = 0, letters = 0;
 
 	(void)state;
