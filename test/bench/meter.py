@@ -118,29 +118,34 @@ class Syncs:
     perf's tracepoints (a counter in the kernel, nearly free), else strace."""
 
     def __init__(self, meter, directory):
-        self.out, self.how = pathlib.Path(directory) / "syncs", None
-        pids = [str(p) for p in meter.pids()]
+        self.out, self.how, self.count = pathlib.Path(directory) / "syncs", None, None
+        self.pids = [str(p) for p in meter.pids()]
+
+    def commands(self):
         events = ",".join(f"syscalls:sys_enter_{s}" for s in SYNCS)
-        perf = ["perf", "stat", "-x,", "-o", self.out, "-e", events, "-p", ",".join(pids)]
-        strace = ["strace", "-f", "-q", "-c", "-o", self.out, "-e", "trace=" + ",".join(SYNCS),
-                  *[w for p in pids for w in ("-p", p)]]
-        for how, command in (("perf", perf), ("strace", strace)):
-            if shutil.which(how) is None:
+        yield ["perf", "stat", "-x,", "-o", self.out, "-e", events, "-p", ",".join(self.pids)]
+        yield ["strace", "-f", "-q", "-c", "-o", self.out, "-e", "trace=" + ",".join(SYNCS),
+               *[word for p in self.pids for word in ("-p", p)]]
+
+    def __enter__(self):
+        for command in self.commands():
+            if shutil.which(command[0]) is None:
                 continue
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            time.sleep(1)
+            time.sleep(1)	# until it is attached; it says nothing
             if self.process.poll() is None:
-                self.how = how
+                self.how = command[0]
                 break
+        return self
 
-    def stop(self):
-        """How many; None when neither tool works here."""
+    def __exit__(self, *_):
         if self.how is None:
-            return None
+            return
         self.process.send_signal(signal.SIGINT)
         self.process.wait(20)
         rows = [line.replace(",", " ").split() for line in self.out.read_text().splitlines()]
         if self.how == "perf":
-            return sum(int(r[0]) for r in rows if len(r) > 1 and r[0].isdigit())
-        return sum(int(r[3]) for r in rows if len(r) > 4 and r[-1] in SYNCS)
+            self.count = sum(int(r[0]) for r in rows if len(r) > 1 and r[0].isdigit())
+        else:
+            self.count = sum(int(r[3]) for r in rows if len(r) > 4 and r[-1] in SYNCS)

@@ -139,13 +139,13 @@ class Postfix:
     def configure(self, main_cf=None, master_cf=""):
         """Write main.cf and master.cf; reload() when it runs."""
         lib, sbin = self.root / "usr/lib/postfix", self.root / "usr/sbin"
-        settings = dict(MAIN, **{
+        settings = {**MAIN, **{
             "queue_directory": self.queue_dir, "data_directory": self.dir / "data",
             "daemon_directory": lib / "sbin", "command_directory": sbin,
             "shlib_directory": lib, "meta_directory": self.root / "usr/share/postfix",
             "sendmail_path": sbin / "sendmail", "mailq_path": sbin / "mailq",
             "newaliases_path": sbin / "newaliases", "maillog_file": self.log,
-            "maillog_file_prefixes": self.dir}, **(main_cf or {}))
+            "maillog_file_prefixes": self.dir}, **(main_cf or {})}
         text = "".join(f"{k} = {v}\n" for k, v in settings.items() if v is not None)
         (self.conf / "main.cf").write_text(text)
         named = {line.split()[0] for line in master_cf.splitlines() if line[:1].strip()}
