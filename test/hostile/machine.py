@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from hops import plain, silent
-from rig import (BINARY, CROWD, MODE, Client, Hop, expect, free_port, good_mail, inbox, server, stop, wait_for)
+from rig import (BINARY, CROWD, MODE, Client, Hop, expect, free_port, good_mail, inbox, mail_log, server, stop, wait_for)
 
 
 class Image:
@@ -209,4 +209,34 @@ def empty_configuration(where):
     expect("25" in run.stderr and "root" in run.stderr, run.stderr)
 
 
-CASES = [disk_full, read_only, worker_killed, poison, hangup_storm, many_listeners, ordinary_user, empty_configuration]
+def crc32c(data):
+    """CRC-32C (Castagnoli), bit by bit."""
+    crc = 0xFFFFFFFF
+    for octet in data:
+        crc ^= octet
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def newer_spool(where):
+    """A spool of a format from the future is left alone: 78, not an octet changed."""
+    s = server(where).start()
+    good_mail(s, "before")
+    stop(s)
+    path = where / "spool" / "0" / "superblock"
+    data = bytearray(path.read_bytes())
+    for at in (0, 4096):
+        if data[at:at + 8] == b"NMSUPER\1":
+            expect(crc32c(data[at:at + 92]) == struct.unpack_from("<I", data, at + 92)[0], "another checksum")
+            struct.pack_into("<II", data, at + 8, 99, 99)
+            struct.pack_into("<I", data, at + 92, crc32c(data[at:at + 92]))
+    path.write_bytes(data)
+    s.start(wait=0)
+    expect(wait_for(lambda: s.process.poll() is not None, 20), "it runs")
+    expect(s.process.returncode == 78, f"it ended with {s.process.returncode}\n{s.tail()}")
+    expect(path.read_bytes() == data, "the superblock was written")
+    expect("newer" in s.tail() + mail_log(s), f"it does not say why: {s.tail()}{mail_log(s)[-500:]}")
+
+
+CASES = [disk_full, read_only, worker_killed, poison, hangup_storm, many_listeners, ordinary_user, empty_configuration, newer_spool]
