@@ -216,7 +216,7 @@ keeper_front_is_dead(const struct spool *sp)
 	/* what its messages came to must be on disk first: the COMMIT of one may
 	 * stand further on than its chunks */
 	return s != NULL && s != sp->current && s->refs == 0 && s->is_sealed &&
-	    s->freed_at <= sp->writer.synced && keeper_projections_passed(sp, s);
+	    s->freed_at <= sp->writer.slips.synced && keeper_projections_passed(sp, s);
 }
 
 /* Marks whose last record stands in s are written again. */

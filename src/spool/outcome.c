@@ -238,7 +238,7 @@ spool_release(struct spool *sp, uint64_t id)
 static int
 event_write(struct spool *sp, const struct event *e, size_t room)
 {
-	struct room *r = room_take(&sp->writer.rooms, room);
+	struct room *r = room_take(&sp->writer.slips.rooms, room);
 	size_t opened;
 	struct buf b;
 	int rc = -1;
@@ -253,7 +253,7 @@ event_write(struct spool *sp, const struct event *e, size_t room)
 	if (!b.full)
 		rc = writer_lazy(sp, RECORD_EVENT, e->id, buf_str(&b),
 		    LAZY_EVENT);
-	room_give(&sp->writer.rooms, r);
+	room_give(&sp->writer.slips.rooms, r);
 	return b.full ? 1 : rc;
 }
 

@@ -20,8 +20,10 @@ enum { ROOM_SMALL = 8 << 10, ROOM_LARGE = 68 << 10 };
 
 struct room {
 	struct link link;		/* its owner's, while it is out */
-	size_t cap, n;			/* bytes; n is its owner's affair, and so is */
-	uint64_t mark;
+	size_t cap;			/* bytes */
+	/* its owner's affair */
+	size_t n;
+	uint64_t mark, at, cover;
 	char bytes[];
 };
 

@@ -1,5 +1,6 @@
 #include "spool/spool_test.h"
 
+#include "fiber/disk.h"
 #include "fiber/world_sim.h"
 #include "spool/fault.h"
 
@@ -305,6 +306,52 @@ two_device_errors_in_a_minute_break_it(void **state)
 	assert_int_equal(life(err_twice), SIM_ENDED);
 }
 
+/* ---- a disk that takes its time ---- */
+
+static yields void
+commit_slowly(void *arg)
+{
+	(void)arg;
+	(void)test_commit(spool, 2, 100, 1, NULL);
+	must(!"the life ends before this sync");
+}
+
+static yields void
+end_while_it_syncs(void *arg)
+{
+	struct disk_space space;
+
+	(void)arg;
+	spool = test_open();
+	must(test_commit(spool, 1, 100, 2, &ledger->m[0].id) == DRAFT_FINE);
+	must(fiber_go("writer", commit_slowly, NULL) == 0);
+	fiber_sleep(in_ms(300));
+	must(test_deliver(spool, ledger->m[0].id, 1) == 0);
+	fiber_sleep(in_ms(100));
+	sim_crash_at(sim_verbs() + 1, SIM_KILL);
+	(void)disk_space(TEST_PATH, &space);
+}
+
+static yields void
+it_has_ended(void *arg)
+{
+	(void)arg;
+	spool = test_open();
+	must(kept_left(spool_find(spool, ledger->m[0].id)) == 1);
+	must(kept_has_ended(spool_find(spool, ledger->m[0].id), 1));
+	must(spool_close(spool) == SPOOL_FINE);
+}
+
+static void
+an_outcome_does_not_wait_for_a_sync(void **state)
+{
+	(void)state;
+	world_begin();
+	sim_disk_costs((struct sim_disk_costs){ .sync_ns = NS_PER_SECOND });
+	assert_int_equal(life(end_while_it_syncs), SIM_CRASHED);
+	assert_int_equal(life(it_has_ended), SIM_ENDED);
+}
+
 /* ---- room ---- */
 
 static yields void
@@ -397,6 +444,7 @@ main(void)
 		cmocka_unit_test(the_disk_is_full_once),
 		cmocka_unit_test(the_disk_stays_full),
 		cmocka_unit_test(two_device_errors_in_a_minute_break_it),
+		cmocka_unit_test(an_outcome_does_not_wait_for_a_sync),
 		cmocka_unit_test(a_full_disk_refuses_and_delivers_on),
 		cmocka_unit_test(each_named_place_may_fail),
 	};

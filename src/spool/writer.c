@@ -1,6 +1,5 @@
 #include "spool/writer.h"
 
-#include "base/crc32c.h"
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/disk.h"
@@ -20,19 +19,24 @@
  *                              stands behind; nobody else writes there
  * written    batch_do (lane)   in the page cache: kill -9 cannot take it back
  * synced     batch_do (lane)   under a successful fdatasync: settled, told
- * failed     writer_failed     segment.end stands where it stood; entries are
- *                              told, slips wait again, COMMITs are cancelled in
- *                              case they reached the disk after all
+ * failed     writer_failed     segment.end stands where it stood, and it is
+ *                              sealed; entries are told, slips wait again,
+ *                              COMMITs are cancelled in case they reached the
+ *                              disk after all
+ *
+ * Meanwhile the scribe (slip.c) may write slips behind the batch.
  */
 
 #define RETRY_NS (1 * NS_PER_SECOND)
 
 struct batch {
 	struct segment *segment;
-	uint64_t at;			/* where it begins */
+	uint64_t at, end;		/* where it begins and ends */
 	uint64_t sequence;		/* before it */
+	uint64_t sync;			/* its number; 0: none */
 	size_t n_parts;
-	struct list slips, entries;
+	struct room *first, *last;	/* slips in it, as they follow in unsynced */
+	struct list entries;
 	bool wants_sync, has_message;
 	bool has_written;
 };
@@ -57,23 +61,6 @@ static struct entry *
 entry_of(struct link *k)
 {
 	return OWNER_OF(k, struct entry, link);
-}
-
-static void
-list_move_all(struct list *to, struct list *from)
-{
-	struct link *k;
-
-	while ((k = list_pop(from)) != NULL)
-		list_append(to, k);
-}
-
-/* Put all of `first' before what is in `to', in order. */
-static void
-list_move_front(struct list *to, struct list *first)
-{
-	list_move_all(first, to);
-	list_move_all(to, first);
 }
 
 static uint64_t
@@ -102,8 +89,7 @@ batch_add_part(struct writer *w, struct batch *b, char *p, uint64_t n)
 	w->parts[b->n_parts++] = (struct str){ p, (size_t)n };
 }
 
-/* Fix the record's place in the order. */
-static void
+void
 record_place(struct writer *w, struct segment *s, struct record *r, char *head)
 {
 	r->salt = s->salt;
@@ -116,32 +102,19 @@ record_place(struct writer *w, struct segment *s, struct record *r, char *head)
 }
 
 static void
-batch_add_slip(struct writer *w, struct batch *b, struct room *slip)
+batch_take_slips(struct spool *sp, struct batch *b)
 {
-	struct record r;
-	uint64_t n;
-
-	for (size_t at = 0; at < slip->n; at += n) {
-		struct str bytes = { slip->bytes + at, slip->n - at };
-
-		must(record_read_header(bytes, &r) == RECORD_WHOLE);
-		record_place(w, b->segment, &r, slip->bytes + at);
-		n = record_size(r.payload_n, r.body_n);
-	}
-	batch_add_part(w, b, slip->bytes, slip->n);
-	b->segment->end += slip->n;
-}
-
-static void
-batch_take_slips(struct writer *w, struct batch *b)
-{
+	struct writer *w = &sp->writer;
 	struct link *k;
 
-	while ((k = list_first(&w->lazy)) != NULL &&
+	while ((k = list_first(&w->slips.lazy)) != NULL &&
 	    batch_has_room(b, slip_of(k)->n)) {
 		list_remove(k);
-		batch_add_slip(w, b, slip_of(k));
-		list_append(&b->slips, k);
+		slip_place(sp, b->segment, slip_of(k));
+		batch_add_part(w, b, slip_of(k)->bytes, slip_of(k)->n);
+		if (b->first == NULL)
+			b->first = slip_of(k);
+		b->last = slip_of(k);
 	}
 }
 
@@ -226,6 +199,8 @@ batch_run(struct spool *sp, struct batch *b)
 	int rc;
 
 	must(!b->segment->is_suspect);
+	b->end = b->segment->end;
+	b->sync = b->wants_sync ? ++w->slips.syncs : 0;
 	w->is_at_work = true;
 	rc = lane_run(w->lane, batch_do, &j);
 	w->is_at_work = false;
@@ -256,44 +231,17 @@ entry_finish(struct entry *e, int result, int64_t sync_ns)
 	fiber_wake(e->fiber);
 }
 
+/* Its slips are written: before its own sync, or for the next one. */
 static void
-slips_give(struct writer *w, struct list *slips)
+batch_mark_slips(struct writer *w, const struct batch *b)
 {
-	struct link *k;
+	struct link *k = b->first == NULL ? NULL : &b->first->link;
 
-	while ((k = list_pop(slips)) != NULL) {
-		w->synced = slip_of(k)->mark;
-		room_give(&w->rooms, slip_of(k));
+	for (; k != NULL; k = list_next(&w->slips.unsynced, k)) {
+		slip_of(k)->cover = b->sync != 0 ? b->sync : w->slips.syncs + 1;
+		if (slip_of(k) == b->last)
+			break;
 	}
-}
-
-struct room_waiter {
-	struct link link;
-	struct fiber *fiber;
-};
-
-static void
-room_waiters_wake(struct writer *w)
-{
-	struct link *k;
-
-	while ((k = list_pop(&w->room_waiters)) != NULL)
-		fiber_wake(OWNER_OF(k, struct room_waiter, link)->fiber);
-}
-
-/* kill -9 cannot take these back: who waits for that may go on. */
-static void
-writer_note_written(struct writer *w, const struct batch *b)
-{
-	struct link *k = list_first(&b->slips);
-
-	if (k == NULL)
-		return;
-	for (; k != NULL; k = list_next(&b->slips, k))
-		if (slip_of(k)->mark > w->written)
-			w->written = slip_of(k)->mark;
-	while ((k = list_pop(&w->written_waiters)) != NULL)
-		fiber_wake(OWNER_OF(k, struct room_waiter, link)->fiber);
 }
 
 static void
@@ -303,15 +251,11 @@ writer_succeeded(struct spool *sp, struct batch *b)
 	struct link *k;
 
 	w->n_failed = 0;
-	if (!list_is_empty(&b->slips) && w->sync_due.ns == MONO_NEVER.ns)
-		w->sync_due = mono_add(clock_mono(), sp->config.outcome_delay_ns);
-	writer_note_written(w, b);
-	list_move_all(&w->unsynced, &b->slips);
-	if (b->wants_sync) {
-		b->segment->settled = b->segment->end;
-		w->sync_due = MONO_NEVER;
-		slips_give(w, &w->unsynced);
-		room_waiters_wake(w);
+	batch_mark_slips(w, b);
+	slips_written(&w->slips);
+	if (b->sync != 0) {
+		b->segment->settled = slips_covered(sp, b->segment, b->sync,
+		    b->end);
 		spool_look_at_front(sp);
 	}
 	while ((k = list_pop(&b->entries)) != NULL)
@@ -328,38 +272,47 @@ entry_cancel(struct spool *sp, const struct entry *e)
 		    LAZY_OUTCOME);
 }
 
-static void
+/* The segment takes no more, and what is not surely on disk is to be written to
+ * the next one. */
+static yields void
+writer_give_up_segment(struct spool *sp, struct segment *s, int rc,
+    bool has_written)
+{
+	struct writer *w = &sp->writer;
+
+	w->failed_at = clock_mono_exact();
+	s->is_sealed = true;
+	if (spool_is_space_error(rc) && !has_written) {
+		spool_tell(sp, "disk_full", "writing segment %llu: %s",
+		    (unsigned long long)s->number, err_text());
+	} else {
+		s->is_suspect = true;
+		spool_device_error(sp, rc);
+	}
+	scribe_wait(sp);
+	slips_again(&w->slips);
+	w->slips.failed = 0;
+	if (w->n_failed++ > 0)		/* not a new segment each time at once */
+		w->retry_at = mono_add(clock_mono(), RETRY_NS);
+	keeper_wake(sp);
+}
+
+static yields void
 writer_failed(struct spool *sp, struct batch *b, int rc)
 {
 	struct writer *w = &sp->writer;
 	struct link *k;
 
 	must(rc < 0);
-	w->failed_at = clock_mono_exact();
+	writer_give_up_segment(sp, b->segment, rc, b->has_written);
 	/* sequences have no gaps: those of the batch are given again, in the
 	 * next segment */
 	w->sequence = b->segment->sequence = b->sequence;
 	b->segment->end = b->at;
-	b->segment->is_sealed = true;
-	if (spool_is_space_error(rc) && !b->has_written) {
-		spool_tell(sp, "disk_full", "writing segment %llu: %s",
-		    (unsigned long long)b->segment->number, err_text());
-	} else {
-		b->segment->is_suspect = true;
-		spool_device_error(sp, rc);
-		/* what was not synced may be lost there: write it again */
-		list_move_all(&w->unsynced, &b->slips);
-		list_move_all(&b->slips, &w->unsynced);
-		w->sync_due = MONO_NEVER;
-	}
-	list_move_front(&w->lazy, &b->slips);
-	if (w->n_failed++ > 0)		/* not a new segment each time at once */
-		w->retry_at = mono_add(clock_mono(), RETRY_NS);
 	while ((k = list_pop(&b->entries)) != NULL) {
 		entry_cancel(sp, entry_of(k));
 		entry_finish(entry_of(k), rc, 0);
 	}
-	keeper_wake(sp);
 }
 
 /* ---- rolling ---- */
@@ -374,7 +327,6 @@ writer_settle_current(struct spool *sp)
 	if (b.segment == NULL || b.segment->is_suspect ||
 	    b.segment->settled == b.segment->end)
 		return true;
-	list_init(&b.slips);
 	list_init(&b.entries);
 	b.at = b.segment->end;
 	b.sequence = sp->writer.sequence;
@@ -391,7 +343,7 @@ writer_may_use_reserve(const struct writer *w)
 {
 	struct link *k = list_first(&w->entries);
 
-	return !list_is_empty(&w->lazy) ||
+	return !list_is_empty(&w->slips.lazy) ||
 	    (k != NULL && entry_of(k)->may_use_reserve);
 }
 
@@ -448,6 +400,9 @@ writer_roll(struct spool *sp)
 	if (sp->n_spares == 0 || (sp->n_spares < SPARES_MOST &&
 	    !writer_may_use_reserve(w)))
 		return false;
+	if (sp->current != NULL)
+		sp->current->is_sealed = true;	/* for the scribe, too */
+	scribe_wait(sp);
 	if (!writer_settle_current(sp))
 		return true;		/* other things come first now */
 	if (writer_take_spare(sp) != 0)
@@ -462,23 +417,25 @@ writer_roll(struct spool *sp)
 static bool
 writer_sync_is_due(const struct writer *w)
 {
-	if (w->sync_due.ns == MONO_NEVER.ns)
+	if (w->slips.sync_due.ns == MONO_NEVER.ns)
 		return false;
-	return w->is_draining || !mono_is_before(clock_mono(), w->sync_due);
+	return w->is_draining || !mono_is_before(clock_mono(), w->slips.sync_due);
 }
 
 static bool
 writer_has_lazy(const struct writer *w)
 {
-	return !list_is_empty(&w->lazy) &&
+	return !list_is_empty(&w->slips.lazy) &&
 	    !mono_is_before(clock_mono(), w->retry_at);
 }
 
 static void
-batch_fill(struct writer *w, struct batch *b)
+batch_fill(struct spool *sp, struct batch *b)
 {
+	struct writer *w = &sp->writer;
+
 	if (writer_has_lazy(w))
-		batch_take_slips(w, b);
+		batch_take_slips(sp, b);
 	if (!writer_has_lazy(w))	/* else what is due first did not fit */
 		batch_take_entries(w, b);
 	b->wants_sync = b->wants_sync || writer_sync_is_due(w);
@@ -492,13 +449,16 @@ writer_step(struct spool *sp)
 	struct batch b = { .segment = sp->current, .sequence = w->sequence };
 	int rc;
 
-	list_init(&b.slips);
 	list_init(&b.entries);
 	if (sp->health == SPOOL_BROKEN)
 		writer_refuse_entries(sp, true, -EIO);
+	if (w->slips.failed != 0) {
+		writer_give_up_segment(sp, sp->current, w->slips.failed, false);
+		return true;
+	}
 	if (b.segment != NULL) {
 		b.at = b.segment->end;
-		batch_fill(w, &b);
+		batch_fill(sp, &b);
 	}
 	if (b.n_parts == 0 &&
 	    (writer_has_lazy(w) || !list_is_empty(&w->entries))) {
@@ -519,9 +479,9 @@ writer_step(struct spool *sp)
 static struct mono
 writer_next(const struct writer *w)
 {
-	struct mono at = w->sync_due;
+	struct mono at = w->slips.sync_due;
 
-	if (!list_is_empty(&w->lazy) && mono_is_before(clock_mono(), w->retry_at))
+	if (!list_is_empty(&w->slips.lazy) && mono_is_before(clock_mono(), w->retry_at))
 		at = mono_first(at, w->retry_at);
 	return at;
 }
@@ -529,8 +489,8 @@ writer_next(const struct writer *w)
 static bool
 writer_is_idle(const struct writer *w)
 {
-	return list_is_empty(&w->lazy) && list_is_empty(&w->entries) &&
-	    w->sync_due.ns == MONO_NEVER.ns && !w->is_at_work;
+	return list_is_empty(&w->slips.lazy) && list_is_empty(&w->entries) &&
+	    w->slips.sync_due.ns == MONO_NEVER.ns && !w->is_at_work;
 }
 
 static yields void
@@ -557,12 +517,7 @@ void
 writer_init(struct writer *w, size_t ceiling)
 {
 	list_init(&w->entries);
-	list_init(&w->lazy);
-	list_init(&w->unsynced);
-	list_init(&w->room_waiters);
-	list_init(&w->written_waiters);
-	rooms_init(&w->rooms, ceiling);
-	w->sync_due = MONO_NEVER;
+	slips_init(&w->slips, ceiling);
 }
 
 int
@@ -575,7 +530,7 @@ writer_open(struct spool *sp)
 	if (w->lane == NULL || fiber_go("spool writer", writer_fiber, sp) != 0)
 		return -1;
 	w->is_running = true;
-	return 0;
+	return scribe_open(sp);
 }
 
 void
@@ -598,10 +553,9 @@ writer_close(struct spool *sp)
 	while (w->is_running)
 		(void)fiber_park(MONO_NEVER);
 	w->closer = NULL;
+	scribe_close(sp);
 	writer_refuse_entries(sp, true, -EIO);
-	slips_give(w, &w->lazy);
-	slips_give(w, &w->unsynced);
-	rooms_clear(&w->rooms);
+	slips_clear(&w->slips);
 	lane_close(w->lane);
 	w->lane = NULL;
 }
@@ -644,79 +598,6 @@ entry_release(struct spool *sp, struct entry *e)
 		return;
 	spool_give_segment(sp, e->segment, 0);
 	e->segment = NULL;
-}
-
-/* A slip with room for n more bytes. */
-static struct room *
-slip_get(struct writer *w, uint64_t n, enum lazy_class class)
-{
-	struct link *k = w->lazy.head.prev;
-	struct room *slip;
-
-	must(n <= ROOM_LARGE);
-	if (k != &w->lazy.head && slip_of(k)->cap - slip_of(k)->n >= n)
-		return slip_of(k);
-	if (class == LAZY_EVENT && w->rooms.out > w->rooms.ceiling / 2)
-		return NULL;
-	slip = room_take(&w->rooms, ROOM_LARGE);
-	if (slip != NULL)
-		list_append(&w->lazy, &slip->link);
-	return slip;
-}
-
-int
-writer_lazy(struct spool *sp, enum record_type type, uint64_t id,
-    struct str payload, enum lazy_class class)
-{
-	struct record r = { .type = (uint8_t)type, .id = id,
-		.flags = class == LAZY_EVENT ? 0 : RECORD_MUST,
-		.payload_n = (uint32_t)payload.n,
-		.payload_sum = crc32c(0, payload) };
-	struct writer *w = &sp->writer;
-	uint64_t n = record_size(r.payload_n, 0);
-	struct room *slip;
-	char *to;
-
-	must(payload.n <= WRITER_LAZY_MOST);
-	slip = slip_get(w, n, class);
-	if (slip == NULL)
-		return -1;
-	to = slip->bytes + slip->n;
-	record_seal(&r, to);
-	if (payload.n > 0)
-		memcpy(to + RECORD_HEADER, payload.p, payload.n);
-	memset(to + RECORD_HEADER + payload.n, 0,
-	    (size_t)n - RECORD_HEADER - payload.n);
-	slip->n += n;
-	slip->mark = ++sp->index.given;
-	writer_wake(sp);
-	return 0;
-}
-
-yields void
-writer_wait_room(struct spool *sp)
-{
-	struct room_waiter me = { .fiber = fiber_self() };
-
-	/* a second is for when the disk does nothing: the caller looks again */
-	list_append(&sp->writer.room_waiters, &me.link);
-	(void)fiber_park(mono_add(clock_mono(), RETRY_NS));
-	list_remove(&me.link);
-}
-
-yields void
-writer_wait_written(struct spool *sp, struct mono deadline)
-{
-	struct room_waiter me = { .fiber = fiber_self() };
-	struct writer *w = &sp->writer;
-	uint64_t mark = sp->index.given;
-
-	while (w->written < mark && sp->health != SPOOL_BROKEN &&
-	    mono_is_before(clock_mono(), deadline)) {
-		list_append(&w->written_waiters, &me.link);
-		(void)fiber_park(deadline);
-		list_remove(&me.link);
-	}
 }
 
 yields int

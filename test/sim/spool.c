@@ -436,6 +436,11 @@ spool_live(bool is_bad)
 	enum sim_ending ending = SIM_CRASHED;
 
 	ledger = sim_ledger(sizeof *ledger);
+	if (sim_chance(3) == 0)		/* so slow that outcomes pile up */
+		sim_disk_costs((struct sim_disk_costs){
+			.verb_ns = 50 * NS_PER_US, .sync_ns = 8 * NS_PER_MS,
+			.jitter_ns = 4 * NS_PER_MS, .slow_per_million = 1000,
+			.cold_per_million = 100000 });
 	if (is_bad)
 		disk_make_bad();
 	for (int i = 0; i < LIVES_MOST && ledger->next < MESSAGES; i++) {
