@@ -22,6 +22,7 @@ struct real_watch {
 
 /* On the current core. */
 int real_watch_add(struct real_watch *, uint32_t events);
+void real_watch_remove(const struct real_watch *);
 
 /* The current core's resolvers end; its fibers have. */
 void real_dns_close(void);

@@ -135,6 +135,14 @@ real_watch_add(struct real_watch *w, uint32_t events)
 	return epoll_ctl(c->epoll, EPOLL_CTL_ADD, w->fd, &e) == 0 ? 0 : -errno;
 }
 
+void
+real_watch_remove(const struct real_watch *w)
+{
+	struct world_core *c = core_world(core_current());
+
+	(void)epoll_ctl(c->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+}
+
 /* To the nanosecond where the kernel can (5.11); else rounded up to the next
  * millisecond, or a timer would be looked at too early again and again. */
 static int

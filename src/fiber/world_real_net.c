@@ -25,6 +25,7 @@ struct real_end {
 	struct net_end end;
 	struct real_watch watch;
 	bool has_ended;			/* the peer will send no more */
+	bool is_shared;			/* another process has it too */
 };
 
 union real_sockaddr {
@@ -136,7 +137,11 @@ world_close(struct net_end *end)
 {
 	struct real_end *e = real_end(end);
 
-	(void)close(e->watch.fd);	/* leaves the epoll too */
+	/* close() leaves the epoll too, but only where nobody else has it open:
+	 * the events of a listener that master keeps would come to a dead end. */
+	if (e->is_shared)
+		real_watch_remove(&e->watch);
+	(void)close(e->watch.fd);
 	free(e);
 }
 
@@ -216,7 +221,7 @@ world_listen(const struct address *a, struct net_end **out)
 int
 world_adopt_listener(int fd, struct net_end **out)
 {
-	int is_listening = 0;
+	int is_listening = 0, rc;
 	socklen_t n = sizeof is_listening;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &n) != 0)
@@ -227,7 +232,10 @@ world_adopt_listener(int fd, struct net_end **out)
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 ||
 	    fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
 		return -errno;
-	return real_end_open(fd, EPOLLIN, out);
+	rc = real_end_open(fd, EPOLLIN, out);
+	if (rc == 0)
+		real_end(*out)->is_shared = true;
+	return rc;
 }
 
 int

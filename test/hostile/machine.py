@@ -4,6 +4,7 @@ import os
 import pwd
 import re
 import signal
+import socket
 import struct
 import subprocess
 import time
@@ -143,15 +144,41 @@ def poison(where):
     hop.close()
 
 
+def replace(path, text):
+    """All at once: half a file may be a good configuration, too."""
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.rename(path)
+
+
+def doors_come_and_go(where):
+    """A door that reloads close and open: no event comes to a listener that is
+    no more, though master has it open a little longer."""
+    s = server(where)
+    text, first, second = s.config.read_text(), s.port, free_port()
+    line = f"listen: [ {{ address: 127.0.0.1, port: {first}, role: mx }}"
+    replace(s.config, text)
+    s.start()
+    for i in range(20):
+        more = f", {{ address: 127.0.0.1, port: {second}, role: mx }} ]" if i % 2 == 0 else " ]"
+        replace(s.config, re.sub(r"(?m)^listen:.*$", line + more, s.config.read_text()))
+        expect(s.ask("reload").returncode == 0, s.tail())
+        for _ in range(3):
+            with socket.socket() as c:
+                c.connect_ex(("127.0.0.1", second))
+        good_mail(s, f"round-{i}")
+    stop(s)
+
+
 def hangup_storm(where):
     """SIGHUP by the hundred, with a broken file now and then."""
     s = server(where).start()
     text = s.config.read_text()
     for i in range(200):
         if i % 50 == 25:
-            s.config.write_text(text + "nonsense: [\n")
+            replace(s.config, text + "nonsense: [\n")
         if i % 50 == 30:
-            s.config.write_text(text)
+            replace(s.config, text)
         s.process.send_signal(signal.SIGHUP)
         if i % 20 == 0:
             good_mail(s, f"storm-{i}")
@@ -239,4 +266,4 @@ def newer_spool(where):
     expect("newer" in s.tail() + mail_log(s), f"it does not say why: {s.tail()}{mail_log(s)[-500:]}")
 
 
-CASES = [disk_full, read_only, worker_killed, poison, hangup_storm, many_listeners, ordinary_user, empty_configuration, newer_spool]
+CASES = [disk_full, read_only, worker_killed, poison, doors_come_and_go, hangup_storm, many_listeners, ordinary_user, empty_configuration, newer_spool]
