@@ -138,9 +138,12 @@ world_close(struct net_end *end)
 	struct real_end *e = real_end(end);
 
 	/* close() leaves the epoll too, but only where nobody else has it open:
-	 * the events of a listener that master keeps would come to a dead end. */
-	if (e->is_shared)
+	 * the events of a listener that master keeps would come to a dead end,
+	 * and its clients wait for ever.  Who adopts it again listens again. */
+	if (e->is_shared) {
 		real_watch_remove(&e->watch);
+		(void)shutdown(e->watch.fd, SHUT_RDWR);
+	}
 	(void)close(e->watch.fd);
 	free(e);
 }

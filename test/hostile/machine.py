@@ -165,7 +165,8 @@ def doors_come_and_go(where):
         expect(s.ask("reload").returncode == 0, s.tail())
         for _ in range(3):
             with socket.socket() as c:
-                c.connect_ex(("127.0.0.1", second))
+                refused = c.connect_ex(("127.0.0.1", second)) != 0
+                expect(refused == (i % 2 == 1), f"round {i}: {'refused' if refused else 'taken'}")
         good_mail(s, f"round-{i}")
     stop(s)
 
