@@ -16,7 +16,7 @@ enum { PATHS_MOST = 4096 };
 struct cage {
 	struct arena arena;
 	const char **paths;
-	size_t n;
+	size_t n, left_out;
 };
 
 static bool
@@ -71,9 +71,12 @@ cage_keep(struct cage *c, struct str path)
 
 	while (path.n > 1 && path.p[path.n - 1] == '/')
 		path.n--;
-	if (path.n == 0 || path.p[0] != '/' || c->n == PATHS_MOST ||
-	    cage_has(c, path))
+	if (path.n == 0 || path.p[0] != '/' || cage_has(c, path))
 		return;
+	if (c->n == PATHS_MOST) {
+		c->left_out++;
+		return;
+	}
 	copy = arena_copy(&c->arena, path);
 	if (copy.p == NULL)
 		return;
@@ -149,6 +152,10 @@ cage_enter(const struct config *conf, bool is_laid)
 	if (is_laid && rc == 0 && level == 0)
 		fprintf(stderr, "nightmail: this kernel has no Landlock: the "
 		    "worker may open whatever its user may\n");
+	if (c.left_out > 0)
+		fprintf(stderr, "nightmail: the cage has room for %d "
+		    "directories; %zu homes stay outside, and their mail "
+		    "waits\n", PATHS_MOST, c.left_out);
 	arena_clear(&c.arena);
 	return rc;
 }

@@ -3,8 +3,9 @@
  *
  * The promise: cage_enter() lays the sandbox so that the worker writes only in
  * the spool, below the fixed part of each Maildir template, in the homes of
- * mailbox owners who have its own uid, beside its log file and its control
- * socket.  Those directories are made first.
+ * mailbox owners who have its own uid, and beside its log file.  Those
+ * directories are made first.  What a reload names later is not among them: it
+ * needs a restart.
  * Not for: the rules themselves (sandbox.h).
  * Waiting: blocks; call it before the cores run.
  * Memory: an arena for the length of the call.

@@ -234,6 +234,18 @@ doors_undo(struct doors *ds)
 	doors_drop(ds, is_new);
 }
 
+static bool
+is_any(const struct door *d)
+{
+	return d->n_fds > 0;
+}
+
+void
+doors_close(struct doors *ds)
+{
+	doors_drop(ds, is_any);
+}
+
 void
 doors_prune(struct doors *ds)
 {

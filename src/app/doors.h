@@ -36,6 +36,7 @@ struct doors {
 int doors_open(struct doors *, const struct config *, unsigned cores);
 void doors_undo(struct doors *);	/* close what the last open made */
 void doors_prune(struct doors *);	/* close what it did not want */
+void doors_close(struct doors *);
 
 /* "192.0.2.1 25", "2001:db8::1 25": how a door is called between processes. */
 struct door_name { char text[sizeof(struct address_text) + 8]; };

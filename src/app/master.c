@@ -14,6 +14,7 @@
  */
 #include "app/master.h"
 
+#include "app/control_socket.h"
 #include "app/doors.h"
 #include "app/notice.h"
 #include "app/porter.h"
@@ -37,7 +38,6 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -53,8 +53,8 @@ struct master {
 	struct config *next;		/* sent, not yet confirmed */
 	unsigned cores, generation;
 	struct doors doors;
-	int control_fd, signal_fd, notice_fd;
-	struct sockaddr_un control_at;
+	int signal_fd, notice_fd;
+	struct control_socket control;
 	struct porter_process porter;
 	struct poison_table *poison;
 	pid_t worker;
@@ -150,90 +150,23 @@ cores_of(const struct config *c)
 	return n < 1 ? 1 : n > CORES_MOST ? CORES_MOST : (unsigned)n;
 }
 
-/* ---- the control socket ---- */
+/* ---- the worker ---- */
 
+/* The default need not exist; a group that was asked for must. */
 static int
-control_owner_set(const struct config *c, const char *path)
+group_find(const struct config *c, gid_t *gid)
 {
 	char name[64];
 	struct group *g;
 
-	if (geteuid() != 0 || !str_cstr(c->control.group, name, sizeof name) ||
-	    name[0] == '\0')
-		return chmod(path, 0600);
-	g = getgrnam(name);
-	if (g == NULL)
-		return chmod(path, 0600);
-	if (chown(path, (uid_t)-1, g->gr_gid) != 0)
-		return -1;
-	return chmod(path, 0660);
-}
-
-/* A socket that nobody answers at is left from before; anything else that lies
- * there is not ours to remove. */
-static int
-control_place_clear(const char *path)
-{
-	struct stat st;
-
-	if (lstat(path, &st) != 0)
-		return errno == ENOENT ? 0 : err_set("%s: %m", path);
-	if (!S_ISSOCK(st.st_mode))
-		return err_set("control.socket: %s is there and is no socket",
-		    path);
-	return unlink(path) == 0 ? 0 : err_set("%s: %m", path);
-}
-
-/* Nobody may connect before the owner is set. */
-static int
-control_bind(struct master *m, int fd, const struct sockaddr_un *at)
-{
-	mode_t old = umask(0177);
-	int rc = bind(fd, (const void *)at, sizeof *at);
-
-	(void)umask(old);
-	if (rc != 0 || control_owner_set(m->config, at->sun_path) != 0 ||
-	    listen(fd, 64) != 0)
-		return err_set("%s: %m", at->sun_path);
-	return 0;
-}
-
-static int
-control_open(struct master *m)
-{
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	int fd;
-
-	m->control_fd = -1;
-	if (m->config->control.socket.n == 0)
+	if (c->group.n == 0 || !str_cstr(c->group, name, sizeof name))
 		return 0;
-	if (!str_cstr(m->config->control.socket, at.sun_path, sizeof at.sun_path))
-		return err_set("control.socket: the path is too long");
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return err_set("socket: %m");
-	if (connect(fd, (void *)&at, sizeof at) == 0) {
-		close(fd);
-		return err_set("%s: another nightmail is running", at.sun_path);
-	}
-	if (control_place_clear(at.sun_path) != 0 ||
-	    control_bind(m, fd, &at) != 0) {
-		close(fd);
-		return -1;
-	}
-	m->control_fd = fd;
-	m->control_at = at;
-	return 0;
+	g = getgrnam(name);
+	if (g != NULL)
+		*gid = g->gr_gid;
+	return g != NULL || strcmp(name, "nightmail") == 0 ? 0 :
+	    err_set("group: there is no group '%s'", name);
 }
-
-static void
-control_remove(struct master *m)
-{
-	if (m->control_fd >= 0)
-		unlink(m->control_at.sun_path);
-}
-
-/* ---- the worker ---- */
 
 /* From root to the configured user; a server on a laptop stays who it is. */
 static int
@@ -241,6 +174,7 @@ rights_drop(const struct config *c)
 {
 	char name[64];
 	struct passwd *pw;
+	gid_t gid;
 
 	if (geteuid() != 0 || c->user.n == 0)
 		return 0;
@@ -248,7 +182,10 @@ rights_drop(const struct config *c)
 	    (pw = getpwnam(name)) == NULL)
 		return err_set("user: there is no user '" STR_FMT "'",
 		    STR_ARG(c->user));
-	if (initgroups(name, pw->pw_gid) != 0 || setgid(pw->pw_gid) != 0 ||
+	gid = pw->pw_gid;
+	if (group_find(c, &gid) != 0)
+		return -1;
+	if (initgroups(name, gid) != 0 || setgid(gid) != 0 ||
 	    setuid(pw->pw_uid) != 0)
 		return err_set("becoming %s: %m", name);
 	must(geteuid() != 0);
@@ -260,7 +197,7 @@ worker_child(struct master *m, int notice_fd, pid_t master)
 {
 	struct worker_setup setup = {
 		.config = m->config, .doors = &m->doors,
-		.control_fd = m->control_fd, .notice_fd = notice_fd,
+		.control_fd = m->control.fd, .notice_fd = notice_fd,
 		.porter_fd = m->porter.fd, .cores = m->cores,
 		.is_caged = m->options->is_caged,
 	};
@@ -345,7 +282,8 @@ reload_abandon(struct master *m)
 {
 	if (m->next == NULL)
 		return;
-	fputs("nightmail: master: the configuration in force stays\n", stderr);
+	fprintf(stderr, "nightmail: master: the configuration in force "
+	    "stays\n");
 	doors_undo(&m->doors);
 	config_release(m->next);
 	m->next = NULL;
@@ -431,7 +369,7 @@ children_reap(struct master *m)
 		if (pid == m->worker)
 			worker_died(m, status);
 		else if (pid == m->porter.pid) {
-			fputs("nightmail: master: the porter died\n", stderr);
+			fprintf(stderr, "nightmail: master: the porter died\n");
 			porter_died(&m->porter);
 			m->porter_ms = now_ms() + PORTER_PAUSE_MS;
 		}
@@ -602,6 +540,7 @@ master_stop(struct master *m)
 		systemd_tell("STOPPING=1");
 	m->is_stopping = true;
 	m->start_ms = 0;
+	doors_close(&m->doors);		/* who comes now is refused, and knows */
 	if (m->worker == 0)
 		return;
 	notice_tell(m, NOTICE_STOP, 0, STR_NONE, -1);
@@ -799,14 +738,14 @@ master_open(struct master *m)
 	if (rc != 0)
 		return rc;
 	if (doors_open(&m->doors, m->config, m->cores) != 0 ||
-	    control_open(m) != 0) {
+	    control_socket_open(&m->control, m->config) != 0) {
 		say("cannot listen");
 		return EX_UNAVAILABLE;
 	}
 	if (poison_open(m) != 0 || signals_open(m) != 0 ||
 	    worker_start(m) != 0) {
 		say("cannot start");
-		control_remove(m);
+		control_socket_close(&m->control);
 		return EX_OSERR;
 	}
 	return 0;
@@ -818,14 +757,14 @@ master_run(const struct master_options *options)
 	static struct master m;
 
 	m = (struct master){ .options = options, .notice_fd = -1,
-		.porter.fd = -1, .pause_ms = PAUSE_FIRST_MS };
+		.porter.fd = -1, .control.fd = -1, .pause_ms = PAUSE_FIRST_MS };
 	m.status = master_open(&m);
 	if (m.status != 0)
 		return m.status;
 	while (!m.is_stopping || m.worker != 0)
 		master_turn(&m);
 	porter_stop(&m.porter);
-	control_remove(&m);
+	control_socket_close(&m.control);
 	systemd_tell("STATUS=stopped");
 	return m.status;
 }

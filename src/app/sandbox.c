@@ -8,6 +8,7 @@
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -106,6 +107,18 @@ static const int refused[] = {
 	SCMP_SYS(delete_module), SCMP_SYS(keyctl), SCMP_SYS(add_key),
 	SCMP_SYS(request_key), SCMP_SYS(userfaultfd), SCMP_SYS(open_by_handle_at),
 	SCMP_SYS(reboot), SCMP_SYS(swapon), SCMP_SYS(acct),
+	/* Other processes of the same user. */
+	SCMP_SYS(kill), SCMP_SYS(tkill), SCMP_SYS(pidfd_open),
+	SCMP_SYS(pidfd_getfd), SCMP_SYS(pidfd_send_signal),
+	SCMP_SYS(rt_sigqueueinfo), SCMP_SYS(rt_tgsigqueueinfo),
+	/* What changes a file by its path, and Landlock does not see: truncate()
+	 * before level 3, the others at any. */
+	SCMP_SYS(truncate), SCMP_SYS(chmod), SCMP_SYS(fchmodat),
+	SCMP_SYS(chown), SCMP_SYS(lchown), SCMP_SYS(fchownat),
+	SCMP_SYS(setxattr), SCMP_SYS(lsetxattr), SCMP_SYS(removexattr),
+	SCMP_SYS(lremovexattr), SCMP_SYS(utime), SCMP_SYS(utimes),
+	SCMP_SYS(utimensat), SCMP_SYS(futimesat), SCMP_SYS(mknod),
+	SCMP_SYS(mknodat), SCMP_SYS(symlink), SCMP_SYS(symlinkat),
 };
 
 static const int families_ok[] = { AF_UNIX, AF_INET, AF_INET6 };
@@ -127,6 +140,16 @@ families_refuse(scmp_filter_ctx f)
 			    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family, 0));
 	}
 	return rc;
+}
+
+/* abort() signals itself; nobody types into the terminal we came from. */
+static int
+neighbours_spare(scmp_filter_ctx f)
+{
+	return seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 1,
+	    SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid(), 0)) |
+	    seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+	    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI));
 }
 
 static int
@@ -160,7 +183,8 @@ seccomp_enter(void)
 		return err_set("seccomp: no filter");
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
 		rc |= seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
-	rc |= families_refuse(f) | executable_refuse(f) | processes_refuse(f);
+	rc |= families_refuse(f) | executable_refuse(f) | processes_refuse(f) |
+	    neighbours_spare(f);
 	if (rc == 0)
 		rc = seccomp_load(f);
 	seccomp_release(f);

@@ -1,10 +1,12 @@
 /*
  * sandbox.h -- what a worker may no longer do.
  *
- * The promise: after sandbox_enter() the process can start no program, gains no
- * rights, opens only sockets of the families INET, INET6 and UNIX, maps nothing
- * executable, and (where the kernel has Landlock) writes only below the given
- * directories and reads only below them and the system's read-only places.
+ * The promise: after sandbox_enter() the process starts no program and no
+ * process, gains no rights, signals nobody but itself, opens only sockets of the
+ * families INET, INET6, UNIX and NETLINK (the C library asks for interfaces),
+ * maps nothing executable, and (where the kernel has Landlock) writes only below
+ * the given directories and reads only below them and the system's read-only
+ * places.
  * Not for: master.  The porter has rules of its own.
  * Waiting: none; call it before any thread is started.
  * Memory: none kept.

@@ -31,6 +31,7 @@ struct sent_door {
 
 struct worker {
 	const struct worker_setup *setup;
+	struct doors doors;		/* from the fork, until cores adopt them */
 	struct node node;
 	struct node_setup node_setup;
 	struct log_place *place;
@@ -67,8 +68,8 @@ door_from_sent(struct worker *w, const char *name, unsigned core)
 	return -1;
 }
 
-/* The listener closes what it adopts; what master gave at the fork is kept as
- * a copy, for a door that closes and opens again. */
+/* The listener closes what it adopts.  A door that closes and opens again comes
+ * from master again: nobody keeps it open meanwhile. */
 static int
 door_fd(void *arg, const struct address *at, unsigned core)
 {
@@ -76,12 +77,14 @@ door_fd(void *arg, const struct address *at, unsigned core)
 	struct door_name name = door_name(at);
 	int fd = door_from_sent(w, name.text, core);
 
-	for (size_t i = 0; fd < 0 && i < w->setup->doors->n; i++) {
-		const struct door *d = &w->setup->doors->list[i];
+	for (size_t i = 0; fd < 0 && i < w->doors.n; i++) {
+		struct door *d = &w->doors.list[i];
 
 		if (strcmp(door_name(&d->at).text, name.text) == 0 &&
-		    core < d->n_fds)
-			fd = dup(d->fds[core]);
+		    core < d->n_fds) {
+			fd = d->fds[core];
+			d->fds[core] = -1;
+		}
 	}
 	return fd;
 }
@@ -132,9 +135,10 @@ line_look(struct show_lines *lines, struct str line)
 {
 	struct bundle *b = OWNER_OF(lines, struct bundle, lines);
 
-	if (str_skip(&line, STR("! + ")))
-		buf_printf(&b->say, "\nat the next restart: " STR_FMT,
-		    STR_ARG(str_cut(&line, ':')));
+	if (!str_skip(&line, STR("! + ")))
+		return;
+	line = str_cut(&line, ':');
+	buf_printf(&b->say, "\nat the next restart: " STR_FMT, STR_ARG(line));
 }
 
 static int
@@ -503,7 +507,6 @@ group_set(struct control_setup *s, const struct config *c)
 		return;
 	g = getgrnam(name);
 	s->group_may = g != NULL;
-	s->group_gid = g == NULL ? 0 : g->gr_gid;
 }
 
 static void
@@ -589,6 +592,7 @@ worker_main(const struct worker_setup *setup)
 	int rc;
 
 	w = (struct worker){ .setup = setup, .bundle_fd = -1 };
+	w.doors = *setup->doors;
 	w.node_setup = (struct node_setup){ .config = setup->config,
 		.cores = setup->cores, .door_fd = door_fd, .sink = sink_make,
 		.started = started, .ended = ended, .arg = &w,

@@ -5,6 +5,7 @@
 #include "wire/http.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -56,6 +57,7 @@ server_connect(struct cli *c, int *fd)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	struct str path = socket_path(c);
+	int error;
 
 	if (!str_cstr(path, to.sun_path, sizeof to.sun_path))
 		return cli_fail(EX_USAGE, "the socket's path is too long");
@@ -64,12 +66,14 @@ server_connect(struct cli *c, int *fd)
 		return cli_fail(EX_OSERR, "socket: %s", strerror(errno));
 	if (connect(*fd, (void *)&to, sizeof to) == 0)
 		return 0;
+	error = errno;
 	close(*fd);
-	if (errno == EACCES || errno == EPERM)
+	*fd = -1;
+	if (error == EACCES || error == EPERM)
 		return cli_fail(EX_NOPERM, "%s: you may not ask the server; "
 		    "be root or in its control.group", to.sun_path);
 	return cli_fail(EX_UNAVAILABLE, "%s: %s; is the server running?",
-	    to.sun_path, strerror(errno));
+	    to.sun_path, strerror(error));
 }
 
 /* ---- asking ---- */
@@ -136,10 +140,26 @@ struct answer {
 	struct ask *ask;
 	struct http_head head;
 	struct http_chunks chunks;
+	uint64_t content;		/* octets, when not in chunks */
 	char *line;			/* gathered, ASK_LINE */
 	size_t n;
 	int rc;
 };
+
+/* {"error": text}, or lines of text as reload has them. */
+static void
+refusal_print(struct cli *c, struct str line)
+{
+	json_error_t error;
+	json_t *j = json_loadb(line.p, line.n, 0, &error);
+	const char *text = json_string_value(json_object_get(j, "error"));
+
+	if (text != NULL)
+		(void)cli_fail(0, "%s", cli_visible(c, text));
+	else
+		fprintf(stderr, STR_FMT "\n", STR_ARG(line));
+	json_decref(j);
+}
 
 static void
 line_give(struct answer *w)
@@ -148,7 +168,7 @@ line_give(struct answer *w)
 
 	w->n = 0;
 	if (w->ask->status >= 300)
-		fprintf(stderr, STR_FMT "\n", STR_ARG(line));
+		refusal_print(w->ask->cli, line);
 	else if (w->ask->line != NULL)
 		w->rc = w->ask->line(w->ask, line);
 	else
@@ -176,6 +196,7 @@ body_take(struct answer *w, struct str s)
 	struct str piece;
 
 	if (!w->head.is_chunked) {
+		w->content += s.n;
 		content_take(w, s);
 		return;
 	}
@@ -235,7 +256,8 @@ answer_hear(struct cli *c, int fd, struct answer *w)
 		body_take(w, (struct str){ room, (size_t)n });
 	if (w->n > 0)
 		line_give(w);
-	if (w->head.is_chunked && !w->chunks.has_ended && w->rc == 0)
+	if (w->rc == 0 && (w->head.is_chunked ? !w->chunks.has_ended :
+	    w->head.has_length && w->content != w->head.length))
 		return cli_fail(EX_TEMPFAIL, "the answer ended early");
 	return w->rc != 0 ? w->rc : status_exit(w->head.status);
 }
@@ -249,6 +271,7 @@ ask(struct cli *c, struct ask *a)
 	if (w == NULL || (w->line = arena_alloc(&c->arena, ASK_LINE)) == NULL)
 		return cli_fail(EX_OSERR, "no memory");
 	w->ask = a;
+	a->cli = c;
 	rc = server_connect(c, &fd);
 	if (rc != 0)
 		return rc;

@@ -7,7 +7,8 @@
  * Waiting: blocks.
  * Memory: one line at a time, at most ASK_LINE.
  * Errors: the exit status: 0; 69 the server is not there; 77 it will not speak
- * with us; 78 or 65 when it refuses; what it said is on standard error.
+ * with us; 65 when it refuses; 75 when it cannot now, or ended in the middle;
+ * what it said is on standard error.
  * Source: http/control.h; RFC 9112.
  */
 #ifndef NM_CLI_ASK_H
@@ -18,6 +19,7 @@
 enum { ASK_LINE = 512 * 1024 };
 
 struct ask {
+	struct cli *cli;		/* set by ask() */
 	const char *method;		/* GET, POST */
 	struct str target;		/* path and query */
 	int body_fd;			/* sent chunked; -1: none */

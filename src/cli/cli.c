@@ -1,9 +1,15 @@
 #include "cli/cli.h"
 
+#include "base/id.h"
+#include "base/must.h"
+#include "base/near.h"
+#include "base/num.h"
+#include "base/utf8.h"
 #include "policy/unit.h"
 #include "wire/http.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -12,11 +18,13 @@
 
 enum { CLI_MEMORY = 64 * 1024 * 1024 };
 
-static const struct command_row {
+struct command_row {
 	struct str words;
 	int (*run)(struct cli *);
 	const char *usage, *says;
-} commands[] = {
+};
+
+static const struct command_row commands[] = {
 #define COMMAND(words, name, usage, says) \
 	{ { words, sizeof words - 1 }, command_##name, usage, says },
 #include "cli/verb.def"
@@ -48,23 +56,32 @@ cli_usage(const char *words)
 	return EX_USAGE;
 }
 
-int
-command_help(struct cli *c)
+const char *
+cli_visible(struct cli *c, const char *text)
 {
-	(void)c;
-	printf("usage: nightmail COMMAND [OPTION ...]\n\n");
-	for (size_t i = 0; i < COMMANDS; i++)
-		printf("  %-16s %s\n", commands[i].words.p, commands[i].says);
-	printf("\nOptions: --config FILE  --socket PATH  --json  --yes  "
-	    "--dry-run\nFilters: --domain D  --site S  --tenant T  --status "
-	    "deferred|held|due|scheduled|away\n         --older 1h  --limit N  "
-	    "--all\n\nnightmail(8) tells the rest.\n");
-	return 0;
+	struct str s = str_of(text);
+	struct buf b = { .p = arena_alloc(&c->arena, s.n + 1), .cap = s.n };
+	uint32_t code;
+
+	if (b.p == NULL)
+		return "?";
+	for (size_t n; s.n > 0; s = str_sub(s, n, s.n)) {
+		n = utf8_next(s, &code);
+		if (n > 0 && utf8_is_visible(code))
+			buf_put(&b, str_sub(s, 0, n));
+		else
+			buf_putc(&b, '?');
+		n = n == 0 ? 1 : n;
+	}
+	b.p[b.n] = '\0';
+	return b.p;
 }
 
 int
 command_version(struct cli *c)
 {
+	if (c->n_words > 0)
+		return cli_usage("version");
 	if (c->json)
 		printf("{\"version\":\"%s\",\"compiler\":\"%s\"}\n",
 		    NIGHTMAIL_VERSION, __VERSION__);
@@ -83,24 +100,63 @@ command_serve(struct cli *c)
 
 /* ---- options ---- */
 
+enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_FILTER, OPTION_OTHER };
+
+static const struct option_row {
+	struct str name;
+	enum option_kind kind;
+	size_t at;			/* in struct cli */
+	const char *value, *says;
+} options[] = {
+#define AT_FLAG(field) offsetof(struct cli, field)
+#define AT_TEXT(field) offsetof(struct cli, field)
+#define AT_FILTER(field) 0
+#define AT_OTHER(field) 0
+#define OPTION(name, kind, field, value, says) \
+	{ STR_INIT(name), OPTION_##kind, AT_##kind(field), value, says },
+#include "cli/option.def"
+#undef OPTION
+};
+
+enum { OPTIONS = sizeof options / sizeof *options };
+
+_Static_assert(OPTIONS <= 32, "struct cli's `given' has a bit for each");
+
+int
+command_help(struct cli *c)
+{
+	if (c->n_words > 0)
+		return cli_usage("help");
+	printf("usage: nightmail COMMAND [OPTION ...]\n\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		printf("  %-16s %s\n", commands[i].words.p, commands[i].says);
+	printf("\nOptions:\n");
+	for (size_t i = 0; i < OPTIONS; i++)
+		printf("  --%-8s %-9s %s\n", options[i].name.p,
+		    options[i].value, options[i].says);
+	printf("\nnightmail(8) tells the rest.\n");
+	return 0;
+}
+
 /* "&key=value", encoded. */
 static int
-query_add(struct cli *c, const char *key, struct str value)
+query_add(struct cli *c, struct str key, struct str value)
 {
-	struct buf b = { .cap = c->query.n + 3 * value.n + 64 };
+	struct buf b = { .cap = c->query.n + key.n + 3 * value.n + 2 };
 
 	b.p = arena_alloc(&c->arena, b.cap);
 	if (b.p == NULL)
 		return cli_fail(EX_OSERR, "no memory");
 	buf_put(&b, c->query);
-	buf_printf(&b, "%s%s=", c->query.n > 0 ? "&" : "", key);
+	buf_printf(&b, "%s" STR_FMT "=", c->query.n > 0 ? "&" : "",
+	    STR_ARG(key));
 	http_encode(&b, value);
 	c->query = buf_str(&b);
 	return 0;
 }
 
 static int
-filter_add(struct cli *c, const char *key, struct str value)
+filter_add(struct cli *c, struct str key, struct str value)
 {
 	c->has_filter = true;
 	return query_add(c, key, value);
@@ -114,91 +170,132 @@ older_add(struct cli *c, struct str value)
 	if (!unit_duration(value, &ns))
 		return cli_fail(EX_USAGE, "'" STR_FMT "' is not a duration "
 		    "(examples: 30s, 15m, 4h, 5d)", STR_ARG(value));
-	return filter_add(c, "older", arena_printf(&c->arena, "%lld",
+	return filter_add(c, STR("older"), arena_printf(&c->arena, "%lld",
 	    (long long)(ns / NS_PER_SECOND)));
+}
+
+static int
+limit_add(struct cli *c, struct str value)
+{
+	uint64_t n;
+
+	if (!parse_u64(value, INT64_MAX, &n) || n == 0)
+		return cli_fail(EX_USAGE, "--limit is a number from 1, not '"
+		    STR_FMT "'", STR_ARG(value));
+	return query_add(c, STR("limit"), value);
 }
 
 static int
 recipient_add(struct cli *c, struct str value)
 {
 	if (c->n_to == CLI_WORDS_MOST)
-		return cli_fail(EX_USAGE, "too many recipients");
+		return cli_fail(EX_USAGE, "more than %d recipients",
+		    CLI_WORDS_MOST);
 	c->to[c->n_to++] = value;
 	return 0;
 }
 
-/* Options with a value.  EX_USAGE + 1: it is none of them. */
 static int
-value_option(struct cli *c, struct str name, struct str value)
+id_add(struct cli *c, struct str value)
 {
-	static const char *const filters[] = { "domain", "site", "tenant",
-		"stream", "status" };
+	uint64_t id;
 
-	for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
-		if (str_eq(name, str_of(filters[i])))
-			return filter_add(c, filters[i], value);
-	if (str_eq(name, STR("older")))
+	if (!id_parse(value, &id))
+		return cli_fail(EX_USAGE, "'" STR_FMT "' is no message id",
+		    STR_ARG(value));
+	return filter_add(c, STR("id"), value);
+}
+
+static int
+value_take(struct cli *c, const struct option_row *o, struct str value)
+{
+	if (o->kind == OPTION_TEXT) {
+		memcpy((char *)c + o->at, &value, sizeof value);
+		return 0;
+	}
+	if (str_eq(o->name, STR("id")))
+		return id_add(c, value);
+	if (str_eq(o->name, STR("older")))
 		return older_add(c, value);
-	if (str_eq(name, STR("limit")))
-		return query_add(c, "limit", value);
-	if (str_eq(name, STR("id")))
-		return filter_add(c, "id", value);
-	if (str_eq(name, STR("to")))
+	if (str_eq(o->name, STR("limit")))
+		return limit_add(c, value);
+	if (str_eq(o->name, STR("to")))
 		return recipient_add(c, value);
-	if (str_eq(name, STR("config")))
-		c->config = value;
-	else if (str_eq(name, STR("socket")))
-		c->socket = value;
-	else if (str_eq(name, STR("from")))
-		c->from = value;
-	else if (str_eq(name, STR("since")))
-		c->since = value;
-	else
-		return EX_USAGE + 1;
-	return 0;
+	must(o->kind == OPTION_FILTER);
+	return filter_add(c, o->name, value);
 }
 
-static bool
-flag_option(struct cli *c, struct str name)
+static int
+option_unknown(struct str name)
 {
-	const struct { const char *name; bool *flag; } flags[] = {
-		{ "json", &c->json }, { "yes", &c->yes }, { "all", &c->all },
-		{ "follow", &c->follow }, { "no-cage", &c->no_cage },
-		{ "dry-run", &c->dry_run },
-	};
+	const struct option_row *best = NULL;
+	size_t least = near_least(name);
 
-	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-		if (str_eq(name, str_of(flags[i].name))) {
-			*flags[i].flag = true;
-			return true;
+	for (size_t i = 0; i < OPTIONS; i++) {
+		size_t d = near_distance(name, options[i].name);
+
+		if (d <= least) {
+			best = &options[i];
+			least = d == 0 ? 0 : d - 1;
 		}
-	return false;
+	}
+	if (best != NULL)
+		return cli_fail(EX_USAGE, "there is no option --" STR_FMT
+		    "; did you mean --%s?", STR_ARG(name), best->name.p);
+	return cli_fail(EX_USAGE, "there is no option --" STR_FMT
+	    "; see nightmail help", STR_ARG(name));
 }
 
+/* argv[*i] is "--name", "--name=value", or "--name" before its value. */
 static int
 option_take(struct cli *c, int argc, char **argv, int *i)
 {
 	struct str value = str_of(argv[*i] + 2);
+	bool has_value = str_find(value, '=') < value.n;
 	struct str name = str_cut(&value, '=');
-	bool has_value = str_find(str_of(argv[*i]), '=') <
-	    strlen(argv[*i]);
-	int rc;
+	size_t k = 0;
 
-	if (flag_option(c, name))
+	while (k < OPTIONS && !str_eq(options[k].name, name))
+		k++;
+	if (k == OPTIONS)
+		return option_unknown(name);
+	c->given |= 1u << k;
+	if (options[k].kind == OPTION_FLAG) {
+		*(bool *)(void *)((char *)c + options[k].at) = true;
 		return has_value ? cli_fail(EX_USAGE, "--" STR_FMT
 		    " takes no value", STR_ARG(name)) : 0;
+	}
 	if (!has_value && *i + 1 < argc)
 		value = str_of(argv[++*i]);
 	else if (!has_value)
-		value = STR_NONE;
-	rc = value_option(c, name, value);
-	if (rc == EX_USAGE + 1)
-		return cli_fail(EX_USAGE, "there is no option --" STR_FMT,
-		    STR_ARG(name));
-	if (value.p == NULL)
-		return cli_fail(EX_USAGE, "--" STR_FMT " needs a value",
-		    STR_ARG(name));
-	return rc;
+		return cli_fail(EX_USAGE, "--" STR_FMT " needs a value: %s",
+		    STR_ARG(name), options[k].value);
+	return value_take(c, &options[k], value);
+}
+
+static int
+word_take(struct cli *c, struct str a)
+{
+	if (c->n_words == CLI_WORDS_MOST)
+		return cli_fail(EX_USAGE, "more than %d words", CLI_WORDS_MOST);
+	c->words[c->n_words++] = a;
+	return 0;
+}
+
+/* "-f", and what people try first. */
+static int
+short_take(struct cli *c, struct str a)
+{
+	if (str_eq(a, STR("-f"))) {
+		char text[] = "--follow", *follow[] = { text };
+		int i = 0;
+
+		return option_take(c, 1, follow, &i);
+	}
+	if (str_eq(a, STR("-h")))
+		return word_take(c, STR("help"));
+	return cli_fail(EX_USAGE, "there is no option " STR_FMT
+	    "; see nightmail help", STR_ARG(a));
 }
 
 static int
@@ -212,14 +309,15 @@ arguments_take(struct cli *c, int argc, char **argv)
 
 		if (!only_words && str_eq(a, STR("--")))
 			only_words = true;
-		else if (!only_words && str_eq(a, STR("-f")))
-			c->follow = true;
+		else if (!only_words && (str_eq(a, STR("--help")) ||
+		    str_eq(a, STR("--version"))))
+			rc = word_take(c, str_sub(a, 2, a.n));
 		else if (!only_words && str_has_prefix_icase(a, STR("--")))
 			rc = option_take(c, argc, argv, &i);
-		else if (c->n_words == CLI_WORDS_MOST)
-			rc = cli_fail(EX_USAGE, "too many words");
+		else if (!only_words && a.n > 1 && a.p[0] == '-')
+			rc = short_take(c, a);
 		else
-			c->words[c->n_words++] = a;
+			rc = word_take(c, a);
 	}
 	return rc;
 }
@@ -239,37 +337,109 @@ row_matches(const struct cli *c, struct str words, size_t *used)
 	return true;
 }
 
+static bool
+usage_has(const struct command_row *row, struct str what)
+{
+	struct str usage = str_of(row->usage);
+
+	return str_find_str(usage, what) < usage.n;
+}
+
+static bool
+option_fits(const struct command_row *row, const struct option_row *o)
+{
+	char text[40];
+	struct buf b = BUF_OF(text);
+	static const char *const filtering[] = { "all", "domain", "id",
+		"older", "site", "status", "stream", "tenant" };
+
+	if (usage_has(row, STR("SERVER")) && (str_eq(o->name, STR("config")) ||
+	    str_eq(o->name, STR("socket"))))
+		return true;
+	for (size_t i = 0; i < sizeof filtering / sizeof *filtering; i++)
+		if (str_eq(o->name, str_of(filtering[i])) &&
+		    usage_has(row, STR("FILTER")))
+			return true;
+	buf_printf(&b, "--%s", o->name.p);
+	return usage_has(row, buf_str(&b));
+}
+
 static int
-command_run(struct cli *c)
+options_check(const struct cli *c, const struct command_row *row)
+{
+	for (size_t i = 0; i < OPTIONS; i++)
+		if ((c->given & 1u << i) != 0 && !option_fits(row, &options[i])) {
+			(void)cli_fail(EX_USAGE, "%s takes no --%s",
+			    row->words.p, options[i].name.p);
+			return cli_usage(row->words.p);
+		}
+	return 0;
+}
+
+static int
+command_unknown(const struct cli *c)
+{
+	struct str first = c->n_words > 0 ? c->words[0] : STR_NONE;
+	struct str second = c->n_words > 1 ? c->words[1] : STR_NONE;
+	char text[80];
+	struct buf b = BUF_OF(text);
+	const struct command_row *best = NULL;
+	size_t least = near_least(first);
+
+	buf_put(&b, first);
+	for (size_t i = 0; i < COMMANDS; i++) {
+		struct buf two = b;
+		size_t d;
+
+		if (str_find(commands[i].words, ' ') < commands[i].words.n)
+			buf_printf(&two, " " STR_FMT, STR_ARG(second));
+		d = near_distance(buf_str(&two), commands[i].words);
+		if (!two.full && d <= least) {
+			best = &commands[i];
+			least = d == 0 ? 0 : d - 1;
+		}
+	}
+	if (best != NULL)
+		return cli_fail(EX_USAGE, "there is no command '" STR_FMT "%s"
+		    STR_FMT "'; did you mean '%s'?", STR_ARG(first),
+		    second.n > 0 ? " " : "", STR_ARG(second), best->words.p);
+	return cli_fail(EX_USAGE, "there is no command '" STR_FMT
+	    "'; see nightmail help", STR_ARG(first));
+}
+
+int
+cli_parse(struct cli *c, int argc, char **argv, const struct command_row **row)
 {
 	size_t used;
+	int rc = arguments_take(c, argc, argv);
 
-	for (size_t i = 0; i < COMMANDS; i++) {
+	if (rc == 0 && c->n_words == 0)
+		rc = word_take(c, STR("help"));
+	for (size_t i = 0; rc == 0 && i < COMMANDS; i++) {
 		if (!row_matches(c, commands[i].words, &used))
 			continue;
 		c->n_words -= used;
 		memmove(c->words, c->words + used,
 		    c->n_words * sizeof *c->words);
-		return commands[i].run(c);
+		*row = &commands[i];
+		return options_check(c, *row);
 	}
-	if (c->n_words == 0)
-		return command_help(c);
-	return cli_fail(EX_USAGE, "there is no command '" STR_FMT
-	    "'; see nightmail help", STR_ARG(c->words[0]));
+	return rc != 0 ? rc : command_unknown(c);
 }
 
 int
 cli_main(int argc, char **argv, int (*serve)(struct str config, bool is_caged))
 {
 	struct cli c = { .config = STR(DEFAULT_CONFIG), .serve = serve };
+	const struct command_row *row;
 	int rc;
 
 	arena_init(&c.arena, CLI_MEMORY);
-	rc = arguments_take(&c, argc, argv);
+	rc = cli_parse(&c, argc, argv, &row);
 	if (rc == 0)
-		rc = command_run(&c);
+		rc = row->run(&c);
 	arena_clear(&c.arena);
-	if (fflush(stdout) != 0 && rc == 0)
+	if ((fflush(stdout) != 0 || ferror(stdout)) && rc == 0)
 		rc = EX_IOERR;
 	return rc;
 }

@@ -30,6 +30,7 @@ struct cli {
 	struct str to[CLI_WORDS_MOST];
 	size_t n_to;
 	bool json, yes, follow, no_cage, dry_run, has_filter, all;
+	uint32_t given;			/* options, by their order in option.def */
 	/* app/: run the server. */
 	int (*serve)(struct str config, bool is_caged);
 };
@@ -45,5 +46,11 @@ int cli_main(int argc, char **argv,
 int cli_fail(int status, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 int cli_usage(const char *words);
+/* Text that others wrote, for a terminal: nothing in it moves a cursor. */
+const char *cli_visible(struct cli *, const char *);
+/* The command line in a struct cli, and what command it means; 0 or 64. */
+struct command_row;
+int cli_parse(struct cli *, int argc, char **argv,
+    const struct command_row **row);
 
 #endif

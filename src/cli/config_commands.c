@@ -1,4 +1,5 @@
 /* config_commands.c -- check-config, config show, explain, schema. */
+#include "base/json.h"
 #include "cli/cli.h"
 #include "cli/files.h"
 #include "policy/holder.h"
@@ -21,6 +22,24 @@ line_print(struct show_lines *s, struct str line)
 static struct show_lines printer = { line_print };
 
 static void
+problem_json(const struct problem *p, struct buf *out)
+{
+	struct json j;
+
+	json_begin(&j, out);
+	json_put_object(&j, NULL);
+	json_put_str(&j, "level", str_of(problem_level_name(p->level)));
+	if (p->at.line > 0) {
+		json_put_str(&j, "file", p->at.file);
+		json_put_u64(&j, "line", p->at.line);
+		json_put_u64(&j, "column", p->at.column);
+	}
+	json_put_str(&j, "text", p->text);
+	json_end_object(&j);
+	buf_putc(out, '\n');
+}
+
+static void
 problems_say(struct cli *c, const struct problems *p)
 {
 	struct buf b = { .p = arena_alloc(&c->arena, PROBLEMS_ROOM),
@@ -28,6 +47,12 @@ problems_say(struct cli *c, const struct problems *p)
 
 	if (b.p == NULL)
 		return;
+	if (c->json) {
+		for (size_t i = 0; i < p->n; i++)
+			problem_json(&p->list[i], &b);
+		printf(STR_FMT, STR_ARG(buf_str(&b)));
+		return;
+	}
 	problems_print(p, &b);
 	fprintf(stderr, STR_FMT, STR_ARG(buf_str(&b)));
 }
@@ -67,11 +92,18 @@ int
 command_check_config(struct cli *c)
 {
 	struct problems *p;
-	struct config *conf = config_read(c, &p);
+	struct config *conf;
 
+	if (c->n_words > 0)
+		return cli_usage("check-config");
+	conf = config_read(c, &p);
+	if (c->json)
+		printf("{\"valid\":%s}\n", conf != NULL ? "true" : "false");
 	if (conf == NULL)
 		return EX_CONFIG;
 	config_release(conf);
+	if (c->json)
+		return 0;
 	printf("The configuration is valid");
 	if (p->counts[PROBLEM_WARNING] > 0)
 		printf(", with %zu warning%s", p->counts[PROBLEM_WARNING],
@@ -84,8 +116,11 @@ int
 command_config_show(struct cli *c)
 {
 	struct problems *p;
-	struct config *conf = config_read(c, &p);
+	struct config *conf;
 
+	if (c->n_words > 0)
+		return cli_usage("config show");
+	conf = config_read(c, &p);
 	if (conf == NULL)
 		return EX_CONFIG;
 	show_config(conf, &printer);
@@ -107,7 +142,8 @@ command_config_explain(struct cli *c)
 int
 command_config_schema(struct cli *c)
 {
-	(void)c;
+	if (c->n_words > 0)
+		return cli_usage("config schema");
 	manual_json_schema(&printer);
 	return 0;
 }

@@ -25,7 +25,7 @@ number_of(const json_t *j, const char *key)
 /* ---- list ---- */
 
 static void
-item_print(const json_t *j)
+item_print(struct cli *c, const json_t *j)
 {
 	const json_t *to = json_object_get(j, "to");
 	size_t n = json_array_size(to);
@@ -33,10 +33,10 @@ item_print(const json_t *j)
 	printf("%-13s %-8s %9jd %3jd %-20.20s %s\n", text_of(j, "id"),
 	    text_of(j, "status"), number_of(j, "size"),
 	    number_of(j, "attempts"), text_of(j, "next_attempt_at"),
-	    text_of(j, "from"));
+	    cli_visible(c, text_of(j, "from")));
 	for (size_t i = 0; i < n; i++)
 		printf("%57s -> %s\n", "",
-		    json_string_value(json_array_get(to, i)));
+		    cli_visible(c, json_string_value(json_array_get(to, i))));
 }
 
 struct listing {
@@ -47,6 +47,7 @@ static int
 item_line(struct ask *a, struct str line)
 {
 	struct listing *l = a->owner;
+	struct arena_mark mark;
 	json_error_t error;
 	json_t *j = json_loadb(line.p, line.n, 0, &error);
 
@@ -56,7 +57,10 @@ item_line(struct ask *a, struct str line)
 	if (l->items++ == 0)
 		printf("%-13s %-8s %9s %3s %-20s %s\n", "ID", "STATUS", "SIZE",
 		    "TRY", "NEXT ATTEMPT (UTC)", "FROM -> TO");
-	item_print(j);
+	/* Millions of them: each gives back what it printed. */
+	mark = arena_mark(&a->cli->arena);
+	item_print(a->cli, j);
+	arena_back(&a->cli->arena, mark);
 	json_decref(j);
 	return 0;
 }
@@ -96,7 +100,8 @@ pretty_line(struct ask *a, struct str line)
 	if (j == NULL)
 		return cli_fail(EX_DATAERR, "the answer is no JSON: %s",
 		    error.text);
-	json_dumpf(j, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	json_dumpf(j, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER |
+	    JSON_ENSURE_ASCII);
 	putchar('\n');
 	json_decref(j);
 	return 0;
@@ -148,6 +153,27 @@ action_ask(struct cli *c, const char *verb, bool is_dry, intmax_t *matched)
 	return ask(c, &a);
 }
 
+static void
+id_say(struct cli *c, uint64_t id, const char *verb)
+{
+	if (c->json)
+		printf("{\"id\":\"%s\",\"action\":\"%s\",\"dry_run\":%s}\n",
+		    id_print(id).text, verb, c->dry_run ? "true" : "false");
+	else
+		printf("%s %s%s\n", id_print(id).text,
+		    c->dry_run ? "would be: " : "", verb);
+}
+
+static void
+matches_say(struct cli *c, intmax_t matched, const char *verb, bool is_done)
+{
+	if (c->json)
+		printf("{\"matched\":%jd,\"action\":\"%s\",\"done\":%s}\n",
+		    matched, verb, is_done ? "true" : "false");
+	else if (!is_done)
+		printf("%jd match%s\n", matched, matched == 1 ? "" : "es");
+}
+
 static int
 ids_act(struct cli *c, const char *verb)
 {
@@ -166,7 +192,7 @@ ids_act(struct cli *c, const char *verb)
 			rc = cli_fail(EX_DATAERR, "%s is not queued",
 			    id_print(id).text);
 		else if (rc == 0)
-			printf("%s %s\n", id_print(id).text, verb);
+			id_say(c, id, verb);
 	}
 	return rc;
 }
@@ -176,21 +202,27 @@ static int
 filter_act(struct cli *c, const char *verb)
 {
 	intmax_t matched = 0;
+	bool is_done = c->yes && !c->dry_run;
 	int rc = action_ask(c, verb, true, &matched);
 
 	if (rc != 0)
 		return rc;
-	printf("%jd match%s\n", matched, matched == 1 ? "" : "es");
-	if (c->dry_run || matched == 0)
-		return 0;
-	if (!c->yes)
-		return cli_fail(EX_USAGE, "add --yes to %s them", verb);
-	return action_ask(c, verb, false, &matched);
+	if (!c->json || !is_done)
+		matches_say(c, matched, verb, false);
+	if (!is_done)
+		return c->dry_run || matched == 0 ? 0 :
+		    cli_fail(EX_USAGE, "add --yes to %s them", verb);
+	rc = action_ask(c, verb, false, &matched);
+	if (rc == 0)
+		matches_say(c, matched, verb, true);
+	return rc;
 }
 
 static int
 queue_act(struct cli *c, const char *verb, const char *words)
 {
+	if (c->n_words > 0 && (c->has_filter || c->all))
+		return cli_fail(EX_USAGE, "name ids or a filter, not both");
 	if (c->n_words > 0)
 		return ids_act(c, verb);
 	if (!c->has_filter && !c->all)

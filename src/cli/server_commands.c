@@ -1,4 +1,5 @@
 /* server_commands.c -- status, sites, reload, stop, log, send. */
+#include "base/json.h"
 #include "cli/ask.h"
 #include "policy/unit.h"
 #include "wire/http.h"
@@ -12,16 +13,16 @@
 #include <unistd.h>
 
 static int
-json_line(struct ask *a, struct str line, void (*show)(json_t *))
+json_line(struct ask *a, struct str line,
+    void (*show)(struct cli *, const json_t *))
 {
 	json_error_t error;
 	json_t *j = json_loadb(line.p, line.n, 0, &error);
 
-	(void)a;
 	if (j == NULL)
 		return cli_fail(EX_DATAERR, "the answer is no JSON: %s",
 		    error.text);
-	show(j);
+	show(a->cli, j);
 	json_decref(j);
 	return 0;
 }
@@ -49,15 +50,15 @@ text_at(const json_t *j, const char *a, const char *b)
 }
 
 static void
-status_print(json_t *j)
+status_print(struct cli *c, const json_t *j)
 {
-	printf("%s up %jd s on %jd cores\n", text_at(j, "hostname", NULL),
+	printf("%s up %jd s on %jd cores\n", cli_visible(c, text_at(j, "hostname", NULL)),
 	    number_at(j, "uptime_seconds", NULL), number_at(j, "cores", NULL));
 	printf("queue   %jd messages, %jd recipients: %jd deferred, %jd held, "
 	    "%jd being sent\n", number_at(j, "queue", "messages"),
 	    number_at(j, "queue", "recipients"),
 	    number_at(j, "queue", "deferred"), number_at(j, "queue", "held"),
-	    number_at(j, "queue", "away"));
+	    number_at(j, "queue", "active"));
 	printf("        %jd connections to %jd sites, %jd KiB of memory\n",
 	    number_at(j, "queue", "connections"),
 	    number_at(j, "queue", "sites"),
@@ -87,17 +88,19 @@ command_status(struct cli *c)
 	struct ask a = { .method = "GET", .target = STR("/v1/status"),
 		.body_fd = -1, .line = c->json ? NULL : status_line };
 
+	if (c->n_words > 0)
+		return cli_usage("status");
 	return ask(c, &a);
 }
 
 static void
-site_print(json_t *j)
+site_print(struct cli *c, const json_t *j)
 {
 	printf("%8jd %8jd %4jd/%-4jd %6jds  %s\n", number_at(j, "waiting", NULL),
 	    number_at(j, "messages", NULL), number_at(j, "connections", NULL),
 	    number_at(j, "connections_most", NULL),
 	    number_at(j, "left_alone_seconds", NULL),
-	    text_at(j, "site", NULL));
+	    cli_visible(c, text_at(j, "site", NULL)));
 }
 
 static int
@@ -112,29 +115,84 @@ command_sites(struct cli *c)
 	struct ask a = { .method = "GET", .target = STR("/v1/sites"),
 		.body_fd = -1, .line = c->json ? NULL : site_line };
 
+	if (c->n_words > 0)
+		return cli_usage("sites");
 	if (!c->json)
 		printf("%8s %8s %-9s %7s  %s\n", "WAITING", "SENT", "CONNS",
 		    "PAUSED", "SITE");
 	return ask(c, &a);
 }
 
+enum { SAID_MOST = 2048 };
+
+/* What the server says in lines of text is one string in JSON. */
+static int
+text_gather(struct ask *a, struct str line)
+{
+	struct buf *b = a->owner;
+
+	buf_printf(b, "%s" STR_FMT, b->n > 0 ? "\n" : "", STR_ARG(line));
+	return 0;
+}
+
+static void
+json_say(const char *key, struct str text)
+{
+	char room[SAID_MOST + 64];
+	struct buf b = BUF_OF(room);
+	struct json j;
+
+	json_begin(&j, &b);
+	json_put_object(&j, NULL);
+	json_put_bool(&j, key, true);
+	if (text.n > 0)
+		json_put_cut(&j, "text", text, SAID_MOST);
+	json_end_object(&j);
+	printf(STR_FMT "\n", STR_ARG(buf_str(&b)));
+}
+
 int
 command_reload(struct cli *c)
 {
+	char room[SAID_MOST];
+	struct buf said = BUF_OF(room);
 	struct ask a = { .method = "POST", .target = STR("/v1/reload"),
-		.body_fd = -1 };
-	int rc = ask(c, &a);
+		.body_fd = -1, .line = text_gather, .owner = &said };
+	int rc;
 
+	if (c->n_words > 0)
+		return cli_usage("reload");
+	rc = ask(c, &a);
+	if (rc == 0 && c->json)
+		json_say("reloaded", buf_str(&said));
+	else if (rc == 0)
+		printf(STR_FMT "\n", STR_ARG(buf_str(&said)));
 	return rc == EX_DATAERR ? EX_CONFIG : rc;
+}
+
+static int
+line_ignore(struct ask *a, struct str line)
+{
+	(void)a;
+	(void)line;
+	return 0;
 }
 
 int
 command_stop(struct cli *c)
 {
 	struct ask a = { .method = "POST", .target = STR("/v1/stop"),
-		.body_fd = -1 };
+		.body_fd = -1, .line = line_ignore };
+	int rc;
 
-	return ask(c, &a);
+	if (c->n_words > 0)
+		return cli_usage("stop");
+	rc = ask(c, &a);
+	if (rc == 0 && c->json)
+		json_say("stopping", STR_NONE);
+	else if (rc == 0)
+		printf("The server ends when its conversations have ended.\n");
+	return rc;
 }
 
 /* ---- log ---- */
@@ -145,9 +203,13 @@ command_log(struct cli *c)
 	struct ask a = { .method = "GET", .body_fd = -1 };
 	int64_t since = 24 * 3600 * NS_PER_SECOND;
 
+	if (c->n_words > 0)
+		return cli_usage("log");
 	if (c->since.p != NULL && !unit_duration(c->since, &since))
 		return cli_fail(EX_USAGE, "'" STR_FMT "' is not a duration "
 		    "(examples: 30s, 15m, 4h, 5d)", STR_ARG(c->since));
+	if (c->follow)		/* whoever reads us reads now */
+		(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	a.target = arena_printf(&c->arena, "/v1/events?since=%lld%s%s%s"
 	    STR_FMT, (long long)(since / NS_PER_SECOND),
 	    c->json ? "" : "&form=text", c->follow ? "&follow=yes" : "",
@@ -174,10 +236,23 @@ send_target(struct cli *c)
 	return b.full ? STR_NONE : buf_str(&b);
 }
 
+static void
+id_print_one(struct cli *c, const json_t *j)
+{
+	printf("%s\n", cli_visible(c, text_at(j, "id", NULL)));
+}
+
+static int
+id_line(struct ask *a, struct str line)
+{
+	return json_line(a, line, id_print_one);
+}
+
 int
 command_send(struct cli *c)
 {
-	struct ask a = { .method = "POST", .body_fd = STDIN_FILENO };
+	struct ask a = { .method = "POST", .body_fd = STDIN_FILENO,
+		.line = c->json ? NULL : id_line };
 	int rc;
 
 	if (c->n_to == 0 || c->from.p == NULL || c->n_words > 1)
@@ -185,7 +260,7 @@ command_send(struct cli *c)
 	a.target = send_target(c);
 	if (a.target.p == NULL)
 		return cli_fail(EX_USAGE, "too many recipients at once");
-	if (c->n_words == 1) {
+	if (c->n_words == 1 && !str_eq(c->words[0], STR("-"))) {
 		a.body_fd = open(arena_cstr(&c->arena, c->words[0]),
 		    O_RDONLY | O_CLOEXEC);
 		if (a.body_fd < 0)

@@ -33,6 +33,25 @@ look(void *arg)
 }
 
 static void
+sums_json(const struct check *c)
+{
+	printf("{\"segments\":%llu,\"records\":%llu,\"octets\":%llu,"
+	    "\"live\":%llu,\"damaged\":%llu,\"in_use\":%s,\"clean\":%s}\n",
+	    (unsigned long long)c->segments, (unsigned long long)c->records,
+	    (unsigned long long)c->bytes, (unsigned long long)c->live,
+	    (unsigned long long)c->damaged, c->is_in_use ? "true" : "false",
+	    c->was_clean ? "true" : "false");
+}
+
+/* The damage, line by line, stands on standard error. */
+static void
+line_complain(struct check *c, struct str line)
+{
+	(void)c;
+	fprintf(stderr, STR_FMT "\n", STR_ARG(line));
+}
+
+static void
 sums_print(const struct check *c)
 {
 	printf("%llu segments, %llu records, %llu octets; %llu messages not "
@@ -47,7 +66,8 @@ sums_print(const struct check *c)
 static int
 spool_look(struct cli *c, bool is_dump)
 {
-	struct looking l = { .is_dump = is_dump, .check.line = line_print };
+	struct looking l = { .is_dump = is_dump,
+		.check.line = c->json ? line_complain : line_print };
 
 	if (c->n_words != 1)
 		return cli_usage(is_dump ? "spool dump" : "spool check");
@@ -57,7 +77,10 @@ spool_look(struct cli *c, bool is_dump)
 	if (l.trouble != SPOOL_FINE)
 		return cli_fail(l.trouble == SPOOL_DISK ? EX_IOERR : EX_CONFIG,
 		    "%s: %s", l.path, l.why);
-	sums_print(&l.check);
+	if (c->json)
+		sums_json(&l.check);
+	else
+		sums_print(&l.check);
 	return l.check.damaged > 0 ? EX_DATAERR : 0;
 }
 

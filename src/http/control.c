@@ -67,6 +67,23 @@ path_matches(const struct route *r, struct str path, struct str *argument)
 	return str_eq(str_sub(path, 0, fixed.n), fixed) && argument->n > 0;
 }
 
+/* "GET, POST": what this path takes; RFC 9110 10.2.1. */
+static const char *
+methods_of(struct talk *t)
+{
+	struct buf b = { .p = arena_alloc(&t->arena, 64), .cap = 63 };
+	struct str argument;
+
+	if (b.p == NULL)
+		return "";
+	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+		if (path_matches(&routes[i], t->head->path, &argument))
+			buf_printf(&b, "%s" STR_FMT, b.n > 0 ? ", " : "",
+			    STR_ARG(routes[i].method));
+	b.p[b.n] = '\0';
+	return b.p;
+}
+
 static yields void
 request_serve(struct visitor *v)
 {
@@ -85,6 +102,8 @@ request_serve(struct visitor *v)
 		}
 	}
 	if (is_known)
+		v->talk.allow = methods_of(&v->talk);
+	if (is_known)
 		talk_error(&v->talk, 405, "method", "this path does not take "
 		    STR_FMT, STR_ARG(str_sub(h->method, 0, 32)));
 	else
@@ -94,14 +113,15 @@ request_serve(struct visitor *v)
 
 /* ---- connections ---- */
 
+/* With a group the socket's mode, set before anybody could connect, is the
+ * judge: SO_PEERCRED knows only a process's first group. */
 static bool
 is_allowed(const struct control *c, const struct net_end *end)
 {
 	unsigned uid, gid;
 
-	return net_peer_uid(end, &uid, &gid) &&
-	    (uid == 0 || uid == c->setup.owner_uid ||
-	    (c->setup.group_may && gid == c->setup.group_gid));
+	return net_peer_uid(end, &uid, &gid) && (c->setup.group_may ||
+	    uid == 0 || uid == c->setup.owner_uid);
 }
 
 static yields void

@@ -40,7 +40,6 @@ struct control_setup {
 	struct wall started_at;
 	uint32_t owner_uid;
 	bool group_may;			/* control.group is set */
-	uint32_t group_gid;
 	/* Read the files again; *text says what came of it. */
 	yields int (*reload)(void *arg, struct arena *, struct str *text);
 	void (*stop)(void *arg);

@@ -11,7 +11,20 @@ struct sending {
 	struct intake *intake;
 	struct verdict verdict;
 	bool after_cr;
+	bool in_line;			/* what came last ended no line */
+	bool is_odd;			/* it holds what no text holds */
 };
+
+/* SECURITY.md rows 2 and 21: neither NUL nor a carriage return within a line has
+ * a place in the spool. */
+static bool
+line_is_clean(const struct sending *s, struct str line)
+{
+	size_t at = str_find(line, '\r');
+
+	return str_find(line, '\0') == line.n && at + 1 >= line.n &&
+	    !(s->after_cr && line.n > 0);
+}
 
 /* Text as people and programs have it: LF ends a line, and so does CRLF. */
 static yields int
@@ -21,8 +34,12 @@ piece_keep(struct sending *s, struct str piece)
 		size_t n = str_find(piece, '\n');
 		struct str line = str_sub(piece, 0, n);
 
+		s->is_odd = s->is_odd || !line_is_clean(s, line);
+		if (s->is_odd)
+			return -1;
 		if (line.n > 0)
 			s->after_cr = line.p[line.n - 1] == '\r';
+		s->in_line = n == piece.n;
 		if (line.n > 0 && intake_content(s->intake, line) != 0)
 			return -1;
 		if (n == piece.n)
@@ -127,6 +144,14 @@ message_take(struct sending *s, struct intake_core *core)
 		    "the body ended early");
 		return;
 	}
+	if (s->is_odd) {
+		s->verdict = verdict_make(FAILED, 550, "5.6.0", "NUL, or a "
+		    "carriage return within a line");
+		return;
+	}
+	if (rc == 0 && s->in_line)	/* a text's last line may lack its end */
+		(void)intake_content(s->intake, s->after_cr ? STR("\n") :
+		    STR("\r\n"));
 	s->verdict = intake_commit(s->intake);
 }
 

@@ -96,7 +96,7 @@ filter_take(struct request *q, struct queue_filter *f)
 	    (limit.p == NULL || parse_u64(limit, UINT64_MAX, &f->limit)))
 		return true;
 	talk_error(t, 422, "filter", "id is 13 characters; status is any, "
-	    "deferred, scheduled, due, away or held; older and limit are "
+	    "deferred, scheduled, due, active or held; older and limit are "
 	    "numbers (seconds, messages)");
 	return false;
 }
@@ -106,6 +106,7 @@ filter_is_empty(const struct queue_filter *f)
 {
 	return f->view.id == 0 && f->view.domain.p == NULL &&
 	    f->view.tenant.p == NULL && f->view.site.p == NULL &&
+	    f->view.stream.p == NULL &&
 	    f->view.states == 0 && !f->view.is_deferred &&
 	    f->view.arrived_before.ns == 0;
 }
@@ -243,7 +244,8 @@ list_work_make(struct talk *t, const struct queue_filter *f)
 	return w->items == NULL || w->lines == NULL ? NULL : w;
 }
 
-static yields void
+/* -1: no memory on that core; the list would not be whole. */
+static yields int
 core_list(struct request *q, struct list_work *w, unsigned i)
 {
 	struct control *c = q->control;
@@ -253,9 +255,10 @@ core_list(struct request *q, struct list_work *w, unsigned i)
 	w->is_over = false;
 	while (!w->is_over && q->talk->net.trouble == STREAM_FINE) {
 		if (core_call(i, list_some, w) != 0)
-			return;
+			return -1;
 		talk_piece(q->talk, buf_str(&w->out));
 	}
+	return 0;
 }
 
 yields void
@@ -274,7 +277,10 @@ route_queue_list(struct request *q)
 	talk_begin(q->talk, 200, "application/x-ndjson");
 	for (unsigned i = 0; i < q->control->setup.n_cores &&
 	    w->listed < f.limit; i++)
-		core_list(q, w, i);
+		if (core_list(q, w, i) != 0) {
+			talk_cut(q->talk);
+			return;
+		}
 	talk_end(q->talk);
 }
 
@@ -500,13 +506,14 @@ act_some(void *arg)
 	struct view_item v;
 	size_t n = 0;
 
-	while (n < BATCH && (step = view_next(w->work.core->queue,
-	    &w->filter->view, &w->cursor, &v)) == VIEW_FOUND) {
+	while (n < BATCH && w->matched < w->filter->limit &&
+	    (step = view_next(w->work.core->queue, &w->filter->view,
+	    &w->cursor, &v)) == VIEW_FOUND) {
 		w->matched++;
 		if (n == 0 || ids[n - 1] != v.ref.id)
 			ids[n++] = v.ref.id;
 	}
-	w->is_over = step == VIEW_END;
+	w->is_over = step == VIEW_END || w->matched >= w->filter->limit;
 	for (size_t i = 0; i < n && !w->is_dry; i++)
 		message_act(w, ids[i]);
 	if (n > 0 && !w->is_dry)

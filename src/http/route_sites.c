@@ -67,8 +67,13 @@ route_sites_list(struct request *q)
 		w.work = (struct control_work){ c, &c->setup.cores[i], i };
 		w.cursor = (struct ready_cursor){ 0 };
 		w.is_over = false;
-		while (!w.is_over && core_call(i, sites_some, &w) == 0)
+		while (!w.is_over) {
+			if (core_call(i, sites_some, &w) != 0) {
+				talk_cut(q->talk);
+				return;
+			}
 			talk_piece(q->talk, buf_str(&w.out));
+		}
 	}
 	talk_end(q->talk);
 }

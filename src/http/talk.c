@@ -54,9 +54,18 @@ head_say(struct talk *t, unsigned status, const char *type)
 {
 	must(!t->has_answered);
 	t->has_answered = true;
-	stream_printf(&t->net, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\n%s",
+	stream_printf(&t->net, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\n%s%s%s%s",
 	    status, status_word(status), type,
+	    t->allow != NULL ? "Allow: " : "", t->allow != NULL ? t->allow : "",
+	    t->allow != NULL ? "\r\n" : "",
 	    t->must_close ? "Connection: close\r\n" : "");
+}
+
+/* RFC 9110 9.3.2: the answer to HEAD ends with its head. */
+static bool
+has_no_content(const struct talk *t)
+{
+	return t->head != NULL && str_eq(t->head->method, STR("HEAD"));
 }
 
 yields void
@@ -65,7 +74,8 @@ talk_say(struct talk *t, unsigned status, const char *type, struct str body)
 	deadline_set(t, TALK_BODY_S);
 	head_say(t, status, type);
 	stream_printf(&t->net, "Content-Length: %zu\r\n\r\n", body.n);
-	stream_put(&t->net, body);
+	if (!has_no_content(t))
+		stream_put(&t->net, body);
 }
 
 yields void
@@ -123,82 +133,14 @@ talk_end(struct talk *t)
 	t->in_chunks = false;
 }
 
-/* ---- hearing ---- */
-
-/* What the client has still to say of the last request's body. */
-static yields void
-body_drop(struct talk *t)
+void
+talk_cut(struct talk *t)
 {
-	struct str piece;
-	unsigned pieces = 0;
-	int rc;
-
-	do
-		rc = talk_body(t, &piece);
-	while (rc == 1 && ++pieces < 64);
-	if (rc != 0)
-		t->must_close = true;
-}
-
-static yields int
-head_refuse(struct talk *t, unsigned status)
-{
+	t->in_chunks = false;
 	t->must_close = true;
-	t->has_answered = false;
-	talk_error(t, status, "malformed", "the request is not HTTP/1.1 as "
-	    "RFC 9112 has it");
-	(void)stream_flush(&t->net);
-	return -1;
 }
 
-/* The head's slices must outlive the stream's buffer: parsed from a copy. */
-static yields int
-head_take(struct talk *t, size_t used)
-{
-	struct str bytes, copy;
-
-	(void)stream_peek(&t->net, &bytes);
-	copy = arena_copy(&t->arena, str_sub(bytes, 0, used));
-	if (copy.p == NULL)
-		return -1;
-	stream_consume(&t->net, used);
-	must(http_request(copy, t->head, &used) == HTTP_DONE);
-	t->body_left = t->head->has_length ? t->head->length : 0;
-	t->chunks = (struct http_chunks){ .state = 0 };
-	t->must_close = t->must_close || !t->head->keeps_alive;
-	t->has_answered = false;
-	if (t->head->expects_continue)
-		stream_put(&t->net, STR("HTTP/1.1 100 Continue\r\n\r\n"));
-	return 0;
-}
-
-yields int
-talk_hear(struct talk *t)
-{
-	enum http_step step = HTTP_MORE;
-	size_t have = 0, used = 0;
-	struct str bytes;
-
-	if (t->head != NULL)
-		body_drop(t);
-	if (t->must_close) {
-		(void)stream_flush(&t->net);
-		return -1;
-	}
-	arena_clear(&t->arena);
-	t->head = arena_new(&t->arena, struct http_head);
-	if (t->head == NULL)
-		return -1;
-	deadline_set(t, TALK_HEAD_S);
-	while (step == HTTP_MORE) {
-		if (stream_peek_more(&t->net, have, &bytes) != 0)
-			return -1;
-		have = bytes.n;
-		step = http_request(bytes, t->head, &used);
-	}
-	return step == HTTP_BAD ? head_refuse(t, t->head->status) :
-	    head_take(t, used);
-}
+/* ---- hearing ---- */
 
 static yields int
 chunk_take(struct talk *t, struct str *out)
@@ -223,14 +165,14 @@ chunk_take(struct talk *t, struct str *out)
 	return 0;
 }
 
-yields int
-talk_body(struct talk *t, struct str *out)
+static yields int
+body_next(struct talk *t, struct mono deadline, struct str *out)
 {
 	struct str bytes;
 
 	stream_consume(&t->net, t->body_given);
 	t->body_given = 0;
-	deadline_set(t, TALK_BODY_S);
+	t->net.deadline = deadline;
 	if (t->head->is_chunked)
 		return chunk_take(t, out);
 	if (t->body_left == 0)
@@ -242,6 +184,95 @@ talk_body(struct talk *t, struct str *out)
 	t->body_left -= out->n;
 	t->body_given = out->n;
 	return 1;
+}
+
+yields int
+talk_body(struct talk *t, struct str *out)
+{
+	return body_next(t, mono_add(clock_mono(),
+	    TALK_BODY_S * NS_PER_SECOND), out);
+}
+
+/* What the client has still to say of the last request's body, all of it within
+ * TALK_BODY_S. */
+static yields void
+body_drop(struct talk *t)
+{
+	enum { DROPPED_MOST = 64 };
+	struct mono until = mono_add(clock_mono(), TALK_BODY_S * NS_PER_SECOND);
+	struct str piece;
+	unsigned pieces = 0;
+	int rc;
+
+	do
+		rc = body_next(t, until, &piece);
+	while (rc == 1 && ++pieces < DROPPED_MOST);
+	if (rc != 0)
+		t->must_close = true;
+}
+
+static yields int
+head_refuse(struct talk *t, unsigned status)
+{
+	t->must_close = true;
+	t->has_answered = false;
+	t->allow = NULL;
+	t->head->method = STR_NONE;	/* whatever it was */
+	talk_error(t, status, "malformed", "the request is not HTTP/1.1 as "
+	    "RFC 9112 has it");
+	(void)stream_flush(&t->net);
+	return -1;
+}
+
+/* The head's slices must outlive the stream's buffer: parsed from a copy. */
+static yields int
+head_take(struct talk *t, size_t used)
+{
+	struct str bytes, copy;
+
+	(void)stream_peek(&t->net, &bytes);
+	copy = arena_copy(&t->arena, str_sub(bytes, 0, used));
+	if (copy.p == NULL)
+		return -1;
+	stream_consume(&t->net, used);
+	must(http_request(copy, t->head, &used) == HTTP_DONE);
+	t->body_left = t->head->has_length ? t->head->length : 0;
+	t->chunks = (struct http_chunks){ .state = 0 };
+	t->must_close = t->must_close || !t->head->keeps_alive;
+	t->has_answered = false;
+	t->allow = NULL;
+	if (t->head->expects_continue)
+		stream_put(&t->net, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+	return 0;
+}
+
+yields int
+talk_hear(struct talk *t)
+{
+	enum http_step step = HTTP_MORE;
+	size_t have = 0, used = 0;
+	struct str bytes;
+
+	if (t->head != NULL)
+		body_drop(t);
+	if (t->must_close) {
+		(void)stream_flush(&t->net);
+		return -1;
+	}
+	arena_clear(&t->arena);
+	t->head = arena_new(&t->arena, struct http_head);
+	if (t->head == NULL)
+		return -1;
+	deadline_set(t, TALK_HEAD_S);
+	while (step == HTTP_MORE) {
+		must(have <= HTTP_HEAD_MOST);
+		if (stream_peek_more(&t->net, have, &bytes) != 0)
+			return -1;
+		have = bytes.n;
+		step = http_request(bytes, t->head, &used);
+	}
+	return step == HTTP_BAD ? head_refuse(t, t->head->status) :
+	    head_take(t, used);
 }
 
 struct str

@@ -29,6 +29,7 @@ struct talk {
 	struct http_chunks chunks;
 	uint64_t body_left;
 	size_t body_given;		/* octets of the buffer handed out */
+	const char *allow;		/* set before a 405: what it would take */
 	bool has_answered, in_chunks, must_close;
 };
 
@@ -51,6 +52,8 @@ yields void talk_error(struct talk *, unsigned status, const char *code,
 yields void talk_begin(struct talk *, unsigned status, const char *type);
 yields void talk_piece(struct talk *, struct str);
 yields void talk_end(struct talk *);
+/* Instead of talk_end(): it is not whole, and the client shall know. */
+void talk_cut(struct talk *);
 
 /* A parameter of the query, decoded, in the arena; STR_NONE: absent. */
 struct str talk_query(struct talk *, struct str key);

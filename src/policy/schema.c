@@ -1,6 +1,7 @@
 #include "policy/schema.h"
 
 #include "base/must.h"
+#include "base/near.h"
 #include "policy/domain.h"
 
 /* load.c finds the origins of any struct of values at its beginning. */
@@ -233,39 +234,6 @@ schema_find_loose(struct str path)
 
 /* ---- did you mean ---- */
 
-enum { GUESS_MOST = 32 };
-
-/* Edits between two names: insert, delete, replace, swap of neighbours. */
-static size_t
-edit_distance(struct str a, struct str b)
-{
-	unsigned char d[GUESS_MOST + 1][GUESS_MOST + 1];
-
-	if (a.n > GUESS_MOST || b.n > GUESS_MOST)
-		return SIZE_MAX;
-	for (size_t i = 0; i <= a.n; i++)
-		d[i][0] = (unsigned char)i;
-	for (size_t k = 0; k <= b.n; k++)
-		d[0][k] = (unsigned char)k;
-	for (size_t i = 1; i <= a.n; i++)
-		for (size_t k = 1; k <= b.n; k++) {
-			bool same = ascii_lower(a.p[i - 1]) ==
-			    ascii_lower(b.p[k - 1]);
-			unsigned least = d[i - 1][k - 1] + !same;
-
-			if (d[i - 1][k] + 1u < least)
-				least = d[i - 1][k] + 1u;
-			if (d[i][k - 1] + 1u < least)
-				least = d[i][k - 1] + 1u;
-			if (i > 1 && k > 1 && a.p[i - 1] == b.p[k - 2] &&
-			    a.p[i - 2] == b.p[k - 1] &&
-			    d[i - 2][k - 2] + 1u < least)
-				least = d[i - 2][k - 2] + 1u;
-			d[i][k] = (unsigned char)least;
-		}
-	return d[a.n][b.n];
-}
-
 static bool
 row_can_be_meant(const struct schema *row)
 {
@@ -311,11 +279,11 @@ const struct schema *
 schema_guess(struct str parent, struct str name)
 {
 	const struct schema *best = NULL;
-	size_t least = name.n < 4 ? 1 : name.n < 7 ? 2 : 3;
+	size_t least = near_least(name);
 
 	for (const struct schema *row = schema_first(parent); row != NULL;
 	    row = schema_next(parent, row)) {
-		size_t d = edit_distance(name, schema_name(row));
+		size_t d = near_distance(name, schema_name(row));
 
 		if (row_can_be_meant(row) && d <= least) {
 			best = row;

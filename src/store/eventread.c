@@ -122,6 +122,7 @@ reading_next(struct eventread *r, struct reading *f)
 	return 1;
 }
 
+/* Spools that have files by now; a spool's first event makes its first. */
 static yields int
 spools_learn(struct eventread *r)
 {
@@ -142,6 +143,8 @@ spools_learn(struct eventread *r)
 			is_there[s] = true;
 	}
 	arena_clear(&a);
+	for (size_t i = 0; i < r->n; i++)
+		is_there[r->files[i].spool] = false;	/* known */
 	for (unsigned i = 0; i < 256; i++)
 		if (is_there[i])
 			r->files[r->n++] = (struct reading){ .spool = i,
@@ -168,8 +171,9 @@ eventread_open(struct str directory, struct wall since)
 	return NULL;
 }
 
-yields int
-eventread_next(struct eventread *r, struct event *out)
+/* 1: *out is the oldest of what the known spools have; 0: they have none. */
+static yields int
+oldest_take(struct eventread *r, struct event *out)
 {
 	struct reading *first = NULL;
 
@@ -188,6 +192,19 @@ eventread_next(struct eventread *r, struct event *out)
 	*out = first->event;
 	first->has_event = false;
 	return 1;
+}
+
+yields int
+eventread_next(struct eventread *r, struct event *out)
+{
+	size_t known = r->n;
+	int rc = oldest_take(r, out);
+
+	if (rc != 0)
+		return rc;
+	if (spools_learn(r) != 0)
+		return -1;
+	return r->n > known ? oldest_take(r, out) : 0;
 }
 
 void
