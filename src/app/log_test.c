@@ -206,7 +206,6 @@ the_buffer_has_an_edge(void **state)
 static void
 body_refused(void *arg)
 {
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct rlimit none = { 0, RLIM_INFINITY }, all;
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	static char room[4096];
