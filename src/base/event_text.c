@@ -20,6 +20,17 @@
 #define NOT_IN_RELAYS " ,;=\"()<>"
 #define NOT_IN_WORDS NOT_IN_RELAYS "[]"
 
+/* How many octets may stand as they are. */
+static size_t
+text_fit(struct str s, const char *without)
+{
+	size_t n = 0, most = utf8_plain(s);
+
+	while (n < most && strchr(without, s.p[n]) == NULL)
+		n++;
+	return n;
+}
+
 static void
 text_put(struct buf *out, struct str s, const char *without)
 {
@@ -27,6 +38,11 @@ text_put(struct buf *out, struct str s, const char *without)
 
 	s = str_sub(s, 0, EVENT_TEXT_MOST);
 	for (size_t n; s.n > 0; s = str_sub(s, n, s.n)) {
+		n = text_fit(s, without);
+		if (n > 0) {
+			buf_put(out, str_sub(s, 0, n));
+			continue;
+		}
 		n = utf8_next(str_sub(s, 0, UTF8_MOST), &code);
 		if (n == 0 || !utf8_is_visible(code) ||
 		    (code < 0x80 && strchr(without, (int)code) != NULL)) {

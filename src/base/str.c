@@ -143,16 +143,6 @@ str_find_str(struct str s, struct str what)
 	return at == NULL ? s.n : (size_t)(at - s.p);
 }
 
-struct str
-str_sub(struct str s, size_t from, size_t n)
-{
-	if (from > s.n)
-		from = s.n;
-	if (n > s.n - from)
-		n = s.n - from;
-	return (struct str){ s.p == NULL ? NULL : s.p + from, n };
-}
-
 static bool
 is_blank(char c)
 {

@@ -57,7 +57,18 @@ size_t str_find(struct str s, char c);
 size_t str_find_last(struct str s, char c);
 size_t str_find_str(struct str s, struct str what);
 
-struct str str_sub(struct str s, size_t from, size_t n);	/* clamped */
+/* n octets of s behind from, or as many as there are.  It is here to be inlined:
+ * every step of every parser takes it. */
+static inline struct str
+str_sub(struct str s, size_t from, size_t n)
+{
+	if (from > s.n)
+		from = s.n;
+	if (n > s.n - from)
+		n = s.n - from;
+	return (struct str){ s.p == NULL ? NULL : s.p + from, n };
+}
+
 struct str str_trim(struct str);	/* SP, TAB, CR, LF off both ends */
 
 char ascii_lower(char c);

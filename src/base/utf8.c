@@ -64,3 +64,13 @@ utf8_is_visible(uint32_t code)
 			return false;
 	return (code & 0xfffe) != 0xfffe;
 }
+
+size_t
+utf8_plain(struct str s)
+{
+	size_t n = 0;
+
+	while (n < s.n && s.p[n] >= ' ' && s.p[n] <= '~')
+		n++;
+	return n;
+}

@@ -21,5 +21,8 @@ enum { UTF8_MOST = 4 };			/* octets of a character */
 /* How many octets the first character of s takes. */
 size_t utf8_next(struct str s, uint32_t *code);
 bool utf8_is_visible(uint32_t code);
+/* How many octets at the front are ASCII's visible ones and spaces: most text
+ * is nothing else, and can be taken in one piece. */
+size_t utf8_plain(struct str s);
 
 #endif

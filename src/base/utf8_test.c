@@ -69,6 +69,21 @@ test_visible(void **state)
 		assert_false(utf8_is_visible(hidden[i]));
 }
 
+static void
+test_plain(void **state)
+{
+	char text[] = "a ~";
+
+	(void)state;
+	assert_int_equal(utf8_plain(STR_NONE), 0);
+	assert_int_equal(utf8_plain(STR("a ~")), 3);
+	for (int c = 0; c < 256; c++) {
+		text[1] = (char)c;
+		assert_int_equal(utf8_plain((struct str){ text, 3 }),
+		    c >= ' ' && c <= '~' ? 3 : 1);
+	}
+}
+
 int
 main(void)
 {
@@ -76,6 +91,7 @@ main(void)
 		cmocka_unit_test(test_reads_characters),
 		cmocka_unit_test(test_refuses_malformed),
 		cmocka_unit_test(test_visible),
+		cmocka_unit_test(test_plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

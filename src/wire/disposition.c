@@ -122,6 +122,11 @@ text_clean(struct str s, char *dst, size_t room)
 	for (size_t n; s.n > 0 && !b.full; s = str_sub(s, n, s.n)) {
 		uint32_t c = 0;
 
+		n = utf8_plain(str_sub(s, 0, b.cap - b.n));
+		if (n > 0) {
+			buf_put(&b, str_sub(s, 0, n));
+			continue;
+		}
 		n = utf8_next(s, &c);
 		if (c == '\t' || c == '\r' || c == '\n')
 			buf_putc(&b, ' ');
