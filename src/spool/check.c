@@ -365,8 +365,12 @@ check_open(struct checking *c)
 	if (sp->super_fd < 0)
 		return SPOOL_DISK;
 	rc = super_read(sp->super_fd, &sp->super);
-	if (rc != 0)
+	if (rc == -EBADMSG) {
+		spool_without_super(sp);
+		c->check->damaged++;
+	} else if (rc != 0) {
 		return rc == -EPROTO ? SPOOL_FOREIGN : SPOOL_DISK;
+	}
 	c->check->was_clean = sp->super.is_clean;
 	check_lock(c);
 	if (disk_list(sp->path, &c->arena, &names, &n) != 0)

@@ -15,7 +15,8 @@
  *	(1) less than a quarter of it lives,
  *	(2) or it is suspect (any suspect segment is),
  *	(3) or the log is longer than twice what lives in it, and some: else one
- *	    old message would keep everything behind it.
+ *	    old message would keep everything behind it,
+ *	(4) or the disk is full and two segments' worth of the log are dead.
  * By (3) an octet of live mail is written again for each octet of new mail at
  * worst, and the log is at most twice as long as what it must keep.
  */
@@ -39,6 +40,15 @@ log_is_long(const struct spool *sp)
 }
 
 static bool
+log_has_waste(const struct spool *sp)
+{
+	uint64_t bytes = sp->log.n * sp->config.segment_bytes;
+
+	return sp->health == SPOOL_NO_ROOM &&
+	    bytes > sp->index.live_bytes + 2 * sp->config.segment_bytes;
+}
+
+static bool
 segment_is_movable(const struct spool *sp, const struct segment *s)
 {
 	return s != NULL && s != sp->current && s->is_sealed && s->refs > 0 &&
@@ -51,7 +61,8 @@ cleaner_wants_front(const struct spool *sp)
 	const struct segment *s = log_front(&sp->log);
 
 	return segment_is_movable(sp, s) &&
-	    (segment_is_mostly_dead(s) || s->is_suspect || log_is_long(sp));
+	    (segment_is_mostly_dead(s) || s->is_suspect || log_is_long(sp) ||
+	    log_has_waste(sp));
 }
 
 static struct segment *

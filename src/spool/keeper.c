@@ -27,11 +27,13 @@ enum { IDS_BLOCK = 1 << 20 };
 static uint64_t
 keeper_reserve(const struct spool *sp, uint64_t total)
 {
-	uint64_t share = total / 20, most = UINT64_C(512) << 20;
+	uint64_t share = total / 20, least = UINT64_C(512) << 20;
 
 	if (sp->config.reserve_bytes != 0)
 		return sp->config.reserve_bytes;
-	return share > most ? share : most;
+	if (least > total / 4)
+		least = total / 4;
+	return share > least ? share : least;
 }
 
 static void
@@ -48,6 +50,7 @@ keeper_set_health(struct spool *sp, enum spool_health to)
 		spool_tell(sp, "disk_room", "%s has room again; accepting",
 		    sp->path);
 	writer_wake(sp);
+	cleaner_wake(sp);
 }
 
 /* Is there room for another segment above the reserve? */

@@ -55,12 +55,14 @@ struct spool {
 	size_t tails;
 	bool is_running;		/* spool_recover() is done */
 	bool is_read_only;		/* check.c's */
+	bool is_orphan;			/* its superblock is lost */
 	struct spool_stats stats;
 };
 
 /* The parts of spool_open() and spool_close() that check.c needs too. */
 struct spool *spool_new(const struct spool_config *);
 void spool_free(struct spool *);
+void spool_without_super(struct spool *);
 void spool_file(char to[SEGMENT_PATH_MOST], const struct spool *,
     const char *name);
 yields enum spool_trouble spool_find_segments(struct spool *,

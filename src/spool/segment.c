@@ -110,7 +110,8 @@ segment_decode(struct str s, uint64_t number, uint64_t instance,
 		    version);
 		return -EPROTO;
 	}
-	if (its_number != number || its_instance != instance)
+	out->instance = its_instance;
+	if (its_number != number || (instance != 0 && its_instance != instance))
 		return -EBADMSG;
 	return 0;
 }

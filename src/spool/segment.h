@@ -22,7 +22,7 @@ enum {
 };
 
 struct segment {
-	uint64_t number, salt;
+	uint64_t number, salt, instance;
 	uint64_t size;			/* of the file, bytes */
 	uint64_t end;			/* where the next record goes */
 	uint64_t settled;		/* below it all is surely on disk */
@@ -65,8 +65,8 @@ bool segment_name(struct str name, uint64_t *number, enum segment_kind *);
  * size already), and open it. */
 yields int segment_prepare(const char *dir, uint64_t number, uint64_t size,
     uint64_t instance, bool is_recycled, struct segment *out);
-/* An existing one; its end is not known yet.  -EBADMSG: its header is damaged
- * (size and descriptor are set). */
+/* An existing one, of this instance (0: of any); its end is not known yet.
+ * -EBADMSG: its header is damaged (size and descriptor are set). */
 yields int segment_open(const char *dir, uint64_t number, uint64_t instance,
     bool for_writing, struct segment *out);
 void segment_close(struct segment *);

@@ -22,8 +22,10 @@
  *                            the disk said no
  */
 
+#define ORPHAN_IDS (UINT64_C(1) << 32)
 #define BROKEN_NS (60 * NS_PER_SECOND)
-enum { DIR_ROOM = 1 << 20, TELL_ROOM = 512 };
+#define LOCK_PAUSE_NS (100 * NS_PER_MS)
+enum { DIR_ROOM = 1 << 20, TELL_ROOM = 512, LOCK_TRIES = 10 };
 
 /* ---- telling ---- */
 
@@ -160,6 +162,11 @@ spool_lock(struct spool *sp)
 	if (sp->lock_fd < 0)
 		return SPOOL_DISK;
 	rc = disk_lock(sp->lock_fd);
+	/* a check looks at the lock for a moment, and who stops needs another */
+	for (int i = 0; rc == -EWOULDBLOCK && i < LOCK_TRIES; i++) {
+		fiber_sleep(mono_add(clock_mono(), LOCK_PAUSE_NS));
+		rc = disk_lock(sp->lock_fd);
+	}
 	if (rc == -EWOULDBLOCK) {
 		err_set("spool %s is in use by another process", sp->path);
 		return SPOOL_LOCKED;
@@ -195,6 +202,18 @@ spool_birth(struct spool *sp)
 	return keeper_save(sp) == 0 ? SPOOL_FINE : SPOOL_DISK;
 }
 
+/* Both copies are lost, but the log is there: it knows the instance, and ids are
+ * taken up far above all that are in it. */
+void
+spool_without_super(struct spool *sp)
+{
+	sp->stats.damaged++;
+	spool_tell(sp, "damage", "%s: %s", sp->path, err_text());
+	sp->super = (struct super){ .node = sp->config.node,
+		.number = sp->config.number, .next_segment = 1 };
+	sp->is_orphan = true;
+}
+
 static yields enum spool_trouble
 spool_read_super(struct spool *sp, bool has_segments)
 {
@@ -214,6 +233,10 @@ spool_read_super(struct spool *sp, bool has_segments)
 		return SPOOL_DISK;
 	if (rc == -EBADMSG && !has_segments)
 		return spool_birth(sp);
+	if (rc == -EBADMSG) {
+		spool_without_super(sp);
+		return SPOOL_FINE;
+	}
 	if (rc != 0)
 		return SPOOL_DISK;
 	if (sp->super.node != sp->config.node ||
@@ -236,6 +259,8 @@ spool_find_segment(struct spool *sp, uint64_t number)
 	    !sp->is_read_only, &s);
 
 	s.is_header_bad = rc == -EBADMSG;
+	if (rc == 0)
+		sp->super.instance = s.instance;
 	if (rc == -EBADMSG && s.size > SEGMENT_HEAD)
 		rc = 0;
 	if (rc != 0 || log_append(&sp->log, &s) == NULL) {
@@ -268,6 +293,24 @@ spool_find_segments(struct spool *sp, const struct str *names, size_t n)
 	return trouble;
 }
 
+/* Sidecars whose segment is gone. */
+static yields void
+spool_drop_sidecars(struct spool *sp, const struct str *names, size_t n)
+{
+	enum segment_kind kind;
+	char path[SEGMENT_PATH_MOST];
+	uint64_t number;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!segment_name(names[i], &number, &kind) ||
+		    kind != SEGMENT_SIDECAR ||
+		    log_find(&sp->log, number) != NULL)
+			continue;
+		segment_path(path, sp->path, number, kind);
+		(void)disk_unlink(path);
+	}
+}
+
 static bool
 names_have_segments(const struct str *names, size_t n)
 {
@@ -297,6 +340,8 @@ spool_read_directory(struct spool *sp)
 	trouble = spool_read_super(sp, names_have_segments(names, n));
 	if (trouble == SPOOL_FINE)
 		trouble = spool_find_segments(sp, names, n);
+	if (trouble == SPOOL_FINE)
+		spool_drop_sidecars(sp, names, n);
 	arena_clear(&a);
 	return trouble;
 }
@@ -338,6 +383,11 @@ spool_number_on(struct spool *sp)
 		next = sp->current->number + 1;
 	sp->keeper.next_number = next == 0 ? 1 : next;
 	sp->id_next = sp->super.ids;
+	if (sp->is_orphan) {
+		sp->id_next = sp->index.id_most + ORPHAN_IDS;
+		if (sp->super.instance == 0)
+			sp->super.instance = random_u64();
+	}
 	if (sp->index.id_most >= sp->id_next)
 		sp->id_next = sp->index.id_most + 1;
 }

@@ -32,8 +32,9 @@ struct spool_config {
 	const char *path;		/* directory; made when absent */
 	unsigned node, number;		/* of this node, of this spool on it */
 	uint64_t segment_bytes;		/* 64 MiB; at least 256 KiB, in 4 KiB */
-	uint64_t reserve_bytes;		/* 512 MiB, at least 5 % of the disk;
-					 * given: just so many, without the 5 % */
+	uint64_t reserve_bytes;		/* 512 MiB, a quarter of the disk if that is
+					 * less, at least 5 % of it; given: just
+					 * so many */
 	int64_t outcome_delay_ns;	/* 10 ms: an outcome is synced within it */
 	uint64_t buffer_bytes;		/* 8 MiB: records not yet written */
 	uint64_t draft_bytes;		/* 256 MiB: memory of all drafts */

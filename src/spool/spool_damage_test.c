@@ -212,12 +212,36 @@ one_copy_of_the_superblock_is_enough(void **state)
 	assert_int_equal(life(look), SIM_ENDED);
 	assert_int_equal(ledger->trouble, SPOOL_FINE);
 	assert_int_equal(ledger->good, N);
+}
+
+static yields void
+fill_more(void *arg)
+{
+	struct spool *sp = test_open();
+	uint64_t id = 0;
+
+	(void)arg;
+	must(test_commit(sp, 0, BODY, 1, &id) == DRAFT_FINE);
+	must(id > ledger->ids[N - 1] + (UINT64_C(1) << 31));
+	must(test_deliver(sp, id, 0) == 0);
+	must(spool_close(sp) == SPOOL_FINE);
+}
+
+static void
+without_any_the_log_speaks_for_itself(void **state)
+{
+	(void)state;
 	sim_disk_rot(TEST_PATH "/superblock", 20, 0x02);
 	sim_disk_rot(TEST_PATH "/superblock", 4096 + 20, 0x04);
-	assert_int_equal(life(look), SIM_ENDED);
-	assert_int_equal(ledger->trouble, SPOOL_DISK);
 	assert_int_equal(life(check), SIM_ENDED);
-	assert_int_equal(ledger->trouble, SPOOL_DISK);
+	assert_int_equal(ledger->check_damaged, 1);
+	assert_int_equal(ledger->check_live, N);
+	assert_int_equal(life(fill_more), SIM_ENDED);
+	assert_int_equal(life(look), SIM_ENDED);
+	assert_int_equal(ledger->good, N);
+	assert_int_equal(ledger->stats.damaged, 0);
+	assert_int_equal(life(check), SIM_ENDED);
+	assert_int_equal(ledger->check_damaged, 0);
 }
 
 static yields void
@@ -398,6 +422,7 @@ main(void)
 		TEST(a_rotten_sidecar_is_no_loss),
 		TEST(a_rotten_header_of_a_segment_is_made_up_for),
 		TEST(one_copy_of_the_superblock_is_enough),
+		TEST(without_any_the_log_speaks_for_itself),
 		TEST(a_lost_segment_costs_only_its_messages),
 		TEST(an_unknown_law_refuses_to_start),
 		TEST(an_unknown_hint_is_skipped),
