@@ -120,6 +120,9 @@ route_status_show(struct request *q)
 	    (now.us - c->setup.started_at.us) / US_PER_SECOND);
 	json_put_u64(&j, "fibers", w->fibers.fibers);
 	json_put_u64(&j, "deepest_stack_bytes", w->fibers.stack_high);
+	if (w->fibers.stack_high_name != NULL)
+		json_put_str(&j, "deepest_stack_fiber",
+		    str_of(w->fibers.stack_high_name));
 	queue_json(&j, w);
 	spool_json(&j, w);
 	json_end_object(&j);
