@@ -1,7 +1,6 @@
 #include "town.h"
 
 #include "base/must.h"
-#include "base/num.h"
 #include "fiber/clock.h"
 #include "fiber/disk.h"
 

@@ -12,7 +12,6 @@
 #include "town.h"
 
 #include "base/crc32c.h"
-#include "base/must.h"
 #include "base/num.h"
 #include "fiber/clock.h"
 

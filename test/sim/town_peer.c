@@ -13,7 +13,6 @@
 #include "base/must.h"
 #include "base/num.h"
 #include "fiber/clock.h"
-#include "fiber/core.h"
 #include "fiber/stream.h"
 
 #include <stdio.h>
