@@ -112,6 +112,8 @@ struct sim_disk_costs {
 };
 void sim_disk_costs(struct sim_disk_costs);
 void sim_disk_size(uint64_t bytes);	/* beyond it: ENOSPC */
+/* Syncs say that all is well and keep nothing: who relies on them is caught. */
+void sim_disk_lies(bool);
 
 /* Straight to the disk, by the parent or before the cores run; kept for good.
  * Directories above are made. */

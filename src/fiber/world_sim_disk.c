@@ -283,6 +283,8 @@ disk_sync(int fd, enum sim_verb v)
 	int rc = disk_step(v, f->number);
 
 	disk_cost(sim_now->costs.sync_ns);
+	if (sim_now->disk_lies)
+		return disk_done(rc);
 	if (f->is_directory && rc == 0)
 		sim_tree_sync(disk_get(), f);
 	else if (rc == 0)
@@ -302,6 +304,12 @@ int
 world_disk_fsync(int fd)
 {
 	return disk_sync(fd, SIM_disk_fsync);
+}
+
+void
+sim_disk_lies(bool lies)
+{
+	sim_get()->disk_lies = lies;
 }
 
 /* ---- facts ---- */

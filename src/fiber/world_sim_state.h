@@ -50,6 +50,7 @@ struct sim {
 	struct { struct address address; enum sim_host is; } hosts[SIM_HOSTS];
 	struct sim_net net;
 	struct sim_disk_costs costs;
+	bool disk_lies;
 	int64_t dns_delay_ns;
 	struct sim_disk *disk;
 	/* the mapping */

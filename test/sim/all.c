@@ -1,17 +1,25 @@
 #include "scenario.h"
 
+#include "base/must.h"
 #include "base/num.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { JOBS_MOST = 64 };
 
 /* Keep sorted, please. */
 static const struct scenario *const all[] = {
 	&scenario_crash,
+	&scenario_crash_lying,
 	&scenario_notes,
 	&scenario_notes_unsynced,
+	&scenario_retry,
 	&scenario_spool,
 	&scenario_spool_hasty,
+	&scenario_storm,
 	&scenario_walk,
 };
 
@@ -23,33 +31,79 @@ seeds_of_mode(struct str mode)
 	return str_eq(mode, STR("long")) ? 5000 : 200;
 }
 
-static int
-scenario_try(const struct scenario *s, uint64_t first, uint64_t n)
+/* CHECK_JOBS, or two. */
+static unsigned
+jobs(void)
 {
-	for (uint64_t seed = first; seed < first + n; seed++) {
+	uint64_t n;
+
+	return parse_u64(str_of(getenv("CHECK_JOBS")), JOBS_MOST, &n) && n > 0 ?
+	    (unsigned)n : 2;
+}
+
+/* In a process of its own: 0, or 1 when a seed was not well. */
+static int
+job_run(const struct scenario *s, uint64_t first, uint64_t last, uint64_t step)
+{
+	for (uint64_t seed = first; seed <= last; seed += step) {
 		sim_begin(seed);
 		if (!s->run(seed)) {
-			printf("not ok %s: seed %ju\n", s->name,
-			    (uintmax_t)seed);
+			printf("not ok %s: seed %ju\n# again: SEED=%ju "
+			    "test/sim/run %s\n", s->name, (uintmax_t)seed,
+			    (uintmax_t)seed, s->name);
 			return 1;
 		}
 	}
-	printf("ok %s\n# seeds %ju to %ju\n", s->name, (uintmax_t)first,
-	    (uintmax_t)(first + n - 1));
 	return 0;
+}
+
+static int
+scenario_try(const struct scenario *s, uint64_t first, uint64_t n)
+{
+	unsigned n_jobs = n < jobs() ? (unsigned)n : jobs();
+	int status, failed = 0;
+
+	fflush(NULL);
+	for (unsigned i = 0; i < n_jobs; i++) {
+		pid_t pid = fork();
+
+		must(pid >= 0);
+		if (pid == 0) {
+			status = job_run(s, first + i, first + n - 1, n_jobs);
+			fflush(NULL);
+			_exit(status);
+		}
+	}
+	for (unsigned i = 0; i < n_jobs; i++) {
+		must(wait(&status) > 0);
+		failed |= status != 0;
+		if (status != 0 && !WIFEXITED(status))
+			printf("not ok %s: a job died of signal %d\n", s->name,
+			    WTERMSIG(status));
+	}
+	if (!failed)
+		printf("ok %s\n", s->name);
+	printf("# %s: seeds %ju to %ju\n", s->name, (uintmax_t)first,
+	    (uintmax_t)(first + n - 1));
+	return failed;
+}
+
+static uint64_t
+seeds_for(const struct scenario *s, uint64_t n)
+{
+	n = n * (s->percent == 0 ? 100 : s->percent) / 100;
+	return n == 0 ? 1 : n;
 }
 
 int
 main(int argc, char **argv)
 {
 	uint64_t first = 1, n = seeds_of_mode(str_of(getenv("CHECK_MODE")));
+	bool is_one = getenv("SEED") != NULL;
 	int failed = 0;
 
-	if (getenv("SEED") != NULL) {
-		if (!parse_u64(str_of(getenv("SEED")), UINT64_MAX - 1, &first))
-			return 64;
-		n = 1;
-	}
+	if (is_one && !parse_u64(str_of(getenv("SEED")), UINT32_MAX, &first))
+		return 64;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
 		bool chosen = argc < 2;
@@ -58,7 +112,8 @@ main(int argc, char **argv)
 			chosen |= str_has_prefix_icase(str_of(all[i]->name),
 			    str_of(argv[k]));
 		if (chosen)
-			failed |= scenario_try(all[i], first, n);
+			failed |= scenario_try(all[i], first,
+			    is_one ? 1 : seeds_for(all[i], n));
 	}
 	return failed;
 }

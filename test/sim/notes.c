@@ -277,7 +277,5 @@ notes_unsynced_run(uint64_t seed)
 	return false;
 }
 
-const struct scenario scenario_notes = { "notes", notes_run };
-const struct scenario scenario_notes_unsynced = {
-	"notes-unsynced", notes_unsynced_run
-};
+const struct scenario scenario_notes = { .name = "notes", .run = notes_run };
+const struct scenario scenario_notes_unsynced = { .name = "notes-unsynced", .run = notes_unsynced_run, .percent = 20 };

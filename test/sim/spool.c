@@ -486,7 +486,5 @@ spool_hasty_run(uint64_t seed)
 	return false;
 }
 
-const struct scenario scenario_spool = { "spool", spool_run };
-const struct scenario scenario_spool_hasty = {
-	"spool-hasty", spool_hasty_run
-};
+const struct scenario scenario_spool = { .name = "spool", .run = spool_run };
+const struct scenario scenario_spool_hasty = { .name = "spool-hasty", .run = spool_hasty_run, .percent = 20 };

@@ -91,6 +91,9 @@ struct town {
 	int64_t look_every;		/* seconds between looks: done? */
 	/* As a fiber of core 0 while the server lives. */
 	yields void (*with)(struct node *);
+	/* May the server end with a bad status? */
+	bool may_fail;
+	bool is_quiet;			/* broken laws are what is wanted */
 	/* May what the network loses make a copy too many? */
 	bool may_lose_replies;
 	/* May mail that should arrive come to nothing but a report instead? */
@@ -110,6 +113,7 @@ bool town_law(const struct town *);
 
 /* For scenarios' own fibers. */
 struct node *town_node(void);
+yields struct config *town_config(void);	/* another, the same */
 void town_plan(struct town_message *, enum town_want);	/* one more recipient */
 
 /* town_mail.c: what is in message m, and was that it? */

@@ -224,7 +224,10 @@ void
 town_servers_close(void)
 {
 	for (size_t i = 0; i < SERVERS; i++)
-		net_stop_listening(listeners[i]);
+		if (listeners[i] != NULL) {
+			net_stop_listening(listeners[i]);
+			listeners[i] = NULL;
+		}
 }
 
 /* ---- clients ---- */

@@ -44,4 +44,4 @@ walk_run(uint64_t seed)
 	return town_life(&t) == SIM_ENDED && town_look() && town_law(&t);
 }
 
-const struct scenario scenario_walk = { "walk", walk_run };
+const struct scenario scenario_walk = { .name = "walk", .run = walk_run, .percent = 50 };
