@@ -169,7 +169,7 @@ storm_run(uint64_t seed)
 		.messages = 1 + (unsigned)sim_chance(4), .tries = 9,
 		.plan = plan, .with = storm_with, .look_every = 5,
 		.may_lose_replies = true, .may_fail = true,
-		.config = "outbound: { retry: [ 30s, 5m, 2h ] }\n" };
+		.config = "outbound: { retry: [ 30s, 5m, 2h ], bounce_expire: 5d }\n" };
 
 	town_begin();
 	if (!storm_lives(&t))
