@@ -83,6 +83,7 @@ visit_start(struct node_core *c, struct node_door *d, struct net_end *end,
 struct accepting {
 	struct node_core *core;
 	size_t door;
+	struct net_end *listener;
 };
 
 static yields void
@@ -90,7 +91,7 @@ accept_run(void *arg)
 {
 	struct accepting a = *(struct accepting *)arg;
 	struct node_core *c = a.core;
-	struct net_end *listener = c->listening[a.door], *end;
+	struct net_end *listener = a.listener, *end;
 	struct address client;
 
 	free(arg);
@@ -117,7 +118,7 @@ door_start(struct node_core *c, size_t i)
 		return err_add("door %s", d->name);
 	a = malloc(sizeof *a);
 	if (a != NULL)
-		*a = (struct accepting){ c, i };
+		*a = (struct accepting){ c, i, c->listening[i] };
 	if (a == NULL || fiber_go("accept", accept_run, a) != 0) {
 		free(a);
 		net_close(c->listening[i]);
@@ -133,6 +134,8 @@ accept_open(struct node_core *c)
 {
 	int rc = 0;
 
+	if (c->is_closing)	/* a reload that comes while we stop */
+		return 0;
 	for (size_t i = 0; i < c->node->n_doors; i++) {
 		bool is_open = c->listening[i] != NULL;
 
@@ -149,6 +152,7 @@ accept_open(struct node_core *c)
 yields void
 accept_close(struct node_core *c)
 {
+	c->is_closing = true;
 	for (size_t i = 0; i < c->node->n_doors; i++)
 		if (c->listening[i] != NULL) {
 			net_stop_listening(c->listening[i]);

@@ -452,6 +452,7 @@ core_main(void *arg)
 {
 	struct node *n = arg;
 	struct node_core *c = &n->cores[core_index()];
+	bool all_open;
 	int rc;
 
 	c->node = n;
@@ -462,7 +463,9 @@ core_main(void *arg)
 	if (rc != 0)
 		status_worsen(n, rc);
 	barrier(c);
-	if (atomic_load(&n->status) == 0) {
+	all_open = atomic_load(&n->status) == 0;
+	barrier(c);		/* before it can change: all see the same */
+	if (all_open) {
 		rc = core_serve(c);
 		if (rc != 0) {
 			status_worsen(n, rc);

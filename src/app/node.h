@@ -34,6 +34,7 @@ struct node_core {
 	struct server server;
 	struct fiber *main;
 	unsigned accepting;		/* doors whose fiber runs here */
+	bool is_closing;		/* no door opens any more */
 	size_t recovered;		/* messages found at start */
 	struct net_end *listening[DOORS_MOST];	/* by door; NULL: closed */
 };

@@ -94,4 +94,6 @@ lying_run(uint64_t seed)
 }
 
 const struct scenario scenario_crash = { .name = "crash", .run = crash_run, .percent = 50 };
-const struct scenario scenario_crash_lying = { .name = "crash-lying", .run = lying_run, .percent = 5 };
+const struct scenario scenario_crash_lying = {
+	.name = "crash-lying", .run = lying_run,
+	.percent = 5 };

@@ -278,4 +278,6 @@ notes_unsynced_run(uint64_t seed)
 }
 
 const struct scenario scenario_notes = { .name = "notes", .run = notes_run };
-const struct scenario scenario_notes_unsynced = { .name = "notes-unsynced", .run = notes_unsynced_run, .percent = 20 };
+const struct scenario scenario_notes_unsynced = {
+	.name = "notes-unsynced", .run = notes_unsynced_run,
+	.percent = 20 };

@@ -487,4 +487,6 @@ spool_hasty_run(uint64_t seed)
 }
 
 const struct scenario scenario_spool = { .name = "spool", .run = spool_run };
-const struct scenario scenario_spool_hasty = { .name = "spool-hasty", .run = spool_hasty_run, .percent = 20 };
+const struct scenario scenario_spool_hasty = {
+	.name = "spool-hasty", .run = spool_hasty_run,
+	.percent = 20 };

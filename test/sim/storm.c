@@ -8,7 +8,6 @@
 #include "town.h"
 
 #include "fiber/clock.h"
-#include "fiber/offload.h"
 
 #include <errno.h>
 #include <stdatomic.h>
