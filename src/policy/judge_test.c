@@ -30,7 +30,7 @@ end(void **state)
 static const char *
 print(struct judgment j)
 {
-	static char said[256];
+	static char said[VERDICT_TEXT + 64];
 
 	snprintf(said, sizeof said, "%s %d %s %s", judge_reason_name(j.reason),
 	    j.verdict.code, esc_print(j.verdict.esc).text, j.verdict.text);

@@ -1,11 +1,13 @@
 #include "wire/disposition.h"
 
+#include "base/err.h"
 #include "base/must.h"
 #include "base/num.h"
 #include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { ESC_PART_MOST = 999 };
 
@@ -85,6 +87,29 @@ disposition_name(enum disposition d)
 	    "failed";
 }
 
+/* What is too long loses its middle: the reason, or the peer's link that
+ * explains it, stands at the end. */
+static void
+verdict_say(struct verdict *v, struct str text)
+{
+	const size_t head = VERDICT_TEXT / 4, gap = sizeof " ... " - 1;
+	size_t at = text.n < sizeof v->text ? 0 :
+	    text.n - (sizeof v->text - 1 - head - gap), n;
+
+	if (at == 0) {
+		text_clean(text, v->text, sizeof v->text);
+		return;
+	}
+	/* No character is cut in two. */
+	while (at < text.n && ((unsigned char)text.p[at] & 0xc0) == 0x80)
+		at++;
+	text_clean(text, v->text, head + 1);
+	n = strlen(v->text);
+	memcpy(v->text + n, " ... ", gap);
+	text_clean(str_sub(text, at, text.n), v->text + n + gap,
+	    sizeof v->text - n - gap);
+}
+
 struct verdict
 verdict_of(enum disposition d, short code, struct esc esc, struct str text)
 {
@@ -92,7 +117,7 @@ verdict_of(enum disposition d, short code, struct esc esc, struct str text)
 
 	if (esc.class != disposition_class(d))
 		v.esc = (struct esc){ disposition_class(d), 0, 0 };
-	text_clean(text, v.text, sizeof v.text);
+	verdict_say(&v, text);
 	return v;
 }
 
@@ -100,7 +125,7 @@ struct verdict
 verdict_make(enum disposition d, short code, const char *esc, const char *fmt,
     ...)
 {
-	char text[2 * VERDICT_TEXT];
+	char text[ERR_ROOM + VERDICT_TEXT];
 	struct esc e = ESC_NONE;
 	va_list ap;
 	int n;

@@ -41,13 +41,13 @@ bool esc_take(struct str *text, struct esc *out);
 struct esc_text esc_print(struct esc);		/* "" when there is none */
 bool esc_eq(struct esc, struct esc);
 
-enum { VERDICT_TEXT = 200 };
+enum { VERDICT_TEXT = 256 };
 
 struct verdict {
 	enum disposition disposition;
 	short code;			/* of the reply; 0: nobody replied */
 	struct esc esc;
-	char text[VERDICT_TEXT];	/* a C string */
+	char text[VERDICT_TEXT];	/* a C string; cut in its middle */
 };
 
 /* esc is written as "5.1.1" and agrees with the disposition. */

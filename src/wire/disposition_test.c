@@ -49,6 +49,34 @@ esc_is_taken_off_the_front(void **state)
 	assert_int_equal(none.n, 18);
 }
 
+/* The reason stands at the end of a long text, and no character is halved. */
+static void
+verdict_keeps_the_end(void **state)
+{
+	char most[VERDICT_TEXT - 1], more[VERDICT_TEXT], wide[3 * VERDICT_TEXT];
+	struct verdict v;
+
+	(void)state;
+	memset(most, 'a', sizeof most);
+	v = verdict_of(FAILED, 550, ESC_NONE, (struct str){ most, sizeof most });
+	assert_int_equal(strlen(v.text), sizeof most);
+	assert_null(strstr(v.text, " ... "));
+	memset(more, 'a', sizeof more);
+	memcpy(more + sizeof more - 6, "reason", 6);
+	v = verdict_of(FAILED, 550, ESC_NONE, (struct str){ more, sizeof more });
+	assert_int_equal(strlen(v.text), VERDICT_TEXT - 1);
+	assert_non_null(strstr(v.text, "a ... a"));
+	assert_string_equal(v.text + VERDICT_TEXT - 1 - 6, "reason");
+	for (size_t i = 0; i < sizeof wide; i += 3)
+		memcpy(wide + i, "\xe2\x82\xac", 3);
+	for (size_t n = sizeof wide - 3; n < sizeof wide; n++) {
+		v = verdict_of(FAILED, 550, ESC_NONE,
+		    (struct str){ wide + sizeof wide - n, n });
+		assert_string_equal(v.text + strlen(v.text) - 3, "\xe2\x82\xac");
+		assert_null(strchr(strstr(v.text, " ... "), '?'));
+	}
+}
+
 static void
 verdict_class_agrees(void **state)
 {
@@ -128,6 +156,7 @@ main(void)
 		cmocka_unit_test(esc_is_read_exactly),
 		cmocka_unit_test(esc_is_taken_off_the_front),
 		cmocka_unit_test(verdict_class_agrees),
+		cmocka_unit_test(verdict_keeps_the_end),
 		cmocka_unit_test(text_is_made_fit),
 		cmocka_unit_test(text_is_cut_between_characters),
 		cmocka_unit_test(refusals_are_replies),
