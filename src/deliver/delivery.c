@@ -104,7 +104,8 @@ recipients_choose(struct delivery *d, const bool *ended)
 			continue;
 		d->rcpts[n++] = (struct delivery_recipient){
 			.index = (uint32_t)i, .address = r->address,
-			.orig = r->orig };
+			.orig = r->orig, .notify = r->notify,
+			.orcpt = r->orcpt };
 	}
 	d->n = n;
 	return 0;

@@ -24,6 +24,8 @@ struct delivery_recipient {
 	uint32_t index;			/* in the envelope */
 	struct str address;
 	struct str orig;		/* as given; p == NULL: the same */
+	unsigned notify;		/* enum notify; 0: not given */
+	struct str orcpt;		/* p == NULL: none */
 	bool is_tried;			/* verdict stands */
 	bool is_discarded;		/* DELIVERED means: dropped by a rule */
 	struct verdict verdict;

@@ -90,7 +90,7 @@ recipients_add(struct sending *s)
 			    STR_ARG(str_sub(value, 0, 80)));
 			return false;
 		}
-		s->verdict = intake_recipient(s->intake, &to);
+		s->verdict = intake_recipient(s->intake, &to, NULL);
 		if (s->verdict.disposition != DELIVERED)
 			return false;
 		n++;

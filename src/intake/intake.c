@@ -132,6 +132,7 @@ intake_new(struct intake_core *core, const struct config *config,
 		.client = origin->client, .client_name = origin->client_name,
 		.helo = origin->helo, .user = origin->user,
 		.protocol = origin->protocol, .listener = origin->listener,
+		.envid = origin->envid, .ret = origin->ret,
 		.flags = origin->flags,
 	};
 	return in;
@@ -234,45 +235,80 @@ intake_add(struct intake *in, const struct recipient *rcpt)
 /* One mailbox that gets a copy, or is dropped by a rule right now. */
 static int
 intake_add_end(struct intake *in, struct str address, struct str orig,
-    uint32_t parent)
+    uint32_t parent, const struct intake_wish *wish)
 {
 	struct route route = route_find(in->config, in->envelope.sender,
 	    address);
 	struct recipient rcpt = {
 		.address = arena_copy(in->arena, address), .orig = orig,
-		.parent = parent,
+		.parent = parent, .notify = wish->notify, .orcpt = wish->orcpt,
 		.flags = route.kind == ROUTE_DISCARD ? RECIPIENT_DISCARDED : 0,
 	};
 
 	return rcpt.address.p == NULL ? -1 : intake_add(in, &rcpt);
 }
 
+/*
+ * RFC 3461 5.2.7.3 (c): children are not told of as delivered, since he who
+ * stands for them was told of as expanded.  Whoever wanted to hear of nothing
+ * else hears nothing of them.
+ */
+static struct intake_wish
+intake_wish_of_child(const struct intake_wish *wish)
+{
+	struct intake_wish child = *wish;
+
+	child.notify &= ~(unsigned)NOTIFY_SUCCESS;
+	if (wish->notify != 0 && child.notify == 0)
+		child.notify = NOTIFY_NEVER;
+	return child;
+}
+
 static int
 intake_add_expansion(struct intake *in, const struct expansion *x,
-    struct str given)
+    struct str given, const struct intake_wish *wish)
 {
 	struct recipient parent = {
 		.address = given, .parent = RECIPIENT_NO_PARENT,
-		.flags = RECIPIENT_EXPANDED,
+		.flags = RECIPIENT_EXPANDED, .notify = wish->notify,
+		.orcpt = wish->orcpt,
 	};
+	struct intake_wish child = intake_wish_of_child(wish);
 	uint32_t index = (uint32_t)in->envelope.n_rcpts;
 
 	if (x->n == 1)
 		return intake_add_end(in, x->to[0], given,
-		    RECIPIENT_NO_PARENT);
+		    RECIPIENT_NO_PARENT, wish);
 	if (intake_add(in, &parent) != 0)
 		return -1;
 	if (in->envelope.n_rcpts == index)
 		return 0;	/* he was expanded before */
 	for (size_t i = 0; i < x->n; i++)
-		if (intake_add_end(in, x->to[i], given, index) != 0)
+		if (intake_add_end(in, x->to[i], given, index, &child) != 0)
 			return -1;
 	return 0;
 }
 
+/* Wishes of who became another: reports name whom the sender wrote to. */
+static int
+intake_keep_wish(struct intake *in, const struct expansion *x, struct str text,
+    struct intake_wish *wish)
+{
+	const char *type = str_is_ascii(text) ? "rfc822" : "utf-8";
+
+	if (wish->orcpt.p != NULL)
+		wish->orcpt = arena_copy(in->arena, wish->orcpt);
+	else if (!x->is_same)
+		wish->orcpt = arena_printf(in->arena, "%s;" STR_FMT, type,
+		    STR_ARG(text));
+	else
+		return 0;
+	return wish->orcpt.p == NULL ? -1 : 0;
+}
+
 static struct verdict
 intake_take_expansion(struct intake *in, const struct expansion *x,
-    struct str text)
+    struct str text, struct intake_wish wish)
 {
 	struct str given = STR_NONE;
 	struct route route;
@@ -288,17 +324,22 @@ intake_take_expansion(struct intake *in, const struct expansion *x,
 		given = arena_copy(in->arena, text);
 	if (given.p == NULL && (!x->is_same || in->asked == 0))
 		return intake_no_memory();
+	if (intake_keep_wish(in, x, text, &wish) != 0)
+		return intake_no_memory();
 	if (in->asked++ == 0)
 		in->asked_first = given;
-	rc = intake_add_expansion(in, x, x->is_same ? STR_NONE : given);
+	rc = intake_add_expansion(in, x, x->is_same ? STR_NONE : given,
+	    &wish);
 	return rc == 0 ? intake_yes() : intake_no_memory();
 }
 
 /* A refused recipient leaves everything as it was.  What expansion needs on its
  * way is not the transaction's to keep. */
 struct verdict
-intake_recipient(struct intake *in, const struct path *to)
+intake_recipient(struct intake *in, const struct path *to,
+    const struct intake_wish *wish)
 {
+	static const struct intake_wish none;
 	struct arena_mark mark = arena_mark(in->arena);
 	struct intake before = *in;
 	struct expansion x;
@@ -308,7 +349,8 @@ intake_recipient(struct intake *in, const struct path *to)
 	must(in->draft == NULL);
 	arena_init(&scratch, INTAKE_SCRATCH);
 	x = expand(in->config, to, &scratch);
-	v = intake_take_expansion(in, &x, to->mailbox.text);
+	v = intake_take_expansion(in, &x, to->mailbox.text,
+	    wish != NULL ? *wish : none);
 	arena_clear(&scratch);
 	if (v.disposition != DELIVERED) {
 		*in = before;
@@ -673,7 +715,7 @@ intake_post_envelope(struct intake *in, const struct intake_post *post)
 		if (refusal != NULL)
 			return verdict_of(FAILED, refusal->code, refusal->esc,
 			    str_of(refusal->text));
-		v = intake_recipient(in, &path);
+		v = intake_recipient(in, &path, NULL);
 		if (v.disposition != DELIVERED)
 			return v;
 	}

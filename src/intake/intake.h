@@ -15,7 +15,7 @@
  * it is cleared without a commit.  The configuration stays pinned as long.
  * Errors: a verdict that is not DELIVERED is the reply to give: 452 4.3.1,
  * 451 4.3.0, 421 4.3.2, 552 5.3.4, 554 5.4.6, or what expansion or route said.
- * Source: RFC 5321 4.4, 6.3; RFC 6409 8; RFC 3848; SECURITY.md rows 16, 22, 27,
+ * Source: RFC 5321 4.4, 6.3; RFC 6409 8; RFC 3848; RFC 3461 5.2.7; SECURITY.md rows 16, 22, 27,
  * 28.
  */
 #ifndef NM_INTAKE_INTAKE_H
@@ -47,9 +47,18 @@ struct intake_origin {
 	struct str client_name;		/* its verified name */
 	struct str user;
 	struct str tenant, stream;	/* n == 0: "default" */
+	struct str envid;		/* decoded; n == 0: none */
+	enum ret_kind ret;
 	uint64_t parent;		/* message this one is about; 0: none */
 	unsigned flags;			/* enum envelope_flags */
 	bool is_submission;		/* complete Message-ID and Date */
+};
+
+/* What the sender wants to hear of one recipient (RFC 3461 4.1, 4.2). */
+struct intake_wish {
+	unsigned notify;		/* enum notify; 0: not given */
+	struct str orcpt;		/* "rfc822;bob@a.example", decoded; p ==
+					 * NULL: none */
 };
 
 struct intake;
@@ -63,8 +72,10 @@ struct verdict intake_has_room(const struct intake_core *,
 struct intake *intake_new(struct intake_core *, const struct config *,
     struct arena *, const struct intake_origin *);
 
-/* One recipient that was judged well: expanded, routed, each mailbox once. */
-struct verdict intake_recipient(struct intake *, const struct path *to);
+/* One recipient that was judged well: expanded, routed, each mailbox once, with
+ * the first wish heard for it.  NULL: no wish.  The wish is copied. */
+struct verdict intake_recipient(struct intake *, const struct path *to,
+    const struct intake_wish *);
 
 /* The envelope is complete, the content begins: takes an id and a draft. */
 struct verdict intake_open(struct intake *);

@@ -39,7 +39,7 @@ add(struct intake *in, const char *address)
 
 	assert_null(mailbox_parse(str_of(address), MAILBOX_STRICT,
 	    &path.mailbox));
-	return intake_recipient(in, &path);
+	return intake_recipient(in, &path, NULL);
 }
 
 static void
@@ -295,6 +295,111 @@ body_all_discarded(void *arg)
 	house_close();
 }
 
+static void
+wish_well(struct intake *in, const char *address, unsigned notify,
+    const char *orcpt)
+{
+	struct intake_wish wish = { .notify = notify };
+	struct path path = { 0 };
+	struct verdict v;
+
+	if (orcpt != NULL)
+		wish.orcpt = str_of(orcpt);
+	assert_null(mailbox_parse(str_of(address), MAILBOX_STRICT,
+	    &path.mailbox));
+	v = intake_recipient(in, &path, &wish);
+	assert_int_equal(v.disposition, DELIVERED);
+}
+
+/* RFC 3461 5.2.7: what becomes of a wish when its recipient becomes others. */
+static yields void
+body_wishes(void *arg)
+{
+	static const struct {
+		const char *address;
+		unsigned notify;
+		const char *orcpt;
+	} want[] = {
+		{ "x@far.test", NOTIFY_SUCCESS, "rfc822;X@far.test" },
+		{ "team@two.test", NOTIFY_SUCCESS | NOTIFY_DELAY,
+		    "rfc822;team@two.test" },
+		{ "bob@two.test", NOTIFY_DELAY, "rfc822;team@two.test" },
+		{ "alice@two.test", NOTIFY_DELAY, "rfc822;team@two.test" },
+		{ "carol@two.test", NOTIFY_SUCCESS, "x400;C" },
+		{ "self@two.test", NOTIFY_SUCCESS, "rfc822;self@two.test" },
+		{ "y@far.test", 0, NULL },
+		{ "lost+x@far.test", NOTIFY_NEVER, NULL },
+	};
+	struct intake_origin origin = stranger;
+	struct envelope e;
+	const bool *ended;
+	struct intake *in;
+
+	(void)arg;
+	house_open();
+	origin.envid = STR("QQ+314159");
+	origin.ret = RET_HDRS;
+	in = new_from(&origin);
+	wish_well(in, "x@far.test", NOTIFY_SUCCESS, "rfc822;X@far.test");
+	wish_well(in, "team@two.test", NOTIFY_SUCCESS | NOTIFY_DELAY, NULL);
+	/* one result: no report but at its end, wherever that is */
+	wish_well(in, "self2@two.test", NOTIFY_SUCCESS, "x400;C");
+	/* both its children are there already; they keep their first wish */
+	wish_well(in, "self@two.test", NOTIFY_SUCCESS, NULL);
+	add_well(in, "y@far.test");
+	wish_well(in, "lost+x@far.test", NOTIFY_NEVER, NULL);
+	wish_well(in, "y@far.test", NOTIFY_SUCCESS, NULL);
+	expect(send_pieces(in, STR("x: y\r\n"), SIZE_MAX), DELIVERED, 250,
+	    "2.0.0");
+	assert_int_equal(spool_envelope(house.spool, house.last, &arena, &e,
+	    &ended), 0);
+	assert_true(str_eq(e.envid, STR("QQ+314159")));
+	assert_int_equal(e.ret, RET_HDRS);
+	assert_int_equal(e.n_rcpts, sizeof want / sizeof *want);
+	for (size_t i = 0; i < e.n_rcpts; i++) {
+		assert_true(str_eq(e.rcpts[i].address, str_of(want[i].address)));
+		assert_int_equal(e.rcpts[i].notify, want[i].notify);
+		assert_int_equal(e.rcpts[i].orcpt.p == NULL,
+		    want[i].orcpt == NULL);
+		if (want[i].orcpt != NULL)
+			assert_true(str_eq(e.rcpts[i].orcpt,
+			    str_of(want[i].orcpt)));
+	}
+	arena_clear(&arena);
+	house_close();
+}
+
+/* Whoever wanted to hear of success only hears nothing of the children; and a
+ * child of a wish that was not given has none. */
+static yields void
+body_wishes_of_children(void *arg)
+{
+	static const unsigned given[] = { NOTIFY_SUCCESS, NOTIFY_NEVER, 0,
+		NOTIFY_SUCCESS | NOTIFY_FAILURE };
+	static const unsigned want[] = { NOTIFY_NEVER, NOTIFY_NEVER, 0,
+		NOTIFY_FAILURE };
+	struct envelope e;
+	const bool *ended;
+	struct intake *in;
+
+	(void)arg;
+	house_open();
+	for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+		in = new_from(&stranger);
+		wish_well(in, "team@two.test", given[i], NULL);
+		expect(send_pieces(in, STR("x: y\r\n"), SIZE_MAX), DELIVERED,
+		    250, "2.0.0");
+		assert_int_equal(spool_envelope(house.spool, house.last, &arena,
+		    &e, &ended), 0);
+		assert_int_equal(e.n_rcpts, 3);
+		assert_int_equal(e.rcpts[0].notify, given[i]);
+		assert_int_equal(e.rcpts[1].notify, want[i]);
+		assert_int_equal(e.rcpts[2].notify, want[i]);
+		arena_clear(&arena);
+	}
+	house_close();
+}
+
 /* As many as the arena holds, then 452; those that are in are served. */
 static yields void
 body_full_arena(void *arg)
@@ -451,6 +556,8 @@ TEST(submission, "")
 TEST(recipients, "")
 TEST(refused_recipients, "")
 TEST(all_discarded, "")
+TEST(wishes, "")
+TEST(wishes_of_children, "")
 TEST(full_arena, "")
 TEST(limits, "limits: { size: 64K }\n")
 TEST(disk_trouble, "")
@@ -466,6 +573,8 @@ main(void)
 		cmocka_unit_test(test_recipients),
 		cmocka_unit_test(test_refused_recipients),
 		cmocka_unit_test(test_all_discarded),
+		cmocka_unit_test(test_wishes),
+		cmocka_unit_test(test_wishes_of_children),
 		cmocka_unit_test(test_full_arena),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_disk_trouble), cmocka_unit_test(test_post),

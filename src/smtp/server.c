@@ -219,7 +219,7 @@ rcpt_judge(struct session *s, const struct command *command,
 	    &rcpt->to, s->txn.n_rcpts);
 	if (!judgment_is_yes(&judgment))
 		return judgment.verdict;
-	v = intake_recipient(s->txn.intake, &rcpt->to);
+	v = intake_recipient(s->txn.intake, &rcpt->to, NULL);
 	return v.disposition == DELIVERED ? judgment.verdict : v;
 }
 

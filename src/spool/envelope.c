@@ -23,18 +23,18 @@ name_or_default(struct str s)
 static size_t
 recipient_room(const struct recipient *r)
 {
-	return (size_t)TLV_HEAD * 4 + 2 * (size_t)NUMBER_ROOM + r->address.n +
-	    r->orig.n + r->dsn.n;
+	return (size_t)TLV_HEAD * 4 + 3 * (size_t)NUMBER_ROOM + r->address.n +
+	    r->orig.n + r->orcpt.n;
 }
 
 size_t
 envelope_room(const struct envelope *e)
 {
-	size_t n = 10 * (size_t)TLV_HEAD + 8 * (size_t)NUMBER_ROOM;
+	size_t n = 11 * (size_t)TLV_HEAD + 9 * (size_t)NUMBER_ROOM;
 
 	n += e->sender.n + e->tenant.n + e->stream.n + 2 * no_name.n;
 	n += e->idempotency_key.n + e->client.n + e->client_name.n + e->helo.n;
-	n += e->user.n + e->protocol.n + e->listener.n;
+	n += e->user.n + e->protocol.n + e->listener.n + e->envid.n;
 	for (size_t i = 0; i < e->n_rcpts; i++)
 		n += recipient_room(&e->rcpts[i]);
 	return n;
@@ -64,7 +64,8 @@ recipient_encode(const struct recipient *r, struct buf *b)
 	if (r->parent != RECIPIENT_NO_PARENT)
 		tlv_put_u64(b, TAG_RCPT_PARENT, (uint64_t)r->parent + 1);
 	put_number(b, TAG_RCPT_FLAGS, r->flags);
-	tlv_put_some(b, TAG_RCPT_DSN, r->dsn);
+	put_number(b, TAG_RCPT_NOTIFY, r->notify);
+	tlv_put_some(b, TAG_RCPT_ORCPT, r->orcpt);
 	tlv_close(b, opened);
 }
 
@@ -89,6 +90,8 @@ envelope_encode(const struct envelope *e, struct buf *b)
 	tlv_put_some(b, TAG_USER, e->user);
 	tlv_put_some(b, TAG_PROTOCOL, e->protocol);
 	tlv_put_some(b, TAG_LISTENER, e->listener);
+	tlv_put_some(b, TAG_ENVID, e->envid);
+	put_number(b, TAG_RET, e->ret);
 	for (size_t i = 0; i < e->n_rcpts; i++)
 		recipient_encode(&e->rcpts[i], b);
 }
@@ -133,9 +136,11 @@ recipient_take(struct tlv t, struct recipient *r)
 	case TAG_RCPT_ORIG:
 		r->orig = t.value;
 		return ENVELOPE_FINE;
-	case TAG_RCPT_DSN:
-		r->dsn = t.value;
+	case TAG_RCPT_ORCPT:
+		r->orcpt = t.value;
 		return ENVELOPE_FINE;
+	case TAG_RCPT_NOTIFY:
+		return take_u32(t.value, NOTIFY_ALL, &r->notify);
 	case TAG_RCPT_FLAGS:
 		return take_u32(t.value, UINT32_MAX, &r->flags);
 	case TAG_RCPT_PARENT:
@@ -169,11 +174,11 @@ envelope_take_str(struct tlv t, struct envelope *e)
 	struct str *const homes[] = {
 		&e->sender, &e->tenant, &e->stream, &e->idempotency_key,
 		&e->client, &e->client_name, &e->helo, &e->user, &e->protocol,
-		&e->listener };
+		&e->listener, &e->envid };
 	static const uint8_t tags[] = {
 		TAG_SENDER, TAG_TENANT, TAG_STREAM, TAG_IDEMPOTENCY_KEY,
 		TAG_CLIENT, TAG_CLIENT_NAME, TAG_HELO, TAG_USER, TAG_PROTOCOL,
-		TAG_LISTENER };
+		TAG_LISTENER, TAG_ENVID };
 
 	for (size_t i = 0; i < sizeof tags; i++)
 		if (tags[i] == t.tag) {
@@ -202,6 +207,10 @@ envelope_take_number(struct tlv t, struct envelope *e)
 		return take_number(t.value, UINT64_MAX, &e->size);
 	case TAG_PARENT:
 		return take_number(t.value, UINT64_MAX, &e->parent);
+	case TAG_RET:
+		fault = take_u32(t.value, RET_HDRS, &v);
+		e->ret = (enum ret_kind)v;
+		return fault;
 	case TAG_EPOCH:
 		fault = take_u32(t.value, UINT16_MAX, &v);
 		e->epoch = (uint16_t)v;

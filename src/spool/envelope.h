@@ -9,7 +9,7 @@
  * Memory: decoded strings are slices of the bytes; the recipients' array is in
  * the arena.
  * Errors: enum envelope_fault.
- * Source: DESIGN.md sections 4 and 5; RFC 5321 2.3.1; RFC 3461 (dsn, opaque).
+ * Source: DESIGN.md sections 4 and 5; RFC 5321 2.3.1; RFC 3461 4.
  * The tags stand in envelope.c.
  */
 #ifndef NM_SPOOL_ENVELOPE_H
@@ -18,12 +18,15 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/instant.h"
+#include "base/notify.h"
 
 enum envelope_flags {
 	ENVELOPE_8BIT = 1,		/* BODY=8BITMIME, or 8-bit octets seen */
 	ENVELOPE_SMTPUTF8 = 2,
 	ENVELOPE_REPORT = 4,		/* made here, from the null sender */
-	ENVELOPE_LAST = 8		/* about a report: nobody hears of its end */
+	ENVELOPE_LAST = 8,		/* about a report: nobody hears of its end */
+	ENVELOPE_BINARY = 16		/* BODY=BINARYMIME: any octets, and perhaps
+					 * no CRLF at the end (RFC 3030 3) */
 };
 
 enum recipient_flags {
@@ -41,7 +44,9 @@ struct recipient {
 	struct str orig;		/* as the client gave it; p == NULL: same */
 	uint32_t parent;		/* index, or RECIPIENT_NO_PARENT */
 	uint32_t flags;			/* enum recipient_flags */
-	struct str dsn;			/* NOTIFY, ORCPT: TLVs nobody here reads */
+	unsigned notify;		/* enum notify; 0: not given */
+	struct str orcpt;		/* "rfc822;bob@a.example", decoded; p ==
+					 * NULL: none */
 };
 
 struct envelope {
@@ -51,6 +56,8 @@ struct envelope {
 	struct str tenant, stream;	/* n == 0: "default" */
 	struct str idempotency_key;
 	struct str client, client_name, helo, user, protocol, listener;
+	struct str envid;		/* decoded; n == 0: none */
+	enum ret_kind ret;
 	struct wall arrived;
 	struct wall release;		/* not due before; 0: at once */
 	struct wall expires;		/* 0: by configuration */

@@ -30,9 +30,10 @@ static struct recipient rcpts[] = {
 	{ .address = STR_INIT("list@example.org"), .parent = RECIPIENT_NO_PARENT,
 	  .flags = RECIPIENT_EXPANDED },
 	{ .address = STR_INIT("a@example.org"), .orig = STR_INIT("List@example.org"),
-	  .parent = 0, .dsn = STR_INIT("\1\2\3") },
+	  .parent = 0, .notify = NOTIFY_SUCCESS | NOTIFY_DELAY,
+	  .orcpt = STR_INIT("rfc822;+List@example.org") },
 	{ .address = STR_INIT("\"b c\"@example.net"), .parent = 0,
-	  .flags = RECIPIENT_DISCARDED },
+	  .flags = RECIPIENT_DISCARDED, .notify = NOTIFY_NEVER },
 };
 
 static const struct envelope full = {
@@ -42,7 +43,9 @@ static const struct envelope full = {
 	.helo = STR_INIT("me"), .user = STR_INIT("joe"), .protocol = STR_INIT("ESMTPSA"),
 	.listener = STR_INIT("mx:25"), .arrived = { 1700000000000000 },
 	.release = { 1700000001000000 }, .expires = { INT64_MAX },
-	.flags = ENVELOPE_8BIT | ENVELOPE_SMTPUTF8, .size = 123456789012,
+	.envid = STR_INIT("QQ+314159"), .ret = RET_HDRS,
+	.flags = ENVELOPE_8BIT | ENVELOPE_SMTPUTF8 | ENVELOPE_BINARY,
+	.size = 123456789012,
 	.epoch = 65535, .n_rcpts = 3, .rcpts = rcpts,
 };
 
@@ -51,7 +54,9 @@ recipients_equal(const struct recipient *x, const struct recipient *y)
 {
 	assert_true(str_eq(x->address, y->address));
 	assert_true(str_eq(x->orig, y->orig));
-	assert_true(str_eq(x->dsn, y->dsn));
+	assert_int_equal(x->notify, y->notify);
+	assert_true(str_eq(x->orcpt, y->orcpt));
+	assert_int_equal(x->orcpt.p == NULL, y->orcpt.p == NULL);
 	assert_int_equal(x->parent, y->parent);
 	assert_int_equal(x->flags, y->flags);
 	assert_int_equal(recipient_is_over(x), recipient_is_over(y));
@@ -86,6 +91,8 @@ all_fields_come_back(void **state)
 	assert_int_equal(e.flags, full.flags);
 	assert_true(e.size == full.size);
 	assert_int_equal(e.epoch, 65535);
+	assert_true(str_eq(e.envid, full.envid));
+	assert_int_equal(e.ret, RET_HDRS);
 	assert_int_equal(e.n_rcpts, 3);
 	for (size_t i = 0; i < 3; i++)
 		recipients_equal(&e.rcpts[i], &rcpts[i]);
@@ -111,6 +118,10 @@ little_is_enough(void **state)
 	assert_true(str_eq(e.stream, STR("default")));
 	assert_true(e.arrived.us == 0);
 	assert_null(e.user.p);
+	assert_int_equal(e.envid.n, 0);
+	assert_int_equal(e.ret, RET_NONE);
+	assert_int_equal(e.rcpts[0].notify, 0);
+	assert_null(e.rcpts[0].orcpt.p);
 }
 
 static void
@@ -128,6 +139,30 @@ unknown_tags_are_skipped_or_foreign(void **state)
 	tlv_put(&b, 0x7e, STR("new law"));
 	assert_int_equal(envelope_decode(buf_str(&b), &arena, &e),
 	    ENVELOPE_FOREIGN);
+}
+
+static void
+words_that_do_not_exist_are_malformed(void **state)
+{
+	struct recipient r = { .address = STR("a@b"),
+		.parent = RECIPIENT_NO_PARENT, .notify = NOTIFY_ALL };
+	struct envelope e = { .n_rcpts = 1, .rcpts = &r, .ret = RET_HDRS };
+	char room[ROOM];
+	struct buf b = BUF_OF(room);
+	size_t n;
+
+	(void)state;
+	envelope_encode(&e, &b);
+	assert_int_equal(envelope_check(buf_str(&b), &n), ENVELOPE_FINE);
+	r.notify = NOTIFY_ALL + 1;
+	b.n = 0;
+	envelope_encode(&e, &b);
+	assert_int_equal(envelope_check(buf_str(&b), &n), ENVELOPE_MALFORMED);
+	r.notify = 0;
+	b.n = 0;
+	envelope_encode(&e, &b);
+	tlv_put_u64(&b, TAG_RET, RET_HDRS + 1);
+	assert_int_equal(envelope_check(buf_str(&b), &n), ENVELOPE_MALFORMED);
 }
 
 static void
@@ -174,6 +209,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(little_is_enough, arena_up,
 		    arena_down),
 		cmocka_unit_test_setup_teardown(unknown_tags_are_skipped_or_foreign,
+		    arena_up, arena_down),
+		cmocka_unit_test_setup_teardown(words_that_do_not_exist_are_malformed,
 		    arena_up, arena_down),
 		cmocka_unit_test_setup_teardown(every_cut_is_malformed_or_less,
 		    arena_up, arena_down),

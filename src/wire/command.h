@@ -16,6 +16,7 @@
 #ifndef NM_WIRE_COMMAND_H
 #define NM_WIRE_COMMAND_H
 
+#include "base/notify.h"
 #include "wire/address.h"
 
 enum {
@@ -70,11 +71,6 @@ enum param {
 #define PARAM_BIT(name) (UINT32_C(1) << PARAM_##name)
 
 enum body_kind { BODY_NONE, BODY_7BIT, BODY_8BITMIME, BODY_BINARYMIME };
-enum ret_kind { RET_NONE, RET_FULL, RET_HDRS };
-enum {				/* of NOTIFY; 0: not given */
-	NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4,
-	NOTIFY_DELAY = 8
-};
 
 struct mail_params {
 	struct path from;
