@@ -1,8 +1,8 @@
 """postfix -- Postfix out of a private root, for tests and benchmarks.
 
 Debian's MTA packages exclude each other, so none is installed: the package is
-fetched and unpacked (once) into .cache/peers/postfix, and main.cf points every
-directory there or into the instance's own.  Its libraries are found by
+fetched and unpacked (package.py), and main.cf points every directory there or
+into the instance's own.  Its libraries are found by
 LD_LIBRARY_PATH, which import_environment hands to the daemons.  No user is
 made: uucp and news, which every Debian has and nothing here uses, stand in for
 postfix and postdrop (other uids than nobody's, which Postfix wants for itself).
@@ -13,21 +13,18 @@ postfix and postdrop (other uids than nobody's, which Postfix wants for itself).
 Everything it says is in directory/log, its queue in directory/queue.  It
 listens on loopback addresses only, and connects to such only.
 """
-import fcntl
 import grp
 import json
 import os
 import pathlib
 import pwd
-import shutil
 import signal
 import socket
 import subprocess
 
+import package
 from server import free_port, wait_for
 
-TOP = pathlib.Path(__file__).resolve().parent.parent.parent
-CACHE = TOP / ".cache" / "peers" / "postfix"
 OWNER, GROUP = "uucp", "news"
 
 # name type private unprivileged chroot wakeup maxproc command
@@ -85,33 +82,11 @@ QUEUE += [("maildrop", 0o1730, OWNER, GROUP), ("public", 0o2710, OWNER, GROUP),
           ("pid", 0o755, "root", "root")]
 
 
-def root():
-    """Where Postfix is unpacked; fetches it when it is not yet."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (CACHE / "root").exists():
-            fetch()
-    return CACHE / "root"
-
-
-def fetch():
-    new = CACHE / "new"
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir()
-    subprocess.run(["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", "postfix"],
-                   cwd=new, check=True, stdout=subprocess.DEVNULL)
-    package, = new.glob("postfix_*.deb")
-    subprocess.run(["dpkg-deb", "-x", package, new / "root"], check=True)
-    (new / "root").rename(CACHE / "root")
-    shutil.rmtree(new)
-
-
 class Postfix:
     def __init__(self, directory, main_cf=None, master_cf="", listen=None):
         """main_cf: settings beside MAIN's; None as value leaves one of MAIN out.
         master_cf: more services, or others of the same name."""
-        self.root = root()
+        self.root = package.root("postfix")
         self.dir = pathlib.Path(directory).resolve()
         self.listen = listen or f"127.0.0.1:{free_port()}"
         self.address, port = self.listen.rsplit(":", 1)
@@ -120,7 +95,7 @@ class Postfix:
         self.log = self.dir / "log"
         self.process = None
         self.env = dict(os.environ, MAIL_CONFIG=str(self.conf),
-                        LD_LIBRARY_PATH=str(self.root / "usr/lib/postfix"))
+                        LD_LIBRARY_PATH=package.libraries(self.root))
         self.make_directories()
         self.configure(main_cf, master_cf)
 
