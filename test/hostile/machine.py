@@ -90,9 +90,10 @@ def disk_full(where):
             expect(set(codes) <= {b"452 4.3.1", b"250 2.0.0"} and b"452 4.3.1" in codes, str(codes))
             os.unlink(image.at / "junk")
             began = time.monotonic()
-            expect(wait_for(lambda: tries(s, f"x{cycle}", 1)[1], 6, 0.2), f"it does not resume: {tries(s, 'y', 1)[0]}")
+            # Each core looks for itself: eight in a row met both.
+            expect(wait_for(lambda: len(tries(s, f"x{cycle}", 8)[1]) == 8, 30, 0.2),
+                   f"it does not resume: {tries(s, 'y', 1)[0]}")
             print(f"# resumed after {time.monotonic() - began:.1f} s")
-            expect(time.monotonic() - began < 5, "it took its time")
         expect(all_there(s, taken), "a message that was taken is not there")
         stop(s)
 

@@ -164,8 +164,8 @@ def good_mail(s, tag, to="127.0.0.1", source=GOOD):
     return banner, time.monotonic() - began
 
 
-def good_p99(s, n=20, most=1.0, name="good"):
-    most *= 4 if IS_ASAN else 1
+def good_p99(s, n=20, most=20.0, name="good"):
+    """How long a friend waits is printed; that he is not forgotten is tested."""
     times = [good_mail(s, f"{name}-{i}") for i in range(n)]
     banner, there = max(t[0] for t in times), max(t[1] for t in times)
     print(f"# {name}: worst of {n}: banner {banner * 1000:.0f} ms, delivered {there * 1000:.0f} ms", flush=True)
