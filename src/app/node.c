@@ -26,6 +26,8 @@
 
 enum { RECOVER_MEMORY = 32 * 1024 * 1024 };
 
+#define RETRY_NS (10 * NS_PER_MS)
+
 /* ---- in step ---- */
 
 static yields void
@@ -374,14 +376,16 @@ core_serve(struct node_core *c)
 	struct node *n = c->node;
 
 	if (fiber_go("deliver", deliver_run, c->deliver) != 0 ||
-	    accept_open(c) != 0) {
+	    accept_prepare(c) != 0) {
 		trouble_tell(c, err_text());
 		status_worsen(n, EX_UNAVAILABLE);
-	}
+	} else
+		accept_take(c);
 	barrier(c);
 	if (atomic_load(&n->status) != 0)
 		return EX_UNAVAILABLE;
 	if (c->index == 0) {
+		accept_plan_end(n);
 		start_tell(c);
 		if (fiber_go("started", started_run, n) != 0)
 			return EX_OSERR;
@@ -436,6 +440,7 @@ spools_close(struct node_core *c)
 static yields void
 core_close(struct node_core *c)
 {
+	c->is_over = true;
 	if (!atomic_load(&c->node->is_cut)) {
 		spools_close(c);
 		if (c->server.limits != NULL)
@@ -514,7 +519,7 @@ node_run(struct node *n, const struct node_setup *setup)
 	n->house.n = setup->cores;
 	n->started_at = clock_wall();
 	shard_map_spread(&n->map, setup->cores);
-	if (dns_set(setup->config) != 0 || accept_doors(n, setup->config) != 0)
+	if (dns_set(setup->config) != 0 || accept_plan(n, setup->config) != 0)
 		atomic_store(&n->status, EX_CONFIG);
 	else if (core_run_all(setup->cores, core_main, n) != 0)
 		status_worsen(n, EX_OSERR);
@@ -542,6 +547,11 @@ node_stop(struct node *n)
 
 /* ---- reload ---- */
 
+/*
+ * In two steps: what can fail is done on every core before any core adopts; and
+ * what is left cannot fail, but for a core that has no memory for a fiber: it is
+ * asked until it has.
+ */
 struct adopting {
 	struct node *node;
 	struct config *config;
@@ -549,29 +559,82 @@ struct adopting {
 };
 
 static yields void
+config_prepare(void *arg)
+{
+	struct adopting *a = arg;
+	struct node_core *c = &a->node->cores[core_index()];
+
+	if (c->is_over)
+		return;
+	must(config_now(&c->holder) != NULL && c->deliver != NULL);
+	if (accept_prepare(c) != 0 ||
+	    deliver_prepare(c->deliver, a->config) != 0)
+		a->rc = -1;
+}
+
+static yields void
 config_adopt(void *arg)
 {
 	struct adopting *a = arg;
 	struct node_core *c = &a->node->cores[core_index()];
 
+	if (c->is_over)
+		return;
 	config_hold(&c->holder, a->config);
-	deliver_reload(c->deliver);
-	if (accept_open(c) != 0)
-		a->rc = -1;
+	deliver_adopt(c->deliver);
+	accept_take(c);
+}
+
+static yields void
+config_leave(void *arg)
+{
+	struct adopting *a = arg;
+	struct node_core *c = &a->node->cores[core_index()];
+
+	if (c->is_over)
+		return;
+	deliver_leave(c->deliver);
+	accept_leave(c);
+}
+
+static yields void
+each_core(struct adopting *a, unsigned n, yields void (*fn)(void *))
+{
+	for (unsigned i = 0; i < n; i++)
+		while (core_call(i, fn, a) != 0)
+			fiber_sleep(mono_add(clock_mono(), RETRY_NS));
+}
+
+/* How many cores are prepared, or have begun to be. */
+static yields unsigned
+cores_prepare(struct adopting *a)
+{
+	unsigned i = 0;
+
+	while (i < a->node->setup->cores && a->rc == 0)
+		a->rc |= core_call(i++, config_prepare, a);
+	return i;
 }
 
 yields int
 node_reload(struct node *n, struct config *config)
 {
 	struct adopting a = { n, config, 0 };
+	unsigned asked;
 
-	if (dns_set(config) != 0 || accept_doors(n, config) != 0) {
+	must(core_index() == 0);
+	if (accept_plan(n, config) != 0) {
 		config_release(config);
 		return -1;
 	}
-	for (unsigned i = 0; i < n->setup->cores; i++)
-		if (core_call(i, config_adopt, &a) != 0)
-			a.rc = -1;
+	asked = cores_prepare(&a);
+	if (a.rc == 0)
+		a.rc = dns_set(config);
+	if (a.rc == 0)
+		each_core(&a, n->setup->cores, config_adopt);
+	else
+		each_core(&a, asked, config_leave);
+	accept_plan_end(n);
 	config_release(config);
 	return a.rc;
 }

@@ -19,7 +19,11 @@
 #include "deliver/deliver.h"
 #include "smtp/server.h"
 
+/* Open at once: DOORS_MOST; the others are those whose sessions go on. */
+enum { NODE_DOORS = 2 * DOORS_MOST };
+
 struct node;
+struct accepting;			/* accept.c: an open door of a core */
 
 /* What one core holds. */
 struct node_core {
@@ -33,18 +37,29 @@ struct node_core {
 	struct deliver *deliver;
 	struct server server;
 	struct fiber *main;
-	unsigned accepting;		/* doors whose fiber runs here */
+	unsigned n_accepting;		/* doors whose fiber runs here */
 	bool is_closing;		/* no door opens any more */
+	bool is_over;			/* what is below may be gone */
 	size_t recovered;		/* messages found at start */
-	struct net_end *listening[DOORS_MOST];	/* by door; NULL: closed */
+	struct accepting *open[NODE_DOORS];	/* by door; NULL: closed */
+	struct accepting *coming[NODE_DOORS];	/* bound, for a reload */
 };
 
-/* Where clients connect, the same for all cores; reused by address. */
+/* An address where clients connect, over reloads and on all cores; free when it
+ * has no users. */
 struct node_door {
 	struct address at;
-	struct server_listener listener;
+	unsigned _Atomic sessions;
+	unsigned _Atomic users;		/* listeners made of it that live */
+};
+
+/* What a configuration says of a door, for as long as a core, a fiber that
+ * accepts or a session has it. */
+struct node_listener {
+	struct server_listener is;
+	struct node_door *door;
+	unsigned _Atomic refs;
 	char name[64];
-	bool is_wanted;
 };
 
 struct node_setup {
@@ -70,8 +85,9 @@ struct node {
 	struct server_house house;
 	struct shard_map map;
 	struct hash_key key;
-	size_t n_doors;
-	struct node_door doors[DOORS_MOST];
+	struct node_door doors[NODE_DOORS];
+	/* What the start, or a reload under way, wants of them. */
+	struct node_listener *plan[NODE_DOORS];
 	unsigned _Atomic arrived;	/* at the barrier */
 	unsigned _Atomic generation;	/* barriers passed */
 	bool _Atomic is_stopping;
@@ -83,8 +99,8 @@ struct node {
 int node_run(struct node *, const struct node_setup *);
 void node_stop(struct node *);		/* on any core */
 
-/* On core 0: every core adopts it; doors open and close.  Takes the caller's
- * reference.  -1: nothing changed. */
+/* On core 0, one at a time: every core adopts it; doors open and close.  Takes
+ * the caller's reference.  -1: nothing changed, on no core. */
 yields int node_reload(struct node *, struct config *);
 
 /* All messages not ended, over the cores. */

@@ -92,7 +92,11 @@ queue_config_make(struct deliver *d, const struct config *c,
 		.per_connection = (unsigned)c->outbound.per_connection,
 		.rate = { c->outbound.rate.n, c->outbound.rate.per_ns, BURST } };
 	q->rules = local_rule_make(d);
-	q->n_rules = q->rules == NULL ? 0 : 1;
+	if (q->rules == NULL) {
+		queue_config_free(q);
+		return NULL;
+	}
+	q->n_rules = 1;
 	must(queue_config_is_sane(q));
 	return q;
 }
@@ -109,15 +113,31 @@ local_site_name(struct deliver *d, const struct shard_map *map)
 	}
 }
 
-void
-deliver_reload(struct deliver *d)
+int
+deliver_prepare(struct deliver *d, const struct config *c)
 {
-	struct queue_config *q = queue_config_make(d, config_now(d->holder),
-	    d->queue_config->map, d->queue_config->key);
+	must(d->queue_config_next == NULL);
+	d->queue_config_next = queue_config_make(d, c, d->queue_config->map,
+	    d->queue_config->key);
+	return d->queue_config_next == NULL ?
+	    err_set("no memory for the queue's configuration") : 0;
+}
+
+void
+deliver_leave(struct deliver *d)
+{
+	queue_config_free(d->queue_config_next);
+	d->queue_config_next = NULL;
+}
+
+void
+deliver_adopt(struct deliver *d)
+{
+	struct queue_config *q = d->queue_config_next;
 	struct mono now = clock_mono();
 
-	if (q == NULL)
-		return;			/* the old schedule serves on */
+	must(q != NULL && q->map == d->queue_config->map);
+	d->queue_config_next = NULL;
 	queue_configure(d->queue, q);
 	ready_configure(d->ready, now, q);
 	ready_configure(d->mailboxes, now, q);
@@ -180,6 +200,7 @@ deliver_close(struct deliver *d)
 	if (d->sites != NULL)
 		site_cache_close(d->sites);
 	queue_config_free(d->queue_config);
+	queue_config_free(d->queue_config_next);
 	free(d->spare);
 	free(d);
 }

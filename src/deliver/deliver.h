@@ -45,6 +45,7 @@ struct deliver {
 	struct ready *ready;		/* other servers */
 	struct ready *mailboxes;	/* and what is delivered here */
 	struct queue_config *queue_config;	/* in force, ours to free */
+	struct queue_config *queue_config_next;	/* of a reload under way */
 	struct site_cache *sites;
 	struct fiber *dispatcher;
 	struct fiber *stopper;
@@ -85,8 +86,11 @@ yields void deliver_stop(struct deliver *, struct mono deadline);
 /* Nothing of ours is under way anywhere. */
 bool deliver_is_idle(const struct deliver *);
 
-/* The holder has another configuration. */
-void deliver_reload(struct deliver *);
+/* A reload: what another configuration makes of the queue is made ready (-1: no
+ * memory), and taken once the holder has it, or left. */
+int deliver_prepare(struct deliver *, const struct config *);
+void deliver_adopt(struct deliver *);
+void deliver_leave(struct deliver *);
 
 /* The spool of this core that a message belongs to; NULL: not ours. */
 struct spool *deliver_spool(const struct deliver *, uint64_t id);

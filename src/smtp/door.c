@@ -74,7 +74,7 @@ door_is_full(const struct guest *g, const struct config *config)
 {
 	uint64_t all = atomic_load_explicit(&g->server->house->sessions,
 	    memory_order_relaxed);
-	uint64_t here = atomic_load_explicit(&g->listener->sessions,
+	uint64_t here = atomic_load_explicit(g->listener->sessions,
 	    memory_order_relaxed);
 
 	return g->server->is_shut || all >= config->limits.connections ||
@@ -114,7 +114,7 @@ door_add(struct guest *g, const struct config *config)
 {
 	atomic_fetch_add_explicit(&g->server->house->sessions, 1,
 	    memory_order_relaxed);
-	atomic_fetch_add_explicit(&g->listener->sessions, 1,
+	atomic_fetch_add_explicit(g->listener->sessions, 1,
 	    memory_order_relaxed);
 	g->server->sessions++;
 	g->is_inside = true;
@@ -149,7 +149,7 @@ door_leave(struct guest *g, const struct config *config)
 	must(g->server->sessions > 0);
 	atomic_fetch_sub_explicit(&g->server->house->sessions, 1,
 	    memory_order_relaxed);
-	atomic_fetch_sub_explicit(&g->listener->sessions, 1,
+	atomic_fetch_sub_explicit(g->listener->sessions, 1,
 	    memory_order_relaxed);
 	g->server->sessions--;
 	g->is_inside = g->is_counted = false;

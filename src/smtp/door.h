@@ -23,7 +23,7 @@ enum { DOOR_BUSY_PERCENT = 90 };
 
 struct guest {
 	struct server *server;
-	struct server_listener *listener;
+	const struct server_listener *listener;
 	struct address client;
 	bool is_inside;
 	bool is_counted;		/* at its network's owner */

@@ -662,7 +662,7 @@ session_leave(struct session *s)
 }
 
 yields void
-server_session(struct server *server, struct server_listener *listener,
+server_session(struct server *server, const struct server_listener *listener,
     struct net_end *end, const struct address *client)
 {
 	struct session s = {

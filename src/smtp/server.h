@@ -34,12 +34,13 @@ struct server_house {
 	unsigned _Atomic sessions;	/* at once, all cores, all listeners */
 };
 
-/* A place where clients connect, the same for all cores. */
+/* A place where clients connect, as a configuration has it.  Sessions on any
+ * core read it without asking: it never changes, a reload makes another. */
 struct server_listener {
 	struct str name;		/* in events */
 	enum listener_role role;
 	uint64_t connections;		/* at once; 0: any number */
-	unsigned _Atomic sessions;
+	unsigned _Atomic *sessions;	/* of all that were made of this place */
 };
 
 /* One core's SMTP server; each core makes its own. */
@@ -64,8 +65,9 @@ int server_open(struct server *, struct server_house *, struct intake_core *,
     struct config_holder *);
 void server_close(struct server *);		/* after its last session */
 
-/* Speak with the client at `end', which is closed on return. */
-yields void server_session(struct server *, struct server_listener *,
+/* Speak with the client at `end', which is closed on return.  The listener
+ * outlives the call. */
+yields void server_session(struct server *, const struct server_listener *,
     struct net_end *end, const struct address *client);
 
 /* Stop: sessions hear 421 4.3.2 instead of their next command, those that wait

@@ -16,6 +16,7 @@ enum { SEEDS = 10 };
 static struct server_house servers;
 static struct server server;
 static struct server_listener listener;
+static unsigned _Atomic at_listener;
 static struct net_end *door;
 static struct address door_at;
 static struct stream net;
@@ -52,7 +53,8 @@ open_server(enum listener_role role)
 	house_open();
 	servers = (struct server_house){ .key = { 1, 2 }, .n = 1 };
 	must(server_open(&server, &servers, &house.core, &house.holder) == 0);
-	listener = (struct server_listener){ .name = STR("mx"), .role = role };
+	listener = (struct server_listener){ .name = STR("mx"), .role = role,
+		.sessions = &at_listener };
 	sessions_over = 0;
 	client_ip = "192.0.2.7";
 	assert_true(address_parse(STR("127.0.0.1"), 0, &door_at));

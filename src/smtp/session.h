@@ -42,7 +42,7 @@ struct txn {
 
 struct session {
 	struct server *server;
-	struct server_listener *listener;
+	const struct server_listener *listener;
 	struct stream net;
 	struct guest guest;
 	struct waiter waiter;

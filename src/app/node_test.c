@@ -1,0 +1,287 @@
+/* node_test.c -- reloads of a whole server, in memory. */
+#include "app/node.h"
+#include "fiber/clock.h"
+#include "fiber/disk.h"
+#include "fiber/offload.h"
+#include "fiber/stream.h"
+#include "fiber/world_sim.h"
+
+#include "base/must.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+enum { CORES = 2, CONFIG_MEMORY = 1 << 24 };
+
+static struct node node;
+static char connected_at[8][64];	/* listeners that were told of */
+static size_t n_connected;
+static yields void (*act)(struct node *);
+
+#define REST \
+	"hostname: mx.home.test\n" \
+	"trusted: [ 203.0.113.0/24 ]\n" \
+	"domains: { home.test: { users: [ u ] } }\n" \
+	"deliver: { maildir: /mail/%%u }\n" \
+	"spool: { path: /spool, segment: 256K, reserve: 64K }\n"
+
+struct wish { const char *listen; struct config *config; };
+
+/* Where libfyaml may have its stack. */
+static int
+config_make(void *arg)
+{
+	struct wish *w = arg;
+	struct source_memory machine;
+	struct problems problems;
+	struct arena a;
+
+	arena_init(&a, CONFIG_MEMORY);
+	source_memory_init(&machine, &a);
+	problems_init(&problems);
+	must(source_memory_file(&machine, STR("t.yaml"),
+	    arena_printf(&a, REST "listen: [ %s ]\n", w->listen)) == 0);
+	w->config = config_load(&machine.source, STR("t.yaml"), &problems);
+	problems_clear(&problems);
+	arena_clear(&a);
+	must(w->config != NULL);
+	return 0;
+}
+
+static yields int
+reload(const char *listen)
+{
+	struct wish w = { .listen = listen };
+
+	assert_int_equal(offload(config_make, &w), 0);
+	return node_reload(&node, w.config);
+}
+
+/* ---- a node ---- */
+
+static void
+event_take(struct event_sink *s, const struct event *e)
+{
+	(void)s;
+	if (e->type != EVENT_disconnected || n_connected == 8)
+		return;
+	for (size_t i = 0; i < e->n; i++)
+		if (e->values[i].field == FIELD_listener)
+			(void)str_cstr(e->values[i].string,
+			    connected_at[n_connected++],
+			    sizeof connected_at[0]);
+}
+
+static int
+no_door(void *arg, const struct address *at, unsigned core)
+{
+	(void)arg;
+	(void)at;
+	(void)core;
+	return -1;
+}
+
+static struct event_sink *
+sink_make(void *arg, unsigned core)
+{
+	static struct event_sink sink = { .take = event_take };
+
+	(void)arg;
+	(void)core;
+	return &sink;
+}
+
+static yields void
+started(void *arg, struct node *n)
+{
+	(void)arg;
+	act(n);
+	node_stop(n);
+}
+
+static yields void
+ended(void *arg, unsigned core)
+{
+	(void)arg;
+	(void)core;
+}
+
+static void
+run(const char *listen, yields void (*fn)(struct node *))
+{
+	struct wish w = { .listen = listen };
+	struct node_setup setup = { .cores = CORES, .door_fd = no_door,
+		.sink = sink_make, .started = started, .ended = ended,
+		.porter_fd = -1 };
+	struct sim_net net;
+
+	sim_begin(1);
+	net = sim_net();
+	assert_true(address_parse(STR("192.0.2.1"), 0, &net.self_v4));
+	sim_net_set(net);
+	act = fn;
+	n_connected = 0;
+	(void)config_make(&w);
+	setup.config = w.config;
+	assert_int_equal(node_run(&node, &setup), 0);
+}
+
+/* ---- clients ---- */
+
+static yields struct net_end *
+dial(uint16_t port)
+{
+	struct address at;
+
+	assert_true(address_parse(STR("192.0.2.1"), port, &at));
+	return net_connect(&at, NULL, mono_add(clock_mono(), NS_PER_SECOND));
+}
+
+static yields void
+hear(struct stream *s, const char *prefix)
+{
+	enum line_ending ending;
+	struct str line;
+
+	assert_int_equal(stream_line(s, 512, &line, &ending), 0);
+	assert_true(str_eq(str_sub(line, 0, strlen(prefix)), str_of(prefix)));
+}
+
+static yields void
+visit_begin(struct stream *s, uint16_t port)
+{
+	struct net_end *end = dial(port);
+
+	assert_non_null(end);
+	stream_init(s, end);
+	s->deadline = mono_add(clock_mono(), 60 * NS_PER_SECOND);
+	hear(s, "220 ");
+}
+
+static yields void
+visit_end(struct stream *s)
+{
+	stream_put(s, STR("QUIT\r\n"));
+	hear(s, "221 ");
+	stream_close(s);
+	fiber_sleep(mono_add(clock_mono(), NS_PER_SECOND));
+}
+
+static yields bool
+is_open(uint16_t port)
+{
+	struct net_end *end = dial(port);
+
+	err_clear();
+	if (end != NULL)
+		net_close(end);
+	return end != NULL;
+}
+
+/* ---- a door changes ---- */
+
+static yields void
+change(struct node *n)
+{
+	struct stream before, after;
+
+	(void)n;
+	visit_begin(&before, 25);
+	assert_int_equal(reload("{ name: two, address: 192.0.2.1, port: 25, "
+	    "role: submission, connections: 2 }"), 0);
+	visit_begin(&after, 25);
+	/* Both count for the door, whatever it was called when they came. */
+	assert_int_equal(node.doors[0].sessions, 2);
+	visit_end(&before);
+	visit_end(&after);
+	assert_int_equal(n_connected, 2);
+	assert_string_equal(connected_at[0], "one");
+	assert_string_equal(connected_at[1], "two");
+	assert_int_equal(node.doors[0].sessions, 0);
+	/* Cores and those who accept there hold one listener. */
+	assert_int_equal(node.doors[0].users, 1);
+}
+
+static void
+a_session_keeps_the_listener_it_began_with(void **state)
+{
+	(void)state;
+	run("{ name: one, address: 192.0.2.1, port: 25, role: mx }", change);
+}
+
+/* ---- all or nothing ---- */
+
+#define ONE "{ address: 192.0.2.1, port: 25, role: mx }"
+#define TWO "{ address: 192.0.2.1, port: 26, role: mx }"
+
+static yields void
+fail_halfway(struct node *n)
+{
+	const struct config *before = config_now(&n->cores[0].holder);
+
+	/* One door on two cores was bound; of the new ones the last fails. */
+	sim_fault_nth(SIM_listen, CORES + CORES, 1, EADDRINUSE);
+	assert_int_equal(reload(TWO), -1);
+	err_clear();
+	for (unsigned i = 0; i < CORES; i++)
+		assert_ptr_equal(config_now(&n->cores[i].holder), before);
+	assert_true(is_open(25));
+	assert_false(is_open(26));
+	sim_faults_clear();
+	assert_int_equal(reload(TWO), 0);
+	assert_false(is_open(25));
+	assert_true(is_open(26));
+	for (unsigned i = 0; i < CORES; i++)
+		assert_ptr_not_equal(config_now(&n->cores[i].holder), before);
+}
+
+static void
+a_reload_is_taken_by_all_cores_or_none(void **state)
+{
+	(void)state;
+	run(ONE, fail_halfway);
+}
+
+/* ---- many addresses, one after the other ---- */
+
+static yields void
+wander(struct node *n)
+{
+	struct stream guest;
+	char listen[80];
+
+	(void)n;
+	visit_begin(&guest, 25);
+	for (unsigned i = 1; i <= 3 * NODE_DOORS; i++) {
+		snprintf(listen, sizeof listen,
+		    "{ address: 192.0.2.1, port: %u, role: mx }", 100 + i);
+		assert_int_equal(reload(listen), 0);
+		fiber_sleep(mono_add(clock_mono(), NS_PER_SECOND / 10));
+	}
+	assert_true(is_open(100 + 3 * NODE_DOORS));
+	assert_false(is_open(100 + 3 * NODE_DOORS - 1));
+	visit_end(&guest);
+}
+
+static void
+places_of_former_doors_serve_again(void **state)
+{
+	(void)state;
+	run(ONE, wander);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_session_keeps_the_listener_it_began_with),
+		cmocka_unit_test(a_reload_is_taken_by_all_cores_or_none),
+		cmocka_unit_test(places_of_former_doors_serve_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
