@@ -25,6 +25,7 @@ struct cli {
 	size_t n_words;
 	struct str config;		/* --config */
 	struct str socket;		/* --socket */
+	struct str spool;		/* --spool */
 	struct str query;		/* filters, as a URL's query */
 	struct str from, since;
 	struct str to[CLI_WORDS_MOST];
@@ -48,6 +49,9 @@ int cli_fail(int status, const char *fmt, ...)
 int cli_usage(const char *words);
 /* Text that others wrote, for a terminal: nothing in it moves a cursor. */
 const char *cli_visible(struct cli *, const char *);
+/* The configuration to read: STR_NONE when it is the usual file, and that is not
+ * there. */
+struct str cli_config_path(struct cli *);
 /* The command line in a struct cli, and what command it means; 0 or 64. */
 struct command_row;
 int cli_parse(struct cli *, int argc, char **argv,

@@ -58,8 +58,8 @@ problems_say(struct cli *c, const struct problems *p)
 }
 
 /* The usual file need not be there: then all is default. */
-static struct str
-config_path(struct cli *c)
+struct str
+cli_config_path(struct cli *c)
 {
 	struct source_file file;
 	struct arena a;
@@ -82,7 +82,7 @@ config_read(struct cli *c, struct problems **p)
 	if (*p == NULL)
 		return NULL;
 	problems_init(*p);
-	conf = config_load(&files_source, config_path(c), *p);
+	conf = config_load(&files_source, cli_config_path(c), *p);
 	problems_say(c, *p);
 	problems_clear(*p);
 	return conf;

@@ -4,14 +4,12 @@
 #include "base/json.h"
 #include "base/must.h"
 #include "base/num.h"
-#include "fiber/disk.h"
 #include "spool/apply.h"
+#include "spool/look.h"
 #include "spool/outcome.h"
 #include "spool/own.h"
 #include "spool/tlv.h"
 #include "spool/walk.h"
-
-#include <errno.h>
 
 /*
  * A struct spool without fibers, lock or writing: the same index and the same
@@ -335,74 +333,32 @@ check_live(struct checking *c)
 	c->check->live = c->spool->index.n;
 }
 
-/* ---- opening ---- */
-
-static yields void
-check_lock(struct checking *c)
-{
-	char path[SEGMENT_PATH_MOST];
-	int fd;
-
-	spool_file(path, c->spool, "lock");
-	fd = disk_open(path, DISK_READ, 0);
-	if (fd < 0)
-		return;
-	c->check->is_in_use = disk_lock(fd) == -EWOULDBLOCK;
-	disk_close(fd);
-}
-
-static yields enum spool_trouble
-check_open(struct checking *c)
-{
-	struct spool *sp = c->spool;
-	char path[SEGMENT_PATH_MOST];
-	struct str *names;
-	size_t n;
-	int rc;
-
-	spool_file(path, sp, "superblock");
-	sp->super_fd = disk_open(path, DISK_READ, 0);
-	if (sp->super_fd < 0)
-		return SPOOL_DISK;
-	rc = super_read(sp->super_fd, &sp->super);
-	if (rc == -EBADMSG) {
-		spool_without_super(sp);
-		c->check->damaged++;
-	} else if (rc != 0) {
-		return rc == -EPROTO ? SPOOL_FOREIGN : SPOOL_DISK;
-	}
-	c->check->was_clean = sp->super.is_clean;
-	check_lock(c);
-	if (disk_list(sp->path, &c->arena, &names, &n) != 0)
-		return SPOOL_DISK;
-	return spool_find_segments(sp, names, n);
-}
+/* ---- the whole ---- */
 
 static yields enum spool_trouble
 check_run(const char *path, struct check *check, bool is_dump)
 {
-	struct spool_config config = { .path = path };
 	struct checking c = { .check = check, .is_dump = is_dump };
 	enum spool_trouble trouble;
+	struct look look;
 
-	if (strlen(path) >= OWN_PATH_MOST) {
-		err_set("the path is too long");
-		return SPOOL_FOREIGN;
+	trouble = look_open(&look, path);
+	if (trouble != SPOOL_FINE) {
+		err_add("checking spool %s", path);
+		return trouble;
 	}
-	c.spool = spool_new(&config);
-	if (c.spool == NULL)
-		return SPOOL_DISK;
-	c.spool->is_read_only = true;
+	c.spool = look.spool;
+	check->was_clean = look.was_clean;
+	check->is_in_use = look.is_in_use;
+	check->damaged += look.is_super_lost;
 	arena_init(&c.arena, ENVELOPE_MOST);
-	trouble = check_open(&c);
-	if (trouble == SPOOL_FINE)
-		trouble = check_log(&c);
+	trouble = check_log(&c);
 	if (trouble == SPOOL_FINE)
 		check_live(&c);
 	else
 		err_add("checking spool %s", path);
 	arena_clear(&c.arena);
-	spool_free(c.spool);
+	look_close(&look);
 	return trouble;
 }
 
