@@ -1,4 +1,5 @@
-"""mail -- a load of messages with names and sums, and a sink that keeps a ledger.
+"""mail -- a load of messages with names and sums, a sink that keeps a ledger, and
+a keeper that keeps all it gets.
 
 Each message carries X-Ledger: NAME SHA256-OF-BODY.  Load remembers which names
 were acknowledged by 250; Sink which arrived, how often, and whether the body is
@@ -157,3 +158,54 @@ class Sink:
                 self.seen[name.decode()] += 1
                 if hashlib.sha256(body).hexdigest() != digest.decode():
                     self.corrupt.append(name.decode())
+
+
+class Keeper(Sink):
+    """A Sink that keeps each message whole: got[recipient], without dots
+    stuffed, and what stood in the commands: said[recipient] is (MAIL, RCPT)."""
+
+    def __init__(self, offers=("PIPELINING", "8BITMIME")):
+        super().__init__()
+        self.offers, self.got, self.said = offers, {}, {}
+
+    async def converse(self, reader, writer):
+        writer.write(b"220 keeper.test ESMTP\r\n")
+        sender, recipients, chunks = b"", [], b""
+        while line := await reader.readline():
+            verb = line[:4].upper()
+            if verb == b"EHLO":
+                words = ["keeper.test", *self.offers]
+                writer.write("".join(f"250-{w}\r\n" for w in words[:-1]).encode() + f"250 {words[-1]}\r\n".encode())
+                continue
+            if verb == b"MAIL":
+                sender, recipients, chunks = line, [], b""
+            elif verb == b"RCPT":
+                recipients.append(line)
+            elif verb == b"DATA":
+                writer.write(b"354 go on\r\n")
+                content = await self.content(reader)
+                self.hold(sender, recipients, content)
+            elif verb == b"BDAT":
+                words = line.split()
+                chunks += await reader.readexactly(int(words[1]))
+                if words[-1].upper() == b"LAST":
+                    self.hold(sender, recipients, chunks)
+            elif verb == b"QUIT":
+                writer.write(b"221 farewell\r\n")
+                return
+            writer.write(b"250 2.0.0 ok\r\n")
+
+    @staticmethod
+    async def content(reader):
+        lines = []
+        while (line := await reader.readline()) != b".\r\n":
+            if not line:
+                raise ConnectionError("closed")
+            lines.append(line[1:] if line.startswith(b".") else line)
+        return b"".join(lines)
+
+    def hold(self, sender, recipients, content):
+        for line in recipients:
+            to = line[line.index(b"<") + 1:line.index(b">")].decode()
+            self.got[to], self.said[to] = content, (sender.decode().strip(), line.decode().strip())
+            self.seen[to] += 1
