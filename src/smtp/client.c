@@ -117,6 +117,20 @@ client_lose(struct client *c, enum client_phase phase)
 	    "connection lost while waiting for %s", what);
 }
 
+/* A peer that has enough says so and closes; while we were still speaking, that
+ * looks like a lost connection. */
+static yields int
+client_line(struct client *c, struct str *line)
+{
+	enum line_ending ending;
+
+	if (stream_line(c->net, REPLY_LINE_MOST, line, &ending) == 0)
+		return 0;
+	if (stream_last_words(c->net) != 0)
+		return -1;
+	return stream_line(c->net, REPLY_LINE_MOST, line, &ending);
+}
+
 /*
  * The next reply, all its lines, as a verdict: 2xx is DELIVERED.  After 421 or
  * trouble the connection is over.  (RFC 5321 3.8: 421 may come at any time.)
@@ -125,7 +139,6 @@ static yields struct verdict
 client_hear(struct client *c, enum client_phase phase, struct ehlo *ehlo)
 {
 	enum reply_state state = REPLY_MORE;
-	enum line_ending ending;
 	struct str line, rest;
 	struct reply reply;
 
@@ -133,7 +146,7 @@ client_hear(struct client *c, enum client_phase phase, struct ehlo *ehlo)
 	client_await(c, phase);
 	reply_begin(&reply);
 	while (state == REPLY_MORE) {
-		if (stream_line(c->net, REPLY_LINE_MOST, &line, &ending) != 0)
+		if (client_line(c, &line) != 0)
 			return client_lose(c, phase);
 		state = reply_push(&reply, line, &rest);
 		if (state != REPLY_BAD && ehlo != NULL)
@@ -407,14 +420,16 @@ exchange_envelope(struct exchange *x)
 	return x->data_is_said ? 0 : -1;
 }
 
-/* The body from its reader through the framing.  -1: it must not be ended, so
- * the connection must go. */
+/* The body from its reader through the framing, until the peer interrupts us.
+ * -1: it must not be ended, so the connection must go. */
 static yields int
-exchange_body_pass(struct exchange *x, char *block, size_t room)
+exchange_body_pass(struct exchange *x, char *block, size_t room,
+    bool *is_whole)
 {
 	const struct client_message *m = x->message;
 	struct client *c = x->client;
 	struct data_writer writer;
+	uint64_t before = c->net->bytes_out;
 	struct str in, out;
 	struct mono last;
 	int64_t n;
@@ -423,6 +438,7 @@ exchange_body_pass(struct exchange *x, char *block, size_t room)
 	    CLIENT_BODY_GRACE_S * NS_PER_SECOND,
 	    (int64_t)(m->size / CLIENT_RATE_LEAST) * NS_PER_SECOND));
 	data_writer_init(&writer);
+	*is_whole = false;
 	while ((n = m->read(m->arg, block, room)) > 0) {
 		must((size_t)n <= room);
 		in = (struct str){ block, (size_t)n };
@@ -430,14 +446,34 @@ exchange_body_pass(struct exchange *x, char *block, size_t room)
 		c->net->deadline = mono_first(c->net->deadline, last);
 		while (data_write(&writer, &in, &out))
 			stream_put(c->net, out);
-		if (c->net->trouble != STREAM_FINE)
+		if (c->net->trouble != STREAM_FINE ||
+		    (c->net->bytes_out != before && stream_has_spoken(c->net)))
 			return 0;	/* told by who hears next */
 	}
 	out = data_write_end(&writer);
 	if (n < 0 || out.p == NULL)
 		return -1;
 	stream_put(c->net, out);
+	*is_whole = stream_flush(c->net) == 0;
 	return 0;
+}
+
+/*
+ * A reply before the dot, or a connection that broke: the message was not taken.
+ * A refusal counts (RFC 5321 4.2.5 knows none here, but 552 for what is too large
+ * and 554 for what a filter saw are said so); a yes is worth nothing.
+ */
+static yields struct verdict
+exchange_interrupted(struct exchange *x)
+{
+	struct client *c = x->client;
+	struct verdict v = client_hear(c, PHASE_block, NULL);
+
+	c->is_over = true;
+	if (v.disposition == DELIVERED || v.code / 100 == 3)
+		v = verdict_make(DEFERRED, 0, "4.5.0",
+		    "the host answered before the message was whole");
+	return v;
 }
 
 static yields struct verdict
@@ -449,6 +485,7 @@ exchange_body(struct exchange *x)
 	size_t room;
 	char *block;
 	int passed;
+	bool is_whole;
 
 	room = x->message->size < CLIENT_BLOCK ?
 	    (size_t)x->message->size + 1 : CLIENT_BLOCK;
@@ -456,15 +493,16 @@ exchange_body(struct exchange *x)
 		room = CLIENT_BLOCK_LEAST;
 	arena_init(&arena, 2 * CLIENT_BLOCK);
 	block = arena_alloc(&arena, room);
-	passed = block == NULL ? -1 : exchange_body_pass(x, block, room);
+	passed = block == NULL ? -1 : exchange_body_pass(x, block, room,
+	    &is_whole);
 	arena_clear(&arena);
 	if (passed != 0) {
 		c->is_over = true;
 		return verdict_make(DEFERRED, 0, "4.3.0",
 		    "our copy of the message could not be read");
 	}
-	if (stream_flush(c->net) != 0)
-		return client_lose(c, PHASE_block);
+	if (!is_whole)
+		return exchange_interrupted(x);
 	v = client_hear(c, PHASE_end, NULL);
 	if (v.code != 0)
 		c->must_reset = false;

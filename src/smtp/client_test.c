@@ -1,7 +1,8 @@
 /* client_test.c -- the client meets servers of every kind, in memory.
  *
  * A peer is a script: what it says after each CRLF-ended line it hears.  Word by
- * word: "S text" is said at once; "C prefix" is a line it must hear first.
+ * word: "S text" is said at once; "C prefix" is a line it must hear first; "PART"
+ * is the first lines of a body; "WAIT" is an hour.
  */
 #include "fiber/test_core.h"
 
@@ -61,6 +62,12 @@ peer_play(void *arg)
 		}
 		if (str_eq(str_of(step), STR("BODY"))) {
 			peer_hear_body();
+			continue;
+		}
+		if (str_eq(str_of(step), STR("PART"))) {
+			for (unsigned k = 0; k < 50; k++)
+				must(stream_line(&peer_net, 2000, &line,
+				    &ending) == 0);
 			continue;
 		}
 		if (str_eq(str_of(step), STR("WAIT"))) {
@@ -542,12 +549,74 @@ body_pieces(void *arg)
 	}
 }
 
+/*
+ * He has enough in the middle of the body, says so and closes; or says so and
+ * goes on listening.  A refusal is his answer, a yes is none.
+ */
+struct interruption {
+	const char *said;
+	enum disposition disposition;
+	short code;
+	const char *esc;
+	bool goes_on;
+};
+
+static yields void
+interrupt(const struct interruption *i)
+{
+	const char *const lines[] = { PIPELINED, "C MAIL", "C RCPT", "C RCPT",
+		"C DATA", "S 250 ok", "S 550 5.1.1 no such user", "S 250 ok",
+		"S 354 go", "PART", i->said, i->goes_on ? "WAIT" : NULL, NULL };
+	static char text[BODY_MOST];
+
+	for (size_t k = 0; k < sizeof text; k++)
+		text[k] = k % 50 < 48 ? 'x' : k % 50 == 48 ? '\r' : '\n';
+	meet(lines);
+	greet();
+	client.ehlo.size = 0;
+	message_set((struct str){ text, sizeof text });
+	message.n = 2;
+	client_send(&client, &message, verdicts);
+	expect(0, FAILED, 550, "5.1.1");
+	expect(1, i->disposition, i->code, i->esc);
+	/* Once he closed, all that we say is lost at once, the dot too. */
+	assert_true(!i->goes_on || !client_is_usable(&client));
+	part();
+}
+
+static yields void
+body_interrupted(void *arg)
+{
+	static const struct interruption list[] = {
+		{ "S 552 5.3.4 too large", FAILED, 552, "5.3.4", false },
+		{ "S 554 5.7.1 not this", FAILED, 554, "5.7.1", true },
+		{ "S 554-5.7.1 not\r\n554 5.7.1 this", FAILED, 554, "5.7.1",
+		    false },
+		{ "S 451 4.3.0 later", DEFERRED, 451, "4.3.0", false },
+		{ "S 421 4.3.2 closing", DEFERRED, 421, "4.3.2", false },
+		{ "S 250 2.0.0 Kept", DEFERRED, 0, "4.5.0", true },
+		{ "S 354 go on", DEFERRED, 0, "4.5.0", true },
+		{ "S oops", DEFERRED, 0, "4.5.0", false },
+		{ "S 554-half of it", DEFERRED, 0, "4.4.2", false },
+	};
+	struct sim_net before = sim_net(), net = before;
+
+	(void)arg;
+	/* Always much less under way than the body has. */
+	for (net.window = 4096; net.window <= 16384; net.window *= 2) {
+		sim_net_set(net);
+		for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
+			interrupt(&list[i]);
+	}
+	sim_net_set(before);
+}
+
 static yields void (*const bodies[])(void *) = {
 	body_pipelined, body_one_by_one, body_helo, body_sender_refused,
 	body_nobody_accepted, body_not_even_tried, body_rcptmax,
 	body_mailbox_full, body_421, body_lost_after_dot, body_silent,
 	body_bad_greetings, body_strange_data, body_reset_refused,
-	body_hasty_peer, body_unreadable, body_pieces,
+	body_hasty_peer, body_unreadable, body_pieces, body_interrupted,
 };
 
 static void
