@@ -144,6 +144,8 @@ finish_config(struct load *l)
 {
 	finish_names(l);
 	finish_listeners(l);
+	finish_deliver_by(l);
+	finish_transports(l);
 	finish_domains(l);
 	finish_routes(l);
 	finish_outbound(l);

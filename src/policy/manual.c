@@ -261,7 +261,11 @@ json_pattern(enum schema_type type)
 	case TYPE_TEMPLATE:
 		return "^(/|~/)";
 	case TYPE_RELAY:
-		return "^(mx|smtp://.*)$";
+		return "^(mx|(smtp|lmtp)://.*|unix:/.*)$";
+	case TYPE_LMTP:
+		return "^(unix:/.*|(lmtp://)?[^/]+:[0-9]+)$";
+	case TYPE_PIPE:
+		return "^/";
 	case TYPE_NONE:
 	case TYPE_ADDRESSES:
 	case TYPE_DOMAIN:
@@ -283,7 +287,8 @@ type_is_list(enum schema_type type)
 {
 	return type == TYPE_ADDRESSES || type == TYPE_DURATIONS ||
 	    type == TYPE_INCLUDE || type == TYPE_NETWORKS ||
-	    type == TYPE_PATTERNS || type == TYPE_RELAY || type == TYPE_USERS;
+	    type == TYPE_PATTERNS || type == TYPE_RELAY || type == TYPE_LMTP ||
+	    type == TYPE_USERS;
 }
 
 static void

@@ -35,8 +35,7 @@ template_fill(struct str template, const struct route *r, struct arena *a)
 static struct str
 template_of(const struct config *c, const struct route *r)
 {
-	struct str template = r->home->maildir.n > 0 ? r->home->maildir :
-	    c->deliver.maildir;
+	struct str template = domain_transport(r->home, r->user)->maildir;
 
 	return template.p[0] == '~' && r->user->home.n == 0 ?
 	    c->deliver.virtual : template;
