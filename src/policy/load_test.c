@@ -240,10 +240,10 @@ static const struct { const char *yaml, *says; } cases[] = {
 	{ "domains: { example.org: { relay_to: [ smtp://a.example, mx "
 	  "] } }",
 	    "1:57+2 'mx' is not a relay (examples: mx, smtp://mail.example.org:"
-	    "2525)\n" },
+	    "2525, lmtp://localhost:24)\n" },
 	{ "domains: { example.org: { relay_to: lmtp:unix:/x } }",
 	    "1:37+12 'lmtp:unix:/x' is not a relay (examples: mx, smtp://mail.e"
-	    "xample.org:2525)\n" },
+	    "xample.org:2525, lmtp://localhost:24)\n" },
 	{ "route:\n"
 	  "  - { if: { rcpt_domain: x } }",
 	    "2:5+1 a route needs one of relay, discard and refuse\n" },

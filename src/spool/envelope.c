@@ -23,8 +23,8 @@ name_or_default(struct str s)
 static size_t
 recipient_room(const struct recipient *r)
 {
-	return (size_t)TLV_HEAD * 4 + 3 * (size_t)NUMBER_ROOM + r->address.n +
-	    r->orig.n + r->orcpt.n;
+	return (size_t)TLV_HEAD * 5 + 3 * (size_t)NUMBER_ROOM + r->address.n +
+	    r->orig.n + r->orcpt.n + r->transport.n;
 }
 
 size_t
@@ -66,6 +66,7 @@ recipient_encode(const struct recipient *r, struct buf *b)
 	put_number(b, TAG_RCPT_FLAGS, r->flags);
 	put_number(b, TAG_RCPT_NOTIFY, r->notify);
 	tlv_put_some(b, TAG_RCPT_ORCPT, r->orcpt);
+	tlv_put_some(b, TAG_RCPT_TRANSPORT, r->transport);
 	tlv_close(b, opened);
 }
 
@@ -141,6 +142,9 @@ recipient_take(struct tlv t, struct recipient *r)
 		return ENVELOPE_FINE;
 	case TAG_RCPT_NOTIFY:
 		return take_u32(t.value, NOTIFY_ALL, &r->notify);
+	case TAG_RCPT_TRANSPORT:
+		r->transport = t.value;
+		return ENVELOPE_FINE;
 	case TAG_RCPT_FLAGS:
 		return take_u32(t.value, UINT32_MAX, &r->flags);
 	case TAG_RCPT_PARENT:

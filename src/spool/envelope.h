@@ -47,6 +47,9 @@ struct recipient {
 	unsigned notify;		/* enum notify; 0: not given */
 	struct str orcpt;		/* "rfc822;bob@a.example", decoded; p ==
 					 * NULL: none */
+	struct str transport;		/* a target of the alias `address', that
+					 * is no mailbox: "|command", "/path/";
+					 * p == NULL: the configuration says */
 };
 
 struct envelope {

@@ -34,6 +34,8 @@ static struct recipient rcpts[] = {
 	  .orcpt = STR_INIT("rfc822;+List@example.org") },
 	{ .address = STR_INIT("\"b c\"@example.net"), .parent = 0,
 	  .flags = RECIPIENT_DISCARDED, .notify = NOTIFY_NEVER },
+	{ .address = STR_INIT("list@example.org"), .parent = 0,
+	  .transport = STR_INIT("|/usr/bin/archive ${sender}") },
 };
 
 static const struct envelope full = {
@@ -57,6 +59,7 @@ recipients_equal(const struct recipient *x, const struct recipient *y)
 	assert_int_equal(x->notify, y->notify);
 	assert_true(str_eq(x->orcpt, y->orcpt));
 	assert_int_equal(x->orcpt.p == NULL, y->orcpt.p == NULL);
+	assert_true(str_eq(x->transport, y->transport));
 	assert_int_equal(x->parent, y->parent);
 	assert_int_equal(x->flags, y->flags);
 	assert_int_equal(recipient_is_over(x), recipient_is_over(y));
@@ -122,6 +125,7 @@ little_is_enough(void **state)
 	assert_int_equal(e.ret, RET_NONE);
 	assert_int_equal(e.rcpts[0].notify, 0);
 	assert_null(e.rcpts[0].orcpt.p);
+	assert_null(e.rcpts[0].transport.p);
 }
 
 static void
