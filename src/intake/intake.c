@@ -144,21 +144,38 @@ intake_id(const struct intake *in)
 	return in->draft == NULL ? 0 : draft_id(in->draft);
 }
 
-/* Room for one more.  What was outgrown stays in the arena: less than twice. */
+/* Both arrays are one piece, so that there are both or neither. */
+static struct recipient *
+intake_room(struct intake *in, size_t room, uint64_t **hashes)
+{
+	struct recipient *rcpts = arena_alloc(in->arena,
+	    room * (sizeof(*rcpts) + sizeof(**hashes)));
+
+	_Static_assert(_Alignof(uint64_t) <= _Alignof(struct recipient),
+	    "hashes may stand behind recipients");
+	*hashes = rcpts == NULL ? NULL : (uint64_t *)(rcpts + room);
+	return rcpts;
+}
+
+/* Room for one more.  What was outgrown stays in the arena: by fours that is a
+ * third more, and the last step is by twos if need be. */
 static int
 intake_grow(struct intake *in)
 {
 	struct envelope *e = &in->envelope;
-	size_t room = in->room == 0 ? INTAKE_RCPTS_FIRST : 2 * in->room;
+	size_t room = in->room == 0 ? INTAKE_RCPTS_FIRST : 4 * in->room;
 	struct recipient *rcpts;
 	uint64_t *hashes;
 
 	must(e->n_rcpts <= in->room);
 	if (e->n_rcpts < in->room)
 		return 0;
-	rcpts = arena_alloc(in->arena, room * sizeof(*rcpts));
-	hashes = arena_alloc(in->arena, room * sizeof(*hashes));
-	if (rcpts == NULL || hashes == NULL)
+	rcpts = intake_room(in, room, &hashes);
+	if (rcpts == NULL) {
+		room /= 2;
+		rcpts = intake_room(in, room, &hashes);
+	}
+	if (rcpts == NULL)
 		return -1;
 	if (e->n_rcpts > 0) {
 		memcpy(rcpts, e->rcpts, e->n_rcpts * sizeof(*rcpts));
