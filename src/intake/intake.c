@@ -28,7 +28,9 @@
 #include <inttypes.h>
 
 enum {
-	INTAKE_RCPTS_FIRST = 4,		/* room at first; then twice that */
+	INTAKE_RCPTS_FIRST = 4,		/* room at first; then four times */
+	INTAKE_RESERVE = 4096,		/* for the content, when the arena is
+					 * full of recipients */
 	INTAKE_MSGID_MOST = 250,	/* octets told in the event */
 	INTAKE_SCRATCH = 1 << 20	/* EXPAND_MOST results and their ways */
 };
@@ -350,6 +352,16 @@ intake_take_expansion(struct intake *in, const struct expansion *x,
 	return rc == 0 ? intake_yes() : intake_no_memory();
 }
 
+static bool
+intake_has_reserve(struct intake *in)
+{
+	struct arena_mark mark = arena_mark(in->arena);
+	bool has = arena_alloc(in->arena, INTAKE_RESERVE) != NULL;
+
+	arena_back(in->arena, mark);
+	return has;
+}
+
 /* A refused recipient leaves everything as it was.  What expansion needs on its
  * way is not the transaction's to keep. */
 struct verdict
@@ -369,6 +381,8 @@ intake_recipient(struct intake *in, const struct path *to,
 	v = intake_take_expansion(in, &x, to->mailbox.text,
 	    wish != NULL ? *wish : none);
 	arena_clear(&scratch);
+	if (v.disposition == DELIVERED && !intake_has_reserve(in))
+		v = intake_no_memory();
 	if (v.disposition != DELIVERED) {
 		*in = before;
 		arena_back(in->arena, mark);
