@@ -45,14 +45,15 @@ def odd_mail():
     return got
 
 
-def send_all(port, mails, domain):
-    """The names of those that were taken; message n goes to mn@domain.  After 90
+def send_all(port, mails, domain, user="m{}"):
+    """The names of those that were taken; message n goes to user n at domain.  After 90
     a new connection: OpenSMTPD takes no more than 100."""
     taken, numbered = [], list(enumerate(mails.items()))
     for at in range(0, len(numbered), 90):
         with smtplib.SMTP("127.0.0.1", port, timeout=60) as smtp:
             smtp.ehlo("odd.test")
-            taken += [name for n, (name, text) in numbered[at:at + 90] if is_taken(smtp, name, text, f"m{n}@{domain}")]
+            taken += [name for n, (name, text) in numbered[at:at + 90]
+                      if is_taken(smtp, name, text, f"{user.format(n)}@{domain}")]
     return taken
 
 
