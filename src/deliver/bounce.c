@@ -17,6 +17,7 @@ struct report {
 	struct buf piece;		/* DSN_PIECE, used again and again */
 	struct str *parts;
 	size_t n_parts, most_parts;
+	struct str sender;		/* of the recipients that are told */
 	struct str returned;		/* the original, or its header */
 	size_t from;			/* next recipient to look at */
 	bool has_room;
@@ -113,7 +114,8 @@ told_by(enum dsn_action action)
 static bool
 is_told(const struct report *r, const struct delivery_recipient *rcpt)
 {
-	return rcpt->verdict.disposition == told_by(r->dsn.action);
+	return rcpt->verdict.disposition == told_by(r->dsn.action) &&
+	    str_eq(rcpt->sender, r->sender);
 }
 
 static struct dsn_recipient
@@ -205,21 +207,22 @@ gate_open(struct deliver *home, const struct config *conf, struct str to)
 /* RFC 5321 4.5.5: nothing is ever sent to the null sender.  The admin is told
  * of a report that came back, and of his own nobody. */
 static struct str
-report_to(const struct config *conf, const struct delivery *d,
-    enum dsn_action action)
+report_to(const struct config *conf, const struct report *r)
 {
-	if (d->envelope.sender.n > 0)
-		return d->envelope.sender;
-	if (action != DSN_FAILURE || conf->bounce.twice != DOUBLE_ADMIN ||
-	    (d->envelope.flags & ENVELOPE_LAST) != 0)
+	const struct delivery *d = r->about;
+
+	if (r->sender.n > 0)
+		return r->sender;
+	if (r->dsn.action != DSN_FAILURE ||
+	    conf->bounce.twice != DOUBLE_ADMIN || (d->envelope.flags & ENVELOPE_LAST) != 0)
 		return STR_NONE;
 	return conf->admin;
 }
 
 static unsigned
-report_flags(const struct delivery *d)
+report_flags(const struct report *r)
 {
-	return d->envelope.sender.n > 0 ? ENVELOPE_REPORT :
+	return r->sender.n > 0 ? ENVELOPE_REPORT :
 	    ENVELOPE_REPORT | ENVELOPE_LAST;
 }
 
@@ -270,7 +273,7 @@ report_keep(struct deliver *home, const struct config *conf, struct report *r)
 			.tenant = r->about->envelope.tenant,
 			.stream = r->about->envelope.stream,
 			.parent = r->about->handoff.ref.id,
-			.flags = report_flags(r->about) } };
+			.flags = report_flags(r) } };
 	struct verdict v;
 	uint64_t id = 0;
 
@@ -296,34 +299,33 @@ reports_make(struct deliver *home, const struct config *conf, struct report *r)
 }
 
 static void
-unreported_tell(struct deliver *home, const struct delivery *d, const char *why)
+unreported_tell(struct deliver *home, const struct report *r, const char *why)
 {
 	struct event e = event_make(EVENT_bounce_made, clock_wall(),
-	    d->handoff.ref.id);
+	    r->about->handoff.ref.id);
 
-	event_str(&e, FIELD_recipient, d->envelope.sender);
+	event_str(&e, FIELD_recipient, r->sender);
 	event_str(&e, FIELD_reason, STR("none"));
 	event_str(&e, FIELD_text, str_of(why));
 	intake_tell(home->intake, &e);
 }
 
-yields int
-bounce_send(struct deliver *home, const struct config *conf,
-    const struct delivery *d, enum dsn_action action)
+/* To the sender of recipient i, of all that he sent to. */
+static yields int
+bounce_to_one(struct deliver *home, const struct config *conf,
+    const struct delivery *d, enum dsn_action action, size_t i)
 {
-	struct str to = report_to(conf, d, action);
-	struct report r = { .about = d, .dsn.action = action };
+	struct report r = { .about = d, .dsn.action = action,
+		.sender = d->rcpts[i].sender };
+	struct str to = report_to(conf, &r);
 	int rc;
 
-	must(action == DSN_FAILURE || action == DSN_DELAY);
-	must(d->is_pinned);
-
 	if (to.n == 0) {
-		unreported_tell(home, d, "no report: the sender is null");
+		unreported_tell(home, &r, "no report: the sender is null");
 		return 0;
 	}
 	if (!gate_open(home, conf, to)) {
-		unreported_tell(home, d, "no report: limits.bounces reached");
+		unreported_tell(home, &r, "no report: limits.bounces reached");
 		return 0;
 	}
 	arena_init(&r.arena, REPORT_MEMORY + conf->bounce.body);
@@ -336,5 +338,31 @@ bounce_send(struct deliver *home, const struct config *conf,
 		rc = reports_make(home, conf, &r);
 	}
 	arena_clear(&r.arena);
+	return rc;
+}
+
+/* Was his sender told with one before him? */
+static bool
+is_first_of_sender(const struct delivery *d, enum dsn_action action, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (d->rcpts[k].verdict.disposition == told_by(action) &&
+		    str_eq(d->rcpts[k].sender, d->rcpts[i].sender))
+			return false;
+	return true;
+}
+
+yields int
+bounce_send(struct deliver *home, const struct config *conf,
+    const struct delivery *d, enum dsn_action action)
+{
+	int rc = 0;
+
+	must(action == DSN_FAILURE || action == DSN_DELAY);
+	must(d->is_pinned);
+	for (size_t i = 0; i < d->n && rc == 0; i++)
+		if (d->rcpts[i].verdict.disposition == told_by(action) &&
+		    is_first_of_sender(d, action, i))
+			rc = bounce_to_one(home, conf, d, action, i);
 	return rc;
 }

@@ -18,8 +18,8 @@
 #include "deliver/delivery.h"
 #include "wire/dsn.h"
 
-/* About those of the n recipients with the disposition that the action tells:
- * FAILED for DSN_FAILURE, DEFERRED for DSN_DELAY. */
+/* To the sender of each, about those of the n recipients with the disposition
+ * that the action tells: FAILED for DSN_FAILURE, DEFERRED for DSN_DELAY. */
 yields int bounce_send(struct deliver *home, const struct config *,
     const struct delivery *, enum dsn_action);
 

@@ -316,13 +316,14 @@ batch_init(struct batch *b, struct line *l, struct delivery *d)
 	    0;
 }
 
-/* False: there is nobody left to try. */
+/* Those of one sender.  False: there is nobody left to try. */
 static bool
 batch_fill(struct batch *b, const struct delivery *d)
 {
 	b->n = 0;
 	for (size_t i = 0; i < d->n && b->n < b->most; i++)
-		if (!d->rcpts[i].is_tried) {
+		if (!d->rcpts[i].is_tried && (b->n == 0 ||
+		    str_eq(d->rcpts[i].sender, d->rcpts[b->who[0]].sender))) {
 			b->who[b->n] = (uint32_t)i;
 			b->list[b->n++] = d->rcpts[i].address;
 		}
@@ -360,7 +361,7 @@ static yields void
 batch_send(const struct batch *b, struct line *l, struct delivery *d)
 {
 	struct reading reading = { .is_damaged = false };
-	struct client_message m = { .sender = d->envelope.sender,
+	struct client_message m = { .sender = d->rcpts[b->who[0]].sender,
 		.recipients = b->list, .n = b->n, .size = d->envelope.size,
 		.has_8bit = (d->envelope.flags & ENVELOPE_8BIT) != 0,
 		.read = body_give, .arg = &reading };
