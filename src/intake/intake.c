@@ -431,7 +431,10 @@ intake_put_received(struct intake *in)
 	};
 	char room[2560];
 	struct buf out = BUF_OF(room);
+	struct str user = in->origin.user;
 
+	if (str_skip(&user, STR("uid:")))
+		received.userid = user;
 	received_write(&out, &received);
 	must(!out.full);
 	return intake_append(in, buf_str(&out));

@@ -238,6 +238,11 @@ struct config {
 	struct { struct str socket, group; } control;
 
 	struct {
+		struct str socket;	/* n == 0: none */
+		struct rate rate;	/* messages of one uid */
+	} submit;
+
+	struct {
 		enum double_bounces twice;	/* of a bounce */
 		uint64_t body;		/* octets of the original returned */
 	} bounce;
