@@ -9,7 +9,6 @@
 #include "app/node.h"
 
 #include "app/accept.h"
-#include "app/local_door.h"
 #include "base/must.h"
 #include "base/poison.h"
 #include "deliver/arrival.h"
@@ -110,7 +109,8 @@ message_recover(void *arg, const struct kept *k, const struct envelope *e)
 	struct arrival entry = { .id = kept_id(k), .sender = e->sender,
 		.tenant = e->tenant, .stream = e->stream, .arrived = e->arrived,
 		.due = kept_due(k), .expires = e->expires, .size = e->size,
-		.tries = kept_attempts(k), .is_held = kept_is_held(k) };
+		.tries = kept_attempts(k), .warned = kept_warned(k),
+		.is_held = kept_is_held(k) };
 	struct str *list;
 	struct arena a;
 
@@ -377,7 +377,7 @@ core_serve(struct node_core *c)
 	struct node *n = c->node;
 
 	if (fiber_go("deliver", deliver_run, c->deliver) != 0 ||
-	    accept_prepare(c) != 0 || local_door_open(c) != 0) {
+	    accept_prepare(c) != 0) {
 		trouble_tell(c, err_text());
 		status_worsen(n, EX_UNAVAILABLE);
 	} else
@@ -519,9 +519,6 @@ node_run(struct node *n, const struct node_setup *setup)
 	n->house.key = n->key;
 	n->house.n = setup->cores;
 	n->started_at = clock_wall();
-	n->local = (struct server_listener){ .name = STR("submit"),
-		.role = ROLE_SUBMISSION, .is_local = true,
-		.sessions = &n->local_sessions };
 	shard_map_spread(&n->map, setup->cores);
 	if (dns_set(setup->config) != 0 || accept_plan(n, setup->config) != 0)
 		atomic_store(&n->status, EX_CONFIG);

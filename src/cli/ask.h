@@ -30,7 +30,5 @@ struct ask {
 };
 
 int ask(struct cli *, struct ask *);
-/* Does a server listen there?  Says nothing. */
-bool ask_is_served(struct cli *);
 
 #endif

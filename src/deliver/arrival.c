@@ -31,25 +31,6 @@ expiry_of(const struct arrival *e, const struct config *c)
 	    mono_add(mono_of(e->arrived), age);
 }
 
-/*
- * The log does not say whether the sender was warned of the delay.  He was if
- * the last try came late enough, and that was one interval before the next is
- * due (give or take what chance makes of it).
- */
-static bool
-was_warned(const struct arrival *e, const struct queue_config *q)
-{
-	struct retry exact = q->retry;
-	int64_t wait;
-
-	if (q->warn_ns == 0 || e->tries == 0 || e->due.us == 0)
-		return false;
-	exact.jitter_percent = 0;
-	wait = retry_wait(&exact, e->tries, 0);
-	return e->due.us - wait / NS_PER_US >=
-	    e->arrived.us + q->warn_ns / NS_PER_US;
-}
-
 /* ---- recipients by destination ---- */
 
 struct group {
@@ -105,7 +86,7 @@ group_admit(struct deliver *d, const struct arrival *e,
 		.due = e->due.us == 0 ? clock_mono() : mono_of(e->due),
 		.expires = expiry_of(e, c), .tries = e->tries,
 		.is_held = e->is_held,
-		.was_warned = was_warned(e, d->queue_config) };
+		.warned = e->warned };
 
 	return queue_admit(d->queue, clock_mono(), &q) == 0 ? 0 :
 	    err_set("no memory to queue a message");

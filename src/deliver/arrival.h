@@ -22,7 +22,7 @@ struct arrival {
 	struct str sender, tenant, stream;
 	struct wall arrived, due, expires;	/* 0: not said */
 	uint64_t size;
-	unsigned tries;
+	unsigned tries, warned;
 	bool is_held;
 	size_t n;
 	const struct str *addresses;	/* of recipients that have not ended */

@@ -3,25 +3,82 @@
 #include "base/id.h"
 #include "base/must.h"
 #include "deliver/key.h"
+#include "deliver/original.h"
 #include "fiber/clock.h"
 #include "fiber/random.h"
-#include "wire/header.h"
 
-enum { REPORT_MEMORY = 2 * 1024 * 1024, RECIPIENTS_TOLD = 100,
-	HEADER_RETURNED = 64 * 1024, READ_SIZE = 16 * 1024 };
+/* Encoded, an octet takes three. */
+enum { REPORT_MEMORY = 4 * 1024 * 1024, RECIPIENTS_TOLD = 100,
+	PARTS_BESIDES = 12 };
 
 struct report {
 	struct arena arena;
 	const struct delivery *about;
 	struct dsn dsn;
+	struct original original;
 	struct buf piece;		/* DSN_PIECE, used again and again */
 	struct str *parts;
 	size_t n_parts, most_parts;
-	struct str sender;		/* of the recipients that are told */
-	struct str returned;		/* the original, or its header */
+	size_t head;			/* where the part being written begins */
+	enum dsn_octets octets;		/* in it so far */
 	size_t from;			/* next recipient to look at */
 	bool has_room;
 };
+
+/* ---- whom it is about ---- */
+
+static bool
+is_asked(unsigned notify, enum dsn_action action)
+{
+	switch (action) {
+	case DSN_FAILURE:
+		return notify == 0 || (notify & NOTIFY_FAILURE) != 0;
+	case DSN_DELAY:
+		return notify == 0 || (notify & NOTIFY_DELAY) != 0;
+	case DSN_EXPANSION:
+	case DSN_RELAY:
+	case DSN_SUCCESS:
+	case DSN_ACTIONS:
+		break;
+	}
+	return (notify & NOTIFY_SUCCESS) != 0;
+}
+
+static enum disposition
+told_by(enum dsn_action action)
+{
+	return action == DSN_FAILURE ? FAILED :
+	    action == DSN_DELAY ? DEFERRED : DELIVERED;
+}
+
+static bool
+is_told(const struct delivery_recipient *r, enum dsn_action action)
+{
+	return r->verdict.disposition == told_by(action) &&
+	    !r->is_discarded && is_asked(r->notify, action);
+}
+
+static size_t
+count_told(const struct delivery *d, enum dsn_action action)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->n; i++)
+		n += is_told(&d->rcpts[i], action);
+	return n;
+}
+
+/* Without a word of the sender's, nobody waits for such a message. */
+static bool
+is_delay_asked(const struct delivery *d)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if ((d->rcpts[i].notify & NOTIFY_DELAY) != 0)
+			return true;
+	return false;
+}
+
+/* ---- parts ---- */
 
 static void
 part_add(struct report *r, struct str part)
@@ -35,88 +92,53 @@ part_add(struct report *r, struct str part)
 static void
 piece_add(struct report *r)
 {
-	part_add(r, r->piece.full ? STR_NONE :
-	    arena_copy(&r->arena, buf_str(&r->piece)));
+	struct str piece = r->piece.full ? STR_NONE :
+	    arena_copy(&r->arena, buf_str(&r->piece));
+
+	r->octets = dsn_octets(r->octets, piece);
+	part_add(r, piece);
 	r->piece.n = 0;
 	r->piece.full = false;
 }
 
-/* ---- what comes back of the original ---- */
-
-static size_t
-header_end(struct str text)
-{
-	size_t at = str_find_str(text, STR("\r\n\r\n"));
-
-	return at == text.n ? text.n : at + 2;
-}
-
-/*
- * The whole when it is small, else its header.  What cannot be read any more is
- * left out: a sender is told all the same.
- */
-static yields int
-original_read(struct report *r, uint64_t most)
-{
-	const struct delivery *d = r->about;
-	uint64_t size = d->envelope.size;
-	size_t want, got = 0;
-	struct body body;
-	char *p;
-
-	r->dsn.returns_whole = size <= most;
-	r->dsn.has_8bit = (d->envelope.flags & ENVELOPE_8BIT) != 0;
-	want = r->dsn.returns_whole || size < HEADER_RETURNED ? (size_t)size :
-	    HEADER_RETURNED;
-	p = arena_alloc(&r->arena, want + READ_SIZE);
-	if (p == NULL)
-		return err_set("no memory for a report");
-	body_open(&body, &d->pin);
-	while (got < want) {
-		int64_t n = body_read(&body, p + got, READ_SIZE);
-
-		if (n < 0)
-			r->dsn.returns_whole = false;
-		if (n <= 0)
-			break;
-		got += (size_t)n;
-	}
-	r->returned = (struct str){ p, got };
-	if (!r->dsn.returns_whole)
-		r->returned = str_sub(r->returned, 0, header_end(r->returned));
-	return 0;
-}
-
 static struct str
-original_message_id(struct report *r)
+piece_quote(struct report *r, struct str piece)
 {
-	struct str rest = str_sub(r->returned, 0, header_end(r->returned));
-	struct header_scan scan;
-	struct field f;
+	size_t n = dsn_quoted_size(piece);
+	struct buf b = { .p = arena_alloc(&r->arena, n), .cap = n };
 
-	header_begin(&scan, &r->arena);
-	/* The last field ends only where the section does. */
-	while (header_next(&scan, &rest, &f) == HEADER_FIELD ||
-	    header_finish(&scan, &f) == HEADER_FIELD)
-		if (f.known == HEADER_MESSAGE_ID)
-			return arena_copy(&r->arena, field_msgid(f.value));
-	return STR_NONE;
+	if (b.p == NULL || piece.p == NULL)
+		return STR_NONE;
+	dsn_quote(&b, piece);
+	must(!b.full);
+	return buf_str(&b);
+}
+
+/* The head of a part depends on what is in it: its place is kept. */
+static void
+part_begin(struct report *r)
+{
+	r->head = r->n_parts;
+	r->octets = DSN_ASCII;
+	part_add(r, STR(""));
+}
+
+static void
+part_end(struct report *r, enum dsn_part which)
+{
+	dsn_part(&r->piece, &r->dsn, which, r->octets);
+	r->parts[r->head] = arena_copy(&r->arena, buf_str(&r->piece));
+	r->has_room = r->has_room && r->parts[r->head].p != NULL;
+	r->piece.n = 0;
+	if (dsn_encoding(&r->dsn, which, r->octets) != DSN_QUOTED)
+		return;
+	for (size_t i = r->head + 1; i < r->n_parts; i++) {
+		r->parts[i] = piece_quote(r, r->parts[i]);
+		r->has_room = r->has_room && r->parts[i].p != NULL;
+	}
 }
 
 /* ---- writing ---- */
-
-static enum disposition
-told_by(enum dsn_action action)
-{
-	return action == DSN_DELAY ? DEFERRED : FAILED;
-}
-
-static bool
-is_told(const struct report *r, const struct delivery_recipient *rcpt)
-{
-	return rcpt->verdict.disposition == told_by(r->dsn.action) &&
-	    str_eq(rcpt->sender, r->sender);
-}
 
 static struct dsn_recipient
 recipient_make(struct report *r, const struct delivery_recipient *rcpt)
@@ -126,11 +148,12 @@ recipient_make(struct report *r, const struct delivery_recipient *rcpt)
 	return (struct dsn_recipient){
 		.action = r->dsn.action,
 		.final = rcpt->address,
-		.original = rcpt->orig.p == NULL ? STR_NONE :
-		    arena_join(&r->arena, STR("rfc822;"), rcpt->orig),
+		.original = rcpt->orcpt,
+		.given = rcpt->orig,
 		.remote = rcpt->remote,
 		.verdict = rcpt->verdict,
-		.tried_at = clock_wall(),
+		.tried_at = rcpt->is_tried ? clock_wall() :
+		    (struct wall){ 0 },
 		.retry_until = r->dsn.action == DSN_DELAY ?
 		    clock_wall_at(d->handoff.expires) : (struct wall){ 0 },
 	};
@@ -145,7 +168,7 @@ recipients_write(struct report *r, size_t to,
 	for (size_t i = r->from; i < to; i++) {
 		struct dsn_recipient one;
 
-		if (!is_told(r, &r->about->rcpts[i]))
+		if (!is_told(&r->about->rcpts[i], r->dsn.action))
 			continue;
 		one = recipient_make(r, &r->about->rcpts[i]);
 		write(&r->piece, &r->dsn, &one);
@@ -153,35 +176,74 @@ recipients_write(struct report *r, size_t to,
 	}
 }
 
-/* Where this report stops, so that it tells at most RECIPIENTS_TOLD. */
+/* Where this report stops, so that it tells at most RECIPIENTS_TOLD; r->from:
+ * there is nobody left to tell of. */
 static size_t
 report_end(const struct report *r)
 {
-	size_t i, n = 0;
+	size_t end = r->from, n = 0;
 
-	for (i = r->from; i < r->about->n && n < RECIPIENTS_TOLD; i++)
-		n += is_told(r, &r->about->rcpts[i]);
-	return i;
+	for (size_t i = r->from; i < r->about->n && n < RECIPIENTS_TOLD; i++)
+		if (is_told(&r->about->rcpts[i], r->dsn.action)) {
+			end = i + 1;
+			n++;
+		}
+	return end;
+}
+
+static void
+words_write(struct report *r, size_t to)
+{
+	part_begin(r);
+	dsn_greet(&r->piece, &r->dsn);
+	piece_add(r);
+	recipients_write(r, to, dsn_tell);
+	dsn_help(&r->piece, &r->dsn);
+	piece_add(r);
+	part_end(r, DSN_PART_WORDS);
+}
+
+static void
+status_write(struct report *r, size_t to)
+{
+	part_begin(r);
+	dsn_status(&r->piece, &r->dsn);
+	piece_add(r);
+	recipients_write(r, to, dsn_status_of);
+	part_end(r, DSN_PART_STATUS);
+}
+
+static void
+returned_write(struct report *r)
+{
+	if (r->dsn.returns == DSN_NOTHING)
+		return;
+	part_begin(r);
+	part_add(r, r->original.octets);
+	r->octets = r->original.kind;
+	part_end(r, DSN_PART_RETURNED);
+}
+
+static enum dsn_encoding
+returned_encoding(const struct report *r)
+{
+	return dsn_encoding(&r->dsn, DSN_PART_RETURNED, r->original.kind);
 }
 
 static int
 report_write(struct report *r, size_t to)
 {
-	r->most_parts = 2 * (to - r->from) + 8;
+	r->most_parts = 2 * (to - r->from) + PARTS_BESIDES;
 	r->n_parts = 0;
 	r->has_room = true;
 	r->parts = arena_alloc(&r->arena, r->most_parts * sizeof *r->parts);
 	if (r->parts == NULL)
 		return err_set("no memory for a report");
-	dsn_begin(&r->piece, &r->dsn);
+	dsn_begin(&r->piece, &r->dsn, returned_encoding(r));
 	piece_add(r);
-	recipients_write(r, to, dsn_tell);
-	dsn_status(&r->piece, &r->dsn);
-	piece_add(r);
-	recipients_write(r, to, dsn_status_of);
-	dsn_return(&r->piece, &r->dsn);
-	piece_add(r);
-	part_add(r, r->returned);
+	words_write(r, to);
+	status_write(r, to);
+	returned_write(r);
 	dsn_end(&r->piece, &r->dsn);
 	piece_add(r);
 	return r->has_room ? 0 : err_set("no memory for a report");
@@ -207,14 +269,13 @@ gate_open(struct deliver *home, const struct config *conf, struct str to)
 /* RFC 5321 4.5.5: nothing is ever sent to the null sender.  The admin is told
  * of a report that came back, and of his own nobody. */
 static struct str
-report_to(const struct config *conf, const struct report *r)
+report_to(const struct config *conf, const struct delivery *d,
+    enum dsn_action action)
 {
-	const struct delivery *d = r->about;
-
-	if (r->sender.n > 0)
-		return r->sender;
-	if (r->dsn.action != DSN_FAILURE ||
-	    conf->bounce.twice != DOUBLE_ADMIN || (d->envelope.flags & ENVELOPE_LAST) != 0)
+	if (d->envelope.sender.n > 0)
+		return d->envelope.sender;
+	if (action != DSN_FAILURE || conf->reports.twice != DOUBLE_ADMIN ||
+	    (d->envelope.flags & ENVELOPE_LAST) != 0)
 		return STR_NONE;
 	return conf->admin;
 }
@@ -222,13 +283,48 @@ report_to(const struct config *conf, const struct report *r)
 static unsigned
 report_flags(const struct report *r)
 {
-	return r->sender.n > 0 ? ENVELOPE_REPORT :
-	    ENVELOPE_REPORT | ENVELOPE_LAST;
+	unsigned flags = ENVELOPE_REPORT;
+
+	if (r->about->envelope.sender.n == 0)
+		flags |= ENVELOPE_LAST;
+	if (r->dsn.is_wide)
+		flags |= ENVELOPE_SMTPUTF8;
+	if (r->dsn.is_wide || returned_encoding(r) == DSN_8BIT)
+		flags |= ENVELOPE_8BIT;
+	return flags;
+}
+
+/* RFC 3461 4.3: RET is about failures; of others only the header returns. */
+static bool
+is_whole_wanted(const struct config *conf, const struct delivery *d,
+    enum dsn_action action)
+{
+	if (action != DSN_FAILURE)
+		return false;
+	switch (d->envelope.ret) {
+	case RET_FULL:
+		return true;
+	case RET_HDRS:
+		return false;
+	case RET_NONE:
+		break;
+	}
+	return conf->reports.returns == RETURN_FULL;
+}
+
+static enum language
+report_language(const struct report *r, const struct config *conf)
+{
+	if (conf->reports.language != LANGUAGES)
+		return conf->reports.language;
+	return r->dsn.is_for_admin || r->original.language == LANGUAGES ?
+	    LANGUAGE_en : r->original.language;
 }
 
 static void
 dsn_fill(struct report *r, const struct config *conf, struct str to)
 {
+	const struct envelope *e = &r->about->envelope;
 	struct id_text id = id_print(r->about->handoff.ref.id);
 	struct arena *a = &r->arena;
 
@@ -237,14 +333,23 @@ dsn_fill(struct report *r, const struct config *conf, struct str to)
 	r->dsn.to = to;
 	r->dsn.message_id = arena_printf(a, "%s.%016llx@" STR_FMT, id.text,
 	    (unsigned long long)random_u64(), STR_ARG(conf->hostname));
-	r->dsn.in_reply_to = original_message_id(r);
 	r->dsn.boundary = arena_printf(a, "=_%s_%016llx", id.text,
 	    (unsigned long long)random_u64());
 	r->dsn.queue_id = arena_copy(a, str_of(id.text));
-	r->dsn.arrived = r->about->envelope.arrived;
-	r->dsn.has_8bit = (r->about->envelope.flags & ENVELOPE_8BIT) != 0;
+	r->dsn.in_reply_to = r->original.message_id;
+	r->dsn.returns = r->original.returns;
+	r->dsn.envid = e->envid;
+	r->dsn.helo = e->helo;
+	r->dsn.client = e->client;
+	r->dsn.arrived = e->arrived;
 	r->dsn.now = clock_wall();
+	r->dsn.is_for_admin = e->sender.n == 0;
+	r->dsn.is_global = (e->flags & ENVELOPE_SMTPUTF8) != 0;
+	r->dsn.is_wide = !str_is_ascii(to);
+	r->dsn.language = report_language(r, conf);
 }
+
+/* ---- keeping ---- */
 
 static void
 report_tell(struct deliver *home, struct report *r, const struct verdict *v,
@@ -252,11 +357,10 @@ report_tell(struct deliver *home, struct report *r, const struct verdict *v,
 {
 	struct event e = event_make(EVENT_bounce_made, clock_wall(),
 	    r->about->handoff.ref.id);
-	const char *what = r->dsn.action == DSN_DELAY ? "delayed" : "failed";
 
 	event_str(&e, FIELD_recipient, r->dsn.to);
 	event_str(&e, FIELD_reason, str_of(v->disposition == FAILED ?
-	    "refused" : what));
+	    "refused" : dsn_word(r->dsn.action)));
 	event_str(&e, FIELD_text, v->disposition == DELIVERED ?
 	    arena_printf(&r->arena, "report %s", id_print(id).text) :
 	    str_of(v->text));
@@ -291,6 +395,8 @@ reports_make(struct deliver *home, const struct config *conf, struct report *r)
 	while (r->from < r->about->n) {
 		size_t to = report_end(r);
 
+		if (to == r->from)
+			break;
 		if (report_write(r, to) != 0 || report_keep(home, conf, r) != 0)
 			return -1;
 		r->from = to;
@@ -299,70 +405,70 @@ reports_make(struct deliver *home, const struct config *conf, struct report *r)
 }
 
 static void
-unreported_tell(struct deliver *home, const struct report *r, const char *why)
+unreported_tell(struct deliver *home, const struct delivery *d, const char *why)
 {
 	struct event e = event_make(EVENT_bounce_made, clock_wall(),
-	    r->about->handoff.ref.id);
+	    d->handoff.ref.id);
 
-	event_str(&e, FIELD_recipient, r->sender);
+	event_str(&e, FIELD_recipient, d->envelope.sender);
 	event_str(&e, FIELD_reason, STR("none"));
 	event_str(&e, FIELD_text, str_of(why));
 	intake_tell(home->intake, &e);
 }
 
-/* To the sender of recipient i, of all that he sent to. */
+/* The original is read and whoever must not be told is found out. */
 static yields int
-bounce_to_one(struct deliver *home, const struct config *conf,
-    const struct delivery *d, enum dsn_action action, size_t i)
+report_make(struct deliver *home, const struct config *conf, struct report *r,
+    struct str to)
 {
-	struct report r = { .about = d, .dsn.action = action,
-		.sender = d->rcpts[i].sender };
-	struct str to = report_to(conf, &r);
-	int rc;
+	const struct delivery *d = r->about;
 
-	if (to.n == 0) {
-		unreported_tell(home, &r, "no report: the sender is null");
-		return 0;
-	}
-	if (!gate_open(home, conf, to)) {
-		unreported_tell(home, &r, "no report: limits.bounces reached");
-		return 0;
-	}
-	arena_init(&r.arena, REPORT_MEMORY + conf->bounce.body);
-	r.piece = (struct buf){ .p = arena_alloc(&r.arena, DSN_PIECE),
+	r->piece = (struct buf){ .p = arena_alloc(&r->arena, DSN_PIECE),
 		.cap = DSN_PIECE };
-	rc = r.piece.p == NULL ? err_set("no memory for a report") :
-	    original_read(&r, conf->bounce.body);
-	if (rc == 0) {
-		dsn_fill(&r, conf, to);
-		rc = reports_make(home, conf, &r);
+	if (r->piece.p == NULL)
+		return err_set("no memory for a report");
+	if (original_read(&r->original, d, &r->arena,
+	    is_whole_wanted(conf, d, r->dsn.action), conf->reports.body) != 0)
+		return -1;
+	if (r->dsn.action == DSN_DELAY && r->original.is_automatic &&
+	    !is_delay_asked(d)) {
+		unreported_tell(home, d, "no report: the message is automatic");
+		return 0;
 	}
-	arena_clear(&r.arena);
-	return rc;
+	dsn_fill(r, conf, to);
+	return reports_make(home, conf, r);
 }
 
-/* Was his sender told with one before him? */
-static bool
-is_first_of_sender(const struct delivery *d, enum dsn_action action, size_t i)
+/* Why there must be none; NULL: let there be one. */
+static const char *
+report_ban(struct deliver *home, const struct config *conf,
+    const struct delivery *d, enum dsn_action action, struct str to)
 {
-	for (size_t k = 0; k < i; k++)
-		if (d->rcpts[k].verdict.disposition == told_by(action) &&
-		    str_eq(d->rcpts[k].sender, d->rcpts[i].sender))
-			return false;
-	return true;
+	if (count_told(d, action) == 0)
+		return "no report: NOTIFY does not ask for it";
+	if (to.n == 0)
+		return "no report: the sender is null";
+	if (!gate_open(home, conf, to))
+		return "no report: limits.bounces reached";
+	return NULL;
 }
 
 yields int
 bounce_send(struct deliver *home, const struct config *conf,
     const struct delivery *d, enum dsn_action action)
 {
-	int rc = 0;
+	struct str to = report_to(conf, d, action);
+	struct report r = { .about = d, .dsn.action = action };
+	const char *ban = report_ban(home, conf, d, action, to);
+	int rc;
 
-	must(action == DSN_FAILURE || action == DSN_DELAY);
 	must(d->is_pinned);
-	for (size_t i = 0; i < d->n && rc == 0; i++)
-		if (d->rcpts[i].verdict.disposition == told_by(action) &&
-		    is_first_of_sender(d, action, i))
-			rc = bounce_to_one(home, conf, d, action, i);
+	if (ban != NULL) {
+		unreported_tell(home, d, ban);
+		return 0;
+	}
+	arena_init(&r.arena, REPORT_MEMORY + 4 * conf->reports.body);
+	rc = report_make(home, conf, &r, to);
+	arena_clear(&r.arena);
 	return rc;
 }

@@ -71,6 +71,15 @@ queue_config_free(struct queue_config *q)
 	free(q);
 }
 
+static void
+warnings_set(struct queue_config *q, const struct conf_durations *after)
+{
+	must(after->n <= QUEUE_WARNINGS_MOST);
+	q->n_warnings = after->n;
+	for (size_t i = 0; i < after->n; i++)
+		q->warn_ns[i] = after->v[i];
+}
+
 /* limits.queue is kept at the door (intake): who was told 250 is queued. */
 static struct queue_config *
 queue_config_make(struct deliver *d, const struct config *c,
@@ -84,7 +93,7 @@ queue_config_make(struct deliver *d, const struct config *c,
 	q->map = map;
 	q->key = key;
 	retry_set(&q->retry, c);
-	q->warn_ns = c->outbound.delay_warning;
+	warnings_set(q, &c->reports.delay_warning);
 	q->hold_most_ns = c->outbound.hold;
 	q->items_most = QUEUE_ITEMS_MOST;
 	q->limits = (struct site_limits){

@@ -17,6 +17,7 @@
 #include "deliver/key.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
+#include "wire/reason.h"
 
 enum { OUTCOMES_AT_ONCE = 64 };
 
@@ -104,8 +105,6 @@ recipients_choose(struct delivery *d, const bool *ended)
 			continue;
 		d->rcpts[n++] = (struct delivery_recipient){
 			.index = (uint32_t)i, .address = r->address,
-			.sender = recipient_sender(r, e),
-			.is_from_list = recipient_more(r)->sender.p != NULL,
 			.orig = r->orig, .notify = r->notify,
 			.orcpt = r->orcpt };
 	}
@@ -278,6 +277,15 @@ times_tell(struct event *e, const struct delivery *d)
 }
 
 static void
+reason_tell(struct event *e, const struct verdict *v)
+{
+	const struct reason *why = reason_find(v->esc, v->code);
+
+	event_str(e, FIELD_bounce, str_of(reason_kind(why)));
+	event_str(e, FIELD_class, str_of(why->name));
+}
+
+static void
 recipient_tell(struct delivery *d, const struct delivery_recipient *r,
     enum event_type type, struct wall next)
 {
@@ -295,6 +303,8 @@ recipient_tell(struct delivery *d, const struct delivery_recipient *r,
 		event_str(&e, FIELD_reply, str_of(r->verdict.text));
 	} else
 		event_str(&e, FIELD_text, str_of(r->verdict.text));
+	if (r->verdict.disposition != DELIVERED)
+		reason_tell(&e, &r->verdict);
 	event_num(&e, FIELD_attempt, d->handoff.tries + 1);
 	if (next.us != 0)
 		event_num(&e, FIELD_next_at, (uint64_t)next.us);
@@ -408,7 +418,7 @@ attempt_record(struct delivery *d, const struct queue_settled *s)
 	uint32_t *list = arena_alloc(&d->arena, d->n * sizeof *list);
 	struct wall due = next_try(s);
 	struct attempt a = { .recipients = list, .attempts = s->tries,
-		.due = due };
+		.warned = s->warned, .due = due };
 
 	for (size_t i = 0; list != NULL && i < d->n; i++)
 		if (d->rcpts[i].verdict.disposition == DEFERRED) {
@@ -479,9 +489,34 @@ rest_settle(struct delivery *d, const struct config *conf)
 		retry_rest(d, conf, left);
 }
 
+static bool
+success_is_asked(const struct delivery *d, const struct config *conf)
+{
+	if (d->reach == REACH_REPORTER ||
+	    conf->reports.success == SUCCESS_UNTOLD)
+		return false;
+	for (size_t i = 0; i < d->n; i++)
+		if (d->rcpts[i].verdict.disposition == DELIVERED &&
+		    !d->rcpts[i].is_discarded &&
+		    (d->rcpts[i].notify & NOTIFY_SUCCESS) != 0)
+			return true;
+	return false;
+}
+
+/* RFC 3461 5.2.2 (b), 5.2.3 (a).  What was delivered cannot be taken back: a
+ * report that cannot be kept is told, and all. */
+static yields void
+successes_report(struct delivery *d, const struct config *conf)
+{
+	if (success_is_asked(d, conf) && bounce_send(d->home, conf, d,
+	    d->reach == REACH_MAILBOX ? DSN_SUCCESS : DSN_RELAY) != 0)
+		trouble_tell(d, "report", err_text());
+}
+
 static yields void
 verdicts_settle(struct delivery *d, const struct config *conf)
 {
+	successes_report(d, conf);
 	outcomes_record(d, DELIVERED, OUTCOME_DELIVERED);
 	tell_all(d, DELIVERED, EVENT_delivered, (struct wall){ 0 });
 	d->home->counts.delivered += count(d, DELIVERED);

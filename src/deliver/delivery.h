@@ -23,10 +23,6 @@
 struct delivery_recipient {
 	uint32_t index;			/* in the envelope */
 	struct str address;
-	struct str sender;		/* to whom reports go; n == 0: the null
-					 * sender */
-	bool is_from_list;		/* sender is a list's owner: ENVID and RET
-					 * are not the list's (RFC 3461 5.2.7.1) */
 	struct str orig;		/* as given; p == NULL: the same */
 	unsigned notify;		/* enum notify; 0: not given */
 	struct str orcpt;		/* p == NULL: none */
@@ -35,6 +31,13 @@ struct delivery_recipient {
 	struct verdict verdict;
 	struct str remote;		/* host that said it; or absent */
 	struct str file;		/* local: where it went; or absent */
+};
+
+/* What DELIVERED says: who has it, and whether he will tell the sender. */
+enum delivery_reach {
+	REACH_RELAY,			/* a server without RFC 3461 */
+	REACH_REPORTER,			/* one that was told the sender's wishes */
+	REACH_MAILBOX			/* its end: no one else will tell */
 };
 
 struct delivery_times {			/* Postfix's delays=a/b/c/d */
@@ -56,6 +59,7 @@ struct delivery {
 	struct delivery_times times;
 	bool is_damaged;		/* the body is not what was written */
 	enum queue_duty duty;		/* to do without an attempt */
+	enum delivery_reach reach;
 };
 
 yields int delivery_open(struct delivery *, struct deliver *at,

@@ -50,7 +50,7 @@ trace_put(struct copy *c, const struct delivery_recipient *r, struct arena *a)
 {
 	struct str head = arena_printf(a, "Return-Path: <" STR_FMT ">\r\n"
 	    "Delivered-To: " STR_FMT "\r\n",
-	    STR_ARG(r->sender), STR_ARG(r->address));
+	    STR_ARG(c->delivery->envelope.sender), STR_ARG(r->address));
 
 	if (head.p != NULL)
 		return copy_put(c, head);
@@ -277,6 +277,7 @@ message_deliver(struct deliver *at, const struct handoff *h,
 	if (delivery_open(&d, at, h) != 0)
 		return;
 	d.relay = STR("local");
+	d.reach = REACH_MAILBOX;
 	d.times.sent_from = clock_mono();
 	for (size_t i = 0; i < d.n && !d.is_damaged; i++)
 		recipient_deliver(&d, &d.rcpts[i], conf);

@@ -25,6 +25,7 @@
 #include "policy/problem.h"
 #include "policy/source.h"
 #include "policy/unit.h"
+#include "wire/words.h"
 
 #define CONFIG_MOST ((size_t)1 << 30)
 
@@ -63,31 +64,17 @@ struct listener {
 	struct place place;
 };
 
-/* A next hop: smtp://host[:port], lmtp://host:port or unix:/path (LMTP); several
- * of one protocol in order of preference. */
+/* A next hop: smtp://host[:port], several in order of preference. */
 struct relay_host {
 	struct str host;		/* name (its addresses, no MX), or ... */
-	struct address literal;		/* ... an address, family not NONE; of
-					 * ADDRESS_UNIX host is the path */
+	struct address literal;		/* ... an address, family not NONE */
 	uint16_t port;
 };
 struct relay {
 	bool by_mx;			/* as if not routed: ask MX */
-	bool is_lmtp;			/* RFC 2033, not SMTP */
 	size_t n;
 	struct relay_host *hosts;
 	struct str text;		/* as configured, for events */
-};
-
-/* Where a user's mail goes: one of these three. */
-struct pipe;			/* pipe.h */
-struct transport {
-	struct origin *origins;
-	struct str name;		/* of transports.NAME, or absent */
-	struct str maildir;		/* template; n == 0: none */
-	struct relay *lmtp;		/* or NULL */
-	struct pipe *pipe;		/* or NULL */
-	struct place place;
 };
 
 /* route[]: first match wins. */
@@ -102,8 +89,9 @@ struct route_rule {
 	struct place place;
 };
 
-enum detail_use { DETAIL_INBOX, DETAIL_FOLDER };
 enum double_bounces { DOUBLE_ADMIN, DOUBLE_DISCARD };
+enum report_return { RETURN_FULL, RETURN_HEADERS };
+enum report_success { SUCCESS_TOLD, SUCCESS_UNTOLD };
 enum ip_preference { IP_V6_FIRST, IP_V4_FIRST, IP_V6_ONLY, IP_V4_ONLY };
 enum log_format { LOG_TEXT, LOG_JSON };
 enum log_target { LOG_STDERR, LOG_SYSLOG, LOG_FILE };
@@ -137,17 +125,12 @@ struct config {
 	struct domain **domain_list;	/* as in the file, implied ones last */
 
 	struct {
-		struct transport by;	/* where nothing else is said */
-		enum detail_use detail;	/* of bob+detail */
-		uint64_t pipes;		/* commands at once */
+		struct str maildir;	/* template; "~/" is the user's home */
 		struct str virtual;	/* template for users without a home */
 		struct str admin;	/* mail to admin, when admin is nobody */
 		struct str user;	/* owns virtual mailboxes; n == 0: we */
 		uint32_t uid, gid;	/* of deliver.user */
 	} deliver;
-
-	size_t n_transports;
-	struct transport *transports;
 
 	size_t n_routes;
 	struct route_rule *routes;
@@ -157,7 +140,6 @@ struct config {
 		int64_t expire;		/* ns, since acceptance */
 		int64_t bounce_expire;	/* ns, for null senders */
 		int64_t hold;		/* ns, the longest held */
-		int64_t delay_warning;	/* ns, 0: none */
 		uint64_t connections;	/* per site, at once */
 		uint64_t connections_total;
 		uint64_t per_connection;	/* messages; 0: any number */
@@ -211,7 +193,6 @@ struct config {
 			int64_t quit;
 		} client;
 		int64_t dns;
-		int64_t pipe;		/* a command that takes a message */
 		int64_t stop;		/* drain at stop */
 	} timeouts;
 
@@ -238,14 +219,13 @@ struct config {
 	struct { struct str socket, group; } control;
 
 	struct {
-		struct str socket;	/* n == 0: none */
-		struct rate rate;	/* messages of one uid */
-	} submit;
-
-	struct {
-		enum double_bounces twice;	/* of a bounce */
 		uint64_t body;		/* octets of the original returned */
-	} bounce;
+		struct conf_durations delay_warning;	/* none: never */
+		enum double_bounces twice;	/* of a report */
+		enum language language;	/* LANGUAGES: as the sender asks */
+		enum report_return returns;	/* where RET does not say */
+		enum report_success success;
+	} reports;
 };
 
 /* Parse, check, build.  The config, with one reference that is the caller's

@@ -176,8 +176,8 @@ test_takes_a_whole_file(void **state)
 	assert_str(c->dns.zone_text, "a.example. A 192.0.2.1\n");
 	assert_int_equal(c->log.format, LOG_JSON);
 	assert_int_equal(c->log.target, LOG_FILE);
-	assert_int_equal(c->bounce.twice, DOUBLE_DISCARD);
-	assert_int_equal(c->bounce.body, 0);
+	assert_int_equal(c->reports.twice, DOUBLE_DISCARD);
+	assert_int_equal(c->reports.body, 0);
 	assert_int_equal(c->spool.reserve, 0);
 	d = config_domain(c, STR("gate.example"));
 	assert_int_equal(d->relay_to->n, 3);

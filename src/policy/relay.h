@@ -1,9 +1,8 @@
 /*
- * relay.h -- next hops as configured: mx, smtp://, lmtp://, unix:.
+ * relay.h -- next hops as configured: mx, or smtp://host[:port].
  *
  * The promise: a relay is checked whole when the configuration is read: names
- * are domain names, addresses are addresses, ports are ports, and all hosts of
- * one list speak the same protocol.
+ * are domain names, addresses are addresses, ports are ports.
  * Not for: resolving or connecting (deliver/).
  * Waiting: none.
  * Memory: the reader's arena.

@@ -60,7 +60,8 @@ static const char whole[] =
     "      refuse: 'no: # not \"you\" \\x' }\n"
     "  - { relay: mx, name: last }\n"
     "limits: { connections_per_ip: none, size: 1500K, per_ip: none }\n"
-    "outbound: { retry: [ 90s, 2h ], delay_warning: 4h }\n"
+    "outbound: { retry: [ 90s, 2h ], expire: 4d }\n"
+    "reports: { delay_warning: [ 4h, 1d ] }\n"
     "log: { ident: \"M\xc3\xa4iler\" }\n";
 
 /* What is shown is a configuration, and shows the same again. */
@@ -166,15 +167,14 @@ test_explains(void **state)
 	    "  range:   1 to 65535\n"
 	    "  changes: at reload\n"
 	    "  The TCP port.\n");
-	assert_true(show_key(STR("outbound.delay_warning"), &keeper));
+	assert_true(show_key(STR("outbound.connections_total"), &keeper));
 	assert_string_equal(page_end(),
-	    "outbound.delay_warning\n"
-	    "  type:    a duration (30s, 15m, 4h, 5d), or none\n"
-	    "  default: none\n"
-	    "  range:   1m to 60d\n"
+	    "outbound.connections_total\n"
+	    "  type:    a number\n"
+	    "  default: 1000\n"
+	    "  range:   1 to 60000\n"
 	    "  changes: at reload\n"
-	    "  The sender is told once that a message is late after this "
-	    "time.\n");
+	    "  Connections at once to all sites.\n");
 	assert_true(show_key(STR("control"), &keeper));
 	assert_string_equal(page_end(),
 	    "control\n"

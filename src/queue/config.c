@@ -30,10 +30,31 @@ site_limits_are_sane(const struct site_limits *l)
 	return l->connections > 0 && gcra_is_sane(&l->rate);
 }
 
+static bool
+warnings_are_sane(const struct queue_config *c)
+{
+	if (c->n_warnings > QUEUE_WARNINGS_MOST)
+		return false;
+	for (size_t i = 0; i < c->n_warnings; i++)
+		if (c->warn_ns[i] <= 0)
+			return false;
+	return true;
+}
+
+unsigned
+queue_config_warnings(const struct queue_config *c, int64_t age_ns)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < c->n_warnings; i++)
+		n += age_ns >= c->warn_ns[i];
+	return n;
+}
+
 bool
 queue_config_is_sane(const struct queue_config *c)
 {
-	if (c->map == NULL || !retry_is_sane(&c->retry) || c->warn_ns < 0 ||
+	if (c->map == NULL || !retry_is_sane(&c->retry) || !warnings_are_sane(c) ||
 	    c->put_off_ns <= 0 || c->hold_most_ns <= 0 ||
 	    !backoff_is_sane(&c->domain_backoff) ||
 	    !backoff_is_sane(&c->site_backoff) ||

@@ -39,13 +39,15 @@ struct flow_weight {
 	struct str tenant, stream;	/* p == NULL: any */
 	unsigned weight;		/* 1..FLOW_WEIGHT_MOST */
 };
-enum { FLOW_WEIGHT_MOST = 256, QUEUE_ITEMS_MOST = 1 << 30 };
+enum { FLOW_WEIGHT_MOST = 256, QUEUE_ITEMS_MOST = 1 << 30,
+	QUEUE_WARNINGS_MOST = 32 };
 
 struct queue_config {
 	struct hash_key key;		/* secret, the same for a process */
 	const struct shard_map *map;	/* the same on all cores */
 	struct retry retry;
-	int64_t warn_ns;	/* a delay warning after this age; 0: none */
+	int64_t warn_ns[QUEUE_WARNINGS_MOST];	/* delay warnings after ... */
+	size_t n_warnings;
 	int64_t put_off_ns;	/* QUEUE_PUT_OFF: our own trouble */
 	int64_t hold_most_ns;	/* held for longer, a message expires */
 	struct backoff domain_backoff;	/* DNS trouble */
@@ -62,6 +64,8 @@ struct queue_config {
 /* map is NULL in it: the caller sets map and key. */
 struct queue_config queue_config_default(void);
 bool queue_config_is_sane(const struct queue_config *);
+/* How many of the warnings an age has passed. */
+unsigned queue_config_warnings(const struct queue_config *, int64_t age_ns);
 const struct site_limits *queue_config_limits(const struct queue_config *,
     struct str site);
 unsigned queue_config_weight(const struct queue_config *, struct str tenant,

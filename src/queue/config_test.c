@@ -39,7 +39,8 @@ test_insane(void **state)
 	(void)state;
 #define INSANE(set) 	do { c = sane(); set; assert_false(queue_config_is_sane(&c)); } while (0)
 	INSANE(c.retry.n = 0);
-	INSANE(c.warn_ns = -1);
+	INSANE(c.n_warnings = 1; c.warn_ns[0] = 0);
+	INSANE(c.n_warnings = QUEUE_WARNINGS_MOST + 1);
 	INSANE(c.put_off_ns = 0);
 	INSANE(c.hold_most_ns = 0);
 	INSANE(c.domain_backoff.first_ns = 0);

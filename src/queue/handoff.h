@@ -27,7 +27,7 @@ struct handoff {
 	uint16_t home, owner;		/* cores */
 	uint16_t shard;
 	uint8_t priority;		/* enum priority */
-	bool was_warned;		/* of delay */
+	unsigned warned;		/* warnings of delay so far */
 	uint32_t n_rcpts;
 	unsigned tries;			/* before this one */
 	uint64_t size;			/* octets, to 4 GiB */

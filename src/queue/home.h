@@ -80,9 +80,9 @@ struct home_item {
 	uint32_t n_rcpts, size;
 	uint16_t tries;
 	uint8_t state;			/* enum item_state */
+	uint8_t warned;			/* warnings of delay given or passed */
 	bool is_held : 1;		/* or to be held once it is settled */
 	bool is_cancelled : 1;
-	bool was_warned : 1;
 };
 _Static_assert(sizeof(struct home_item) <= 112, "an item is small");
 

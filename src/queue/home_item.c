@@ -135,7 +135,8 @@ home_item_new(struct queue *q, const struct queue_entry *e)
 	it->size = e->size < UINT32_MAX ? (uint32_t)e->size : UINT32_MAX;
 	it->tries = e->tries < UINT16_MAX ? (uint16_t)e->tries : UINT16_MAX;
 	it->is_held = e->is_held;
-	it->was_warned = e->was_warned;
+	it->warned = (uint8_t)(e->warned < QUEUE_WARNINGS_MOST ? e->warned :
+	    QUEUE_WARNINGS_MOST);
 	it->state = ITEM_SCHEDULED;
 	home_item_join(q, it);
 	return it;
@@ -217,7 +218,7 @@ home_item_tell(const struct queue *q, const struct home_item *it,
 		.ref = { it->id, it->slot },
 		.home = (uint16_t)q->core, .owner = (uint16_t)q->core,
 		.priority = (uint8_t)f->priority,
-		.was_warned = it->was_warned,
+		.warned = it->warned,
 		.n_rcpts = it->n_rcpts, .tries = it->tries, .size = it->size,
 		.arrived = it->arrived, .due = it->due,
 		.expires = it->expires,

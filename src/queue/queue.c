@@ -238,7 +238,7 @@ static struct queue_settled
 item_settled(const struct home_item *it, enum queue_duty duty)
 {
 	return (struct queue_settled){ .duty = duty, .state = it->state,
-		.tries = it->tries, .due = it->state == ITEM_AWAY ||
+		.tries = it->tries, .warned = it->warned, .due = it->state == ITEM_AWAY ||
 		    it->state == ITEM_HELD ? MONO_NEVER : it->due };
 }
 
@@ -257,12 +257,12 @@ item_tried(struct queue *q, struct home_item *it, uint32_t n_rcpts)
 static enum queue_duty
 item_warning(const struct queue *q, struct mono now, struct home_item *it)
 {
-	int64_t after = q->config->warn_ns;
+	unsigned passed = queue_config_warnings(q->config,
+	    add_sat_i64(now.ns, -it->arrived.ns));
 
-	if (after == 0 || it->was_warned ||
-	    mono_is_before(now, mono_add(it->arrived, after)))
+	if (passed <= it->warned)
 		return DUTY_NONE;
-	it->was_warned = true;
+	it->warned = (uint8_t)passed;
 	return DUTY_WARN;
 }
 
@@ -270,6 +270,7 @@ static struct queue_settled
 item_retry(struct queue *q, struct mono now, struct home_item *it,
     struct mono not_before)
 {
+	enum queue_duty duty;
 	struct mono due;
 
 	if (it->is_held) {
@@ -283,7 +284,8 @@ item_retry(struct queue *q, struct mono now, struct home_item *it,
 	if (mono_is_before(due, not_before))
 		due = not_before;
 	home_item_schedule(q, it, due);
-	return item_settled(it, item_warning(q, now, it));
+	duty = item_warning(q, now, it);
+	return item_settled(it, duty);
 }
 
 /* A cancelled item waits as if held; queue_overdue() gives it out again. */

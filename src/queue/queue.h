@@ -48,7 +48,8 @@ struct queue_entry {
 	struct mono due;		/* release time; past: at once */
 	struct mono expires;
 	unsigned tries;			/* so far */
-	bool is_held, was_warned;
+	bool is_held;
+	unsigned warned;		/* warnings of delay so far */
 	struct mono held_since;		/* when is_held; 0: not known, now */
 };
 
@@ -122,6 +123,7 @@ struct queue_settled {
 	enum queue_duty duty;
 	enum item_state state;		/* when not ENDED */
 	unsigned tries;
+	unsigned warned;		/* warnings of delay, with this one */
 	struct mono due;		/* next, or MONO_NEVER */
 };
 struct queue_settled queue_settle(struct queue *, struct mono now,

@@ -27,7 +27,7 @@ test_a_message_goes_its_way(void **state)
 	assert_true(queue_hand_out(q, now, &h));
 	assert_int_equal(in_state(ITEM_AWAY), 1);
 	assert_true(h.ref.id == 77 && h.n_rcpts == 3 && h.size == 5000);
-	assert_true(h.home == 1 && h.tries == 0 && !h.was_warned);
+	assert_true(h.home == 1 && h.tries == 0 && h.warned == 0);
 	assert_int_equal(h.priority, PRIORITY_LOW);
 	assert_int_equal(h.shard, shard_of(STR("192.0.2.7"),
 	    STR("mx.example")));
@@ -236,7 +236,8 @@ test_delay_warning_once(void **state)
 	unsigned warned = 0;
 
 	(void)state;
-	config.warn_ns = 4 * HOUR;
+	config.n_warnings = 1;
+	config.warn_ns[0] = 4 * HOUR;
 	admit(1, "a.example");
 	for (int i = 0; i < 10; i++) {
 		bool is_late = now.ns >= 1000 * SECOND + 4 * HOUR;
@@ -249,7 +250,48 @@ test_delay_warning_once(void **state)
 		wait_until(s.due);
 	}
 	assert_int_equal(warned, 1);
-	assert_true(hand_out().was_warned);
+	assert_int_equal(hand_out().warned, 1);
+}
+
+/* Each age of the list once; what was passed while nobody looked is one. */
+static void
+test_delay_warnings(void **state)
+{
+	struct queue_settled s;
+	unsigned duties = 0, last = 0;
+
+	(void)state;
+	config.n_warnings = 3;
+	config.warn_ns[0] = 4 * HOUR;
+	config.warn_ns[1] = 5 * HOUR;
+	config.warn_ns[2] = 24 * HOUR;
+	admit(1, "a.example");
+	for (int i = 0; i < 14; i++) {
+		s = settle(hand_out(), QUEUE_RETRY);
+		assert_int_equal(s.duty == DUTY_WARN, s.warned > last);
+		assert_int_equal(s.warned, queue_config_warnings(&config,
+		    now.ns - 1000 * SECOND));
+		duties += s.duty == DUTY_WARN;
+		last = s.warned;
+		wait_until(s.due);
+	}
+	assert_int_equal(last, 3);
+	assert_in_range(duties, 2, 3);
+}
+
+/* What recovery knows is not told again. */
+static void
+test_delay_warned_before(void **state)
+{
+	struct queue_entry e = entry(1, "a.example");
+
+	(void)state;
+	config.n_warnings = 1;
+	config.warn_ns[0] = HOUR;
+	e.warned = 1;
+	e.arrived = mono_add(now, -2 * HOUR);
+	assert_int_equal(queue_admit(q, now, &e), 0);
+	assert_int_equal(settle(hand_out(), QUEUE_RETRY).duty, DUTY_NONE);
 }
 
 /* SECURITY.md row 45: a clock that jumped bounces nothing and stalls nothing. */
@@ -556,7 +598,9 @@ main(void)
 		TEST(test_a_thousand_messages_do_not_knock_a_thousand_times),
 		TEST(test_a_failed_domain_shares_its_verdict),
 		TEST(test_parts_of_a_message_end_one_by_one),
+		TEST(test_delay_warned_before),
 		TEST(test_delay_warning_once),
+		TEST(test_delay_warnings),
 		TEST(test_clocks_that_jumped),
 		TEST(test_returned_and_put_off_are_no_tries),
 		TEST(test_a_route_is_asked_for_again),

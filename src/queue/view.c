@@ -12,7 +12,7 @@ view_tell(const struct home_item *it, struct view_item *v)
 		.ref = { it->id, it->slot }, .state = it->state,
 		.priority = f->priority, .is_held = it->is_held,
 		.is_cancelled = it->is_cancelled,
-		.was_warned = it->was_warned, .n_rcpts = it->n_rcpts,
+		.warned = it->warned, .n_rcpts = it->n_rcpts,
 		.tries = it->tries, .size = it->size,
 		.arrived = it->arrived, .due = it->due,
 		.expires = it->expires,

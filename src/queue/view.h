@@ -21,7 +21,7 @@ struct view_item {
 	enum item_state state;
 	enum priority priority;
 	bool is_held, is_cancelled;	/* away: once it is settled */
-	bool was_warned;
+	unsigned warned;
 	uint32_t n_rcpts;
 	unsigned tries;
 	uint64_t size;

@@ -14,7 +14,7 @@ struct tally {
 
 /* What a payload may say about one thing. */
 struct change {
-	uint64_t attempts, due, held, projection, segment, offset;
+	uint64_t attempts, warned, due, held, projection, segment, offset;
 	struct str recipients, ended;
 };
 
@@ -62,6 +62,7 @@ change_take(struct str payload, struct change *c)
 	*c = (struct change){ .attempts = 0 };
 	while ((got = tlv_next(&payload, &t)) == TLV_VALUE) {
 		number = t.tag == TAG_ATTEMPTS ? &c->attempts :
+		    t.tag == TAG_WARNED ? &c->warned :
 		    t.tag == TAG_DUE ? &c->due : t.tag == TAG_HELD ? &c->held :
 		    t.tag == TAG_PROJECTION ? &c->projection :
 		    t.tag == TAG_PLACE_SEGMENT ? &c->segment :
@@ -117,6 +118,10 @@ kept_set_times(struct kept *k, const struct change *c)
 {
 	k->attempts = c->attempts < UINT16_MAX ? (uint16_t)c->attempts :
 	    UINT16_MAX;
+	/* Of several destinations, one may have been told less. */
+	if (c->warned > k->warned)
+		k->warned = c->warned < UINT8_MAX ? (uint8_t)c->warned :
+		    UINT8_MAX;
 	kept_set_due(k, c->due);
 }
 

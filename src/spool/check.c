@@ -100,6 +100,8 @@ tag_word(uint8_t tag)
 	switch (tag) {
 	case TAG_ATTEMPTS:
 		return "attempts";
+	case TAG_WARNED:
+		return "warned";
 	case TAG_DUE:
 		return "due";
 	case TAG_PROJECTION:

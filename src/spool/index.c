@@ -206,6 +206,12 @@ kept_attempts(const struct kept *k)
 	return k->attempts;
 }
 
+unsigned
+kept_warned(const struct kept *k)
+{
+	return k->warned;
+}
+
 struct wall
 kept_due(const struct kept *k)
 {

@@ -45,6 +45,7 @@ struct kept {
 	uint32_t bits;
 	uint32_t pins;
 	uint16_t attempts;
+	uint8_t warned;
 	uint8_t flags;
 };
 

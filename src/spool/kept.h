@@ -25,6 +25,7 @@ size_t kept_left(const struct kept *);		/* that have not ended */
 bool kept_has_ended(const struct kept *, size_t recipient);
 bool kept_is_held(const struct kept *);
 unsigned kept_attempts(const struct kept *);
+unsigned kept_warned(const struct kept *);	/* warnings of delay so far */
 struct wall kept_due(const struct kept *);	/* 0: at once */
 
 #endif

@@ -133,6 +133,7 @@ state_encode(const struct kept *k, size_t ended_n, struct buf *b)
 	size_t opened = tlv_open(b, TAG_STATE), bits;
 
 	put_fixed(b, TAG_ATTEMPTS, k == NULL ? 0 : k->attempts);
+	put_fixed(b, TAG_WARNED, k == NULL ? 0 : k->warned);
 	put_fixed(b, TAG_DUE, k == NULL || k->due.us < 0 ? 0 :
 	    (uint64_t)k->due.us);
 	put_fixed(b, TAG_HELD, k != NULL && kept_is_held(k));
@@ -152,7 +153,7 @@ state_encode(const struct kept *k, size_t ended_n, struct buf *b)
 static size_t
 state_room(size_t ended_n)
 {
-	return 5 * (size_t)TLV_HEAD + 3 * NUMBER + ended_n;
+	return 6 * (size_t)TLV_HEAD + 4 * NUMBER + ended_n;
 }
 
 static void

@@ -158,6 +158,8 @@ attempt_pack(struct buf *b, const struct attempt *a, size_t from)
 	size_t n = a->n - from, opened;
 
 	tlv_put_u64(b, TAG_ATTEMPTS, a->attempts);
+	if (a->warned > 0)
+		tlv_put_u64(b, TAG_WARNED, a->warned);
 	put_wall(b, a->due);
 	put_reason(b, a->code, a->text);
 	if (a->recipients == NULL)
@@ -183,6 +185,9 @@ spool_attempt(struct spool *sp, uint64_t id, const struct attempt *a)
 		return -1;
 	k->attempts = (uint16_t)(a->attempts < UINT16_MAX ? a->attempts :
 	    UINT16_MAX);
+	if (a->warned > k->warned)
+		k->warned = (uint8_t)(a->warned < UINT8_MAX ? a->warned :
+		    UINT8_MAX);
 	k->due = a->due;
 	do {
 		struct buf b = BUF_OF(room);

@@ -42,6 +42,8 @@ struct attempt {
 	const uint32_t *recipients;
 	size_t n;
 	unsigned attempts;		/* so far, with this one */
+	unsigned warned;		/* warnings of delay so far, to be given
+					 * behind this record */
 	struct wall due;		/* the next one */
 	unsigned code;
 	struct str text;

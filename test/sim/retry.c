@@ -101,7 +101,8 @@ retry_run(uint64_t seed)
 	struct town t = { .cores = 1 + (unsigned)(seed % 2), .messages = 2,
 		.plan = plan, .patience = 6 * DAY / NS_PER_SECOND,
 		.look_every = 600, .config =
-		"outbound: { delay_warning: 4h, bounce_expire: 1d }\n" };
+		"outbound: { bounce_expire: 1d }\n"
+		"reports: { delay_warning: 4h }\n" };
 
 	town_begin();
 	return town_life(&t) == SIM_ENDED && town_look() && town_law(&t) &&

@@ -1,0 +1,30 @@
+/*
+ * reason.h -- why a recipient was not reached, as a class with a name.
+ *
+ * The promise: every verdict has a reason; what is told of it is the same in
+ * events, in reports and to a person.  Hard: the address itself is at fault,
+ * and will be the next time.  Soft: anything else, however final this time.
+ * Not for: deciding whether to try again (struct verdict).
+ * Waiting: none.
+ * Memory: static.
+ * Errors: none; what says nothing is "unknown".
+ * Source: RFC 3463 3; RFC 7372; RFC 7505 4; RFC 5321 4.2.3.
+ */
+#ifndef NM_WIRE_REASON_H
+#define NM_WIRE_REASON_H
+
+#include "wire/disposition.h"
+#include "wire/words.h"
+
+struct reason {
+	unsigned short subject, detail;	/* 999: any */
+	bool is_hard;
+	const char *name;		/* "no_mailbox" */
+	enum words why, what;		/* in words; what the sender can do */
+};
+
+/* By the enhanced code, and without one by that of the reply (0: none). */
+const struct reason *reason_find(struct esc, int code);
+const char *reason_kind(const struct reason *);	/* "hard", "soft" */
+
+#endif
