@@ -12,10 +12,14 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
 enum { CORES = 2, CONFIG_MEMORY = 1 << 24 };
+
+static unsigned n_cores = CORES;
+static const char *more = "";		/* of the configuration */
 
 static struct node node;
 static char connected_at[8][64];	/* listeners that were told of */
@@ -24,7 +28,7 @@ static yields void (*act)(struct node *);
 
 #define REST \
 	"hostname: mx.home.test\n" \
-	"trusted: [ 203.0.113.0/24 ]\n" \
+	"trusted: [ 192.0.2.0/24 ]\n" \
 	"domains: { home.test: { users: [ u ] } }\n" \
 	"deliver: { maildir: /mail/%%u }\n" \
 	"spool: { path: /spool, segment: 256K, reserve: 64K }\n"
@@ -44,8 +48,15 @@ config_make(void *arg)
 	source_memory_init(&machine, &a);
 	problems_init(&problems);
 	must(source_memory_file(&machine, STR("t.yaml"),
-	    arena_printf(&a, REST "listen: [ %s ]\n", w->listen)) == 0);
+	    arena_printf(&a, REST "listen: [ %s ]\n%s", w->listen, more)) == 0);
 	w->config = config_load(&machine.source, STR("t.yaml"), &problems);
+	if (w->config == NULL) {
+		char said[1000];
+		struct buf b = BUF_OF(said);
+
+		problems_print(&problems, &b);
+		fprintf(stderr, "%.*s\n", (int)b.n, said);
+	}
 	problems_clear(&problems);
 	arena_clear(&a);
 	must(w->config != NULL);
@@ -114,7 +125,7 @@ static void
 run(const char *listen, yields void (*fn)(struct node *))
 {
 	struct wish w = { .listen = listen };
-	struct node_setup setup = { .cores = CORES, .door_fd = no_door,
+	struct node_setup setup = { .cores = n_cores, .door_fd = no_door,
 		.sink = sink_make, .started = started, .ended = ended,
 		.porter_fd = -1 };
 	struct sim_net net;
@@ -274,6 +285,125 @@ places_of_former_doors_serve_again(void **state)
 	run(ONE, wander);
 }
 
+/* ---- permits of connections ---- */
+
+static struct other {			/* a server that takes everything */
+	const char *ip;
+	struct net_end *door;
+	unsigned connections, messages;
+} others[2] = { { .ip = "198.51.100.11" }, { .ip = "198.51.100.12" } };
+
+struct call { struct other *other; struct stream s; };
+
+static yields void
+call_run(void *arg)
+{
+	struct call *c = arg;
+	enum line_ending ending;
+	bool is_body = false;
+	struct str line;
+
+	c->s.deadline = MONO_NEVER;
+	stream_put(&c->s, STR("220 other\r\n"));
+	while (stream_line(&c->s, 1000, &line, &ending) == 0) {
+		if (is_body && !str_eq(line, STR(".")))
+			continue;
+		c->other->messages += is_body;
+		is_body = str_eq(line, STR("DATA"));
+		stream_put(&c->s, is_body ? STR("354 go\r\n") :
+		    STR("250 ok\r\n"));
+	}
+	stream_close(&c->s);
+	free(c);
+}
+
+static yields void
+other_run(void *arg)
+{
+	struct other *o = arg;
+	struct address peer;
+	struct net_end *end;
+	struct call *c;
+
+	while ((end = net_accept(o->door, &peer, MONO_NEVER)) != NULL) {
+		o->connections++;
+		c = calloc(1, sizeof *c);
+		must(c != NULL);
+		c->other = o;
+		stream_init(&c->s, end);
+		must(fiber_go("call", call_run, c) == 0);
+	}
+	net_close(o->door);
+}
+
+static yields void
+others_open(void)
+{
+	struct address at;
+
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(address_parse(str_of(others[i].ip), 25, &at));
+		others[i].connections = others[i].messages = 0;
+		assert_non_null(others[i].door = net_listen(&at));
+		assert_int_equal(fiber_go("other", other_run, &others[i]), 0);
+	}
+}
+
+static yields void
+send_to(const char *domain)
+{
+	struct stream s;
+
+	visit_begin(&s, 25);
+	stream_printf(&s, "HELO me.test\r\n");
+	hear(&s, "250 ");
+	stream_printf(&s, "MAIL FROM:<>\r\n");
+	hear(&s, "250 ");
+	stream_printf(&s, "RCPT TO:<a@%s>\r\n", domain);
+	hear(&s, "250 ");
+	stream_printf(&s, "DATA\r\n");
+	hear(&s, "354 ");
+	stream_printf(&s, "Subject: x\r\n\r\nx\r\n.\r\n");
+	hear(&s, "250 ");
+	visit_end(&s);
+}
+
+static yields void
+share(struct node *n)
+{
+	(void)n;
+	others_open();
+	send_to("one.test");
+	send_to("one.test");
+	fiber_sleep(mono_add(clock_mono(), 10 * NS_PER_SECOND));
+	/* Nobody needs its permit: the line rests, and is used again. */
+	assert_int_equal(others[0].connections, 1);
+	assert_int_equal(others[0].messages, 2);
+	send_to("two.test");
+	fiber_sleep(mono_add(clock_mono(), 10 * NS_PER_SECOND));
+	assert_int_equal(others[1].messages, 1);
+	send_to("one.test");
+	fiber_sleep(mono_add(clock_mono(), 10 * NS_PER_SECOND));
+	assert_int_equal(others[0].connections, 2);
+	assert_int_equal(others[0].messages, 3);
+	for (size_t i = 0; i < 2; i++)
+		net_stop_listening(others[i].door);
+}
+
+static void
+an_idle_connection_gives_way(void **state)
+{
+	(void)state;
+	n_cores = 1;
+	more = "outbound: { connections_total: 1, idle: 5m }\n"
+	    "route:\n"
+	    "- { if: { rcpt_domain: one.test }, relay: smtp://198.51.100.11 }\n"
+	    "- { if: { rcpt_domain: two.test }, relay: smtp://198.51.100.12 }\n";
+	run(ONE, share);
+	n_cores = CORES;
+	more = "";
+}
+
 int
 main(void)
 {
@@ -281,6 +411,7 @@ main(void)
 		cmocka_unit_test(a_session_keeps_the_listener_it_began_with),
 		cmocka_unit_test(a_reload_is_taken_by_all_cores_or_none),
 		cmocka_unit_test(places_of_former_doors_serve_again),
+		cmocka_unit_test(an_idle_connection_gives_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,11 +18,10 @@ static void
 connection_count(struct connection *c, unsigned one)
 {
 	struct deliver_counts *n = &c->deliver->counts;
+	unsigned *which = c->is_local ? &n->locals : &n->connections;
 
-	if (c->is_local)
-		n->locals += one;
-	else
-		n->connections += one;
+	must(one == 1 || *which > 0);
+	*which += one;
 }
 
 static void
@@ -94,20 +93,25 @@ permits(const struct deliver *d)
 	return (unsigned)((all + d->n_cores - 1) / d->n_cores);
 }
 
-/* The permit of one that only waits for more of the same. */
+/* The permits of as many as only wait for more of the same as there are sites
+ * that could begin.  Who was told before may still be saying goodbye. */
 static void
-connection_free_one(struct deliver *d)
+connections_give_way(struct deliver *d, size_t sites)
 {
-	struct link *k = list_first(&d->connections);
+	struct link *k;
 
-	for (; k != NULL; k = list_next(&d->connections, k)) {
+	for (k = list_first(&d->connections); k != NULL && sites > 0;
+	    k = list_next(&d->connections, k))
+		sites -= OWNER_OF(k, struct connection, link)->is_unwanted;
+	for (k = list_first(&d->connections); k != NULL && sites > 0;
+	    k = list_next(&d->connections, k)) {
 		struct connection *c = OWNER_OF(k, struct connection, link);
 
 		if (!c->is_idle || c->is_local || c->is_unwanted)
 			continue;
 		c->is_unwanted = true;
 		fiber_wake(c->fiber);
-		return;
+		sites--;
 	}
 }
 
@@ -115,6 +119,7 @@ bool
 connections_start(struct deliver *d)
 {
 	struct connection *c;
+	size_t sites;
 
 	must(!d->is_stopping);
 	while ((c = connection_next(d, true)) != NULL)
@@ -127,10 +132,9 @@ connections_start(struct deliver *d)
 		if (!connection_start(c))
 			return true;
 	}
-	if (ready_counts(d->ready).waiting == 0)
-		return false;
-	connection_free_one(d);
-	return true;
+	sites = ready_wanting(d->ready, clock_mono(), permits(d));
+	connections_give_way(d, sites);
+	return sites > 0;
 }
 
 void

@@ -176,6 +176,19 @@ ready_next_site(struct ready *r, struct mono now, struct ready_connection *c)
 	return true;
 }
 
+size_t
+ready_wanting(struct ready *r, struct mono now, size_t most)
+{
+	struct link *l;
+	size_t n = 0;
+
+	ready_move(r, now);
+	for (l = list_first(&r->able); l != NULL && n < most;
+	    l = list_next(&r->able, l))
+		n++;
+	return n;
+}
+
 void
 ready_opened(struct ready *r, struct mono now, struct ready_connection *c)
 {

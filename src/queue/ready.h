@@ -75,6 +75,9 @@ struct ready_connection *ready_next_idle(struct ready *, struct mono now);
 bool ready_next_site(struct ready *, struct mono now,
     struct ready_connection *c);
 
+/* How many sites ready_next_site() would give now; it counts to `most'. */
+size_t ready_wanting(struct ready *, struct mono now, size_t most);
+
 /* The greeting was good: the site lives; others may be opened too.  The row of
  * failures ends when a message went well. */
 void ready_opened(struct ready *, struct mono now, struct ready_connection *);
