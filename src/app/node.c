@@ -110,7 +110,8 @@ message_recover(void *arg, const struct kept *k, const struct envelope *e)
 		.tenant = e->tenant, .stream = e->stream, .arrived = e->arrived,
 		.due = kept_due(k), .expires = e->expires, .size = e->size,
 		.tries = kept_attempts(k), .warned = kept_warned(k),
-		.is_held = kept_is_held(k) };
+		.is_held = kept_is_held(k),
+		.held_since = kept_held_since(k) };
 	struct str *list;
 	struct arena a;
 

@@ -5,6 +5,8 @@
 #include "fiber/offload.h"
 #include "fiber/stream.h"
 #include "fiber/world_sim.h"
+#include "queue/view.h"
+#include "spool/outcome.h"
 
 #include "base/must.h"
 
@@ -121,24 +123,32 @@ ended(void *arg, unsigned core)
 	(void)core;
 }
 
+/* Another life in the same world. */
 static void
-run(const char *listen, yields void (*fn)(struct node *))
+run_again(const char *listen, yields void (*fn)(struct node *))
 {
 	struct wish w = { .listen = listen };
 	struct node_setup setup = { .cores = n_cores, .door_fd = no_door,
 		.sink = sink_make, .started = started, .ended = ended,
 		.porter_fd = -1 };
+
+	act = fn;
+	n_connected = 0;
+	(void)config_make(&w);
+	setup.config = w.config;
+	assert_int_equal(node_run(&node, &setup), 0);
+}
+
+static void
+run(const char *listen, yields void (*fn)(struct node *))
+{
 	struct sim_net net;
 
 	sim_begin(1);
 	net = sim_net();
 	assert_true(address_parse(STR("192.0.2.1"), 0, &net.self_v4));
 	sim_net_set(net);
-	act = fn;
-	n_connected = 0;
-	(void)config_make(&w);
-	setup.config = w.config;
-	assert_int_equal(node_run(&node, &setup), 0);
+	run_again(listen, fn);
 }
 
 /* ---- clients ---- */
@@ -404,6 +414,53 @@ an_idle_connection_gives_way(void **state)
 	more = "";
 }
 
+/* ---- a hold is as long as it is, over restarts ---- */
+
+#define HOUR_NS (3600 * NS_PER_SECOND)
+
+static uint64_t held_id;
+
+static yields void
+hold(struct node *n)
+{
+	struct view_filter all = { .id = 0 };
+	struct view_cursor at = { 0 };
+	struct view_item item;
+
+	send_to("one.test");
+	assert_int_equal(view_next(n->cores[0].deliver->queue, &all, &at,
+	    &item), VIEW_FOUND);
+	held_id = item.ref.id;
+	assert_true(queue_hold(n->cores[0].deliver->queue, clock_mono(),
+	    item.ref));
+	assert_int_equal(spool_hold(n->cores[0].spools[0], held_id,
+	    STR("look")), 0);
+	fiber_sleep(mono_add(clock_mono(), 8 * HOUR_NS));
+	assert_int_equal(node_kept(n), 1);
+}
+
+static yields void
+hold_on(struct node *n)
+{
+	fiber_sleep(mono_add(clock_mono(), HOUR_NS));
+	assert_int_equal(node_kept(n), 1);
+	fiber_sleep(mono_add(clock_mono(), 2 * HOUR_NS));
+	assert_int_equal(node_kept(n), 0);
+}
+
+static void
+a_hold_goes_on_after_a_restart(void **state)
+{
+	(void)state;
+	n_cores = 1;
+	more = "outbound: { hold: 10h }\n"
+	    "route: [ { relay: smtp://198.51.100.11 } ]\n";
+	run(ONE, hold);
+	run_again(ONE, hold_on);
+	n_cores = CORES;
+	more = "";
+}
+
 int
 main(void)
 {
@@ -412,6 +469,7 @@ main(void)
 		cmocka_unit_test(a_reload_is_taken_by_all_cores_or_none),
 		cmocka_unit_test(places_of_former_doors_serve_again),
 		cmocka_unit_test(an_idle_connection_gives_way),
+		cmocka_unit_test(a_hold_goes_on_after_a_restart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

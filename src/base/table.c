@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-enum { BUCKETS_FIRST = 16 };
+/* So many buckets an insert gives back at most. */
+enum { BUCKETS_FIRST = 16, MERGES = 8 };
 
 void
 table_clear(struct table *t)
@@ -72,9 +73,43 @@ table_split(struct table *t)
 	return 0;
 }
 
+/* The last bucket goes back into the one that it was split off. */
+static void
+table_merge(struct table *t)
+{
+	size_t i = t->n_buckets - 1;
+	struct table_node **end;
+
+	must(t->n_buckets > BUCKETS_FIRST);
+	end = &t->buckets[i - power_within(i)];
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = t->buckets[i];
+	t->n_buckets--;
+}
+
+static void
+table_shrink(struct table *t)
+{
+	struct table_node **buckets;
+
+	for (unsigned m = 0; m < MERGES && t->n_buckets > BUCKETS_FIRST &&
+	    t->n < t->n_buckets / 4; m++)
+		table_merge(t);
+	if (t->n_buckets > t->room / 8 || t->room <= BUCKETS_FIRST)
+		return;
+	buckets = realloc(t->buckets, t->room / 4 * sizeof(struct table_node *));
+	if (buckets == NULL)
+		return;			/* it stays as large as it is */
+	t->buckets = buckets;
+	t->room /= 4;
+}
+
 int
 table_insert(struct table *t, struct table_node *k, uint64_t hash)
 {
+	if (t->n < t->n_buckets / 4)
+		table_shrink(t);
 	if (t->n >= t->n_buckets && table_split(t) != 0 && t->n_buckets == 0)
 		return -1;
 	k->hash = hash;

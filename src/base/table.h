@@ -7,6 +7,8 @@
  * Not for: ordered walks.
  * Waiting: none; a walk must not cross a wait.
  * Memory: one pointer per bucket, at a load of one; room for them is doubled.
+ * When few entries are left, each insert gives some buckets back: never a
+ * removal, so that a walk may remove.
  * Errors: table_insert() is -1 when memory is refused for the first buckets;
  * later growth that is refused only makes chains longer.
  * Source: Litwin, "Linear hashing", 1980.

@@ -107,6 +107,37 @@ test_finds_all_at_each_size(void **state)
 	table_clear(&t);
 }
 
+static void
+test_gives_room_back(void **state)
+{
+	struct table t = { 0 };
+	size_t room;
+
+	(void)state;
+	for (uint64_t i = 0; i < NODES; i++) {
+		entries[i].key = i;
+		assert_int_equal(table_insert(&t, &entries[i].node, hash_of(i)), 0);
+	}
+	room = t.room;
+	for (uint64_t i = 10; i < NODES; i++)
+		table_remove(&t, &entries[i].node);
+	assert_true(t.n_buckets >= NODES);	/* a walk may be under way */
+	for (uint64_t i = 10; i < 200; i++) {
+		assert_int_equal(table_insert(&t, &entries[i].node, hash_of(i)), 0);
+		for (uint64_t k = 0; k < NODES; k += 7)
+			assert_ptr_equal(find(&t, k),
+			    k < 10 || k == i ? &entries[k] : NULL);
+		table_remove(&t, &entries[i].node);
+	}
+	assert_true(t.n_buckets < 64 && t.room <= room / 4);
+	/* and grows again */
+	for (uint64_t i = 10; i < NODES; i++)
+		assert_int_equal(table_insert(&t, &entries[i].node, hash_of(i)), 0);
+	for (uint64_t i = 0; i < NODES; i++)
+		assert_ptr_equal(find(&t, i), &entries[i]);
+	table_clear(&t);
+}
+
 int
 main(void)
 {
@@ -114,6 +145,7 @@ main(void)
 		cmocka_unit_test(test_finds_what_is_in),
 		cmocka_unit_test(test_finds_all_at_each_size),
 		cmocka_unit_test(test_walks_each_once_and_may_remove),
+		cmocka_unit_test(test_gives_room_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

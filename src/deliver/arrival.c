@@ -7,6 +7,8 @@
 /* For keys and groups: each recipient may have a domain of its own. */
 enum { ARRIVAL_MEMORY = 64 * 1024, RECIPIENT_MEMORY = 1024 };
 
+#define HELD_LEFT_NS (3600 * NS_PER_SECOND)
+
 /* Without the clamp of clock_mono_at(): the past is what is asked for. */
 static struct mono
 mono_of(struct wall w)
@@ -29,6 +31,22 @@ expiry_of(const struct arrival *e, const struct config *c)
 
 	return e->expires.us != 0 ? mono_of(e->expires) :
 	    mono_add(mono_of(e->arrived), age);
+}
+
+/* A clock that jumped while it lay on disk does not end it now: somebody has
+ * an hour to see that. */
+static struct mono
+held_since(const struct arrival *e, const struct config *c)
+{
+	struct mono now = clock_mono(), latest, since = mono_of(e->held_since);
+
+	if (!e->is_held || e->held_since.us == 0)
+		return (struct mono){ 0 };
+	latest = mono_add(now, HELD_LEFT_NS - c->outbound.hold);
+	if (mono_is_before(since, latest))
+		since = latest;
+	/* 0 would be "not known" to the queue */
+	return since.ns == 0 ? (struct mono){ 1 } : since;
 }
 
 /* ---- recipients by destination ---- */
@@ -85,7 +103,7 @@ group_admit(struct deliver *d, const struct arrival *e,
 		.arrived = mono_of(e->arrived),
 		.due = e->due.us == 0 ? clock_mono() : mono_of(e->due),
 		.expires = expiry_of(e, c), .tries = e->tries,
-		.is_held = e->is_held,
+		.is_held = e->is_held, .held_since = held_since(e, c),
 		.warned = e->warned };
 
 	return queue_admit(d->queue, clock_mono(), &q) == 0 ? 0 :

@@ -24,6 +24,7 @@ struct arrival {
 	uint64_t size;
 	unsigned tries, warned;
 	bool is_held;
+	struct wall held_since;		/* 0: not said, now */
 	size_t n;
 	const struct str *addresses;	/* of recipients that have not ended */
 };

@@ -125,12 +125,6 @@ kept_set_times(struct kept *k, const struct change *c)
 	kept_set_due(k, c->due);
 }
 
-static void
-kept_set_held(struct kept *k, bool is_held)
-{
-	k->flags = (uint8_t)((k->flags & ~KEPT_HELD) | (is_held ? KEPT_HELD : 0));
-}
-
 static enum apply_result
 kept_take_state(struct kept *k, struct str state)
 {
@@ -143,7 +137,7 @@ kept_take_state(struct kept *k, struct str state)
 		if ((c.ended.p[i / 8] >> (i % 8) & 1) != 0)
 			(void)kept_end(k, i);
 	kept_set_times(k, &c);
-	kept_set_held(k, c.held != 0);
+	kept_set_held(k, c.held != 0, held_wall(c.held));
 	return APPLY_DONE;
 }
 
@@ -254,7 +248,7 @@ kept_change(struct spool *sp, struct kept *k, uint8_t type,
     const struct change *c)
 {
 	if (type == RECORD_HOLD || type == RECORD_RELEASE)
-		kept_set_held(k, type == RECORD_HOLD);
+		kept_set_held(k, type == RECORD_HOLD, held_wall(c->held));
 	if (type == RECORD_ATTEMPT)
 		kept_set_times(k, c);
 	if (type == RECORD_RESCHEDULE)

@@ -200,6 +200,37 @@ kept_is_held(const struct kept *k)
 	return (k->flags & KEPT_HELD) != 0;
 }
 
+struct wall
+kept_held_since(const struct kept *k)
+{
+	return k->held_since;
+}
+
+void
+kept_set_held(struct kept *k, bool is_held, struct wall since)
+{
+	if (is_held && kept_is_held(k) && k->held_since.us != 0)
+		return;
+	k->flags = (uint8_t)((k->flags & ~KEPT_HELD) | (is_held ? KEPT_HELD : 0));
+	k->held_since = is_held ? since : (struct wall){ 0 };
+}
+
+uint64_t
+held_number(const struct kept *k)
+{
+	if (!kept_is_held(k))
+		return 0;
+	return k->held_since.us > HELD_UNKNOWN ? (uint64_t)k->held_since.us :
+	    HELD_UNKNOWN;
+}
+
+struct wall
+held_wall(uint64_t number)
+{
+	return (struct wall){ number > HELD_UNKNOWN && number < INT64_MAX ?
+	    (int64_t)number : 0 };
+}
+
 unsigned
 kept_attempts(const struct kept *k)
 {

@@ -37,7 +37,7 @@ struct kept {
 	struct table_node node;		/* hash: the id itself, ours to choose */
 	struct segment *segment;	/* of its COMMIT or MOVED */
 	struct kept_more *more;		/* NULL: the bits below are enough */
-	struct wall due;
+	struct wall due, held_since;	/* 0: not said */
 	uint32_t at;			/* offset / RECORD_ALIGN */
 	uint32_t size;			/* of the record / RECORD_ALIGN */
 	uint32_t payload_n;
@@ -50,6 +50,12 @@ struct kept {
 };
 
 enum { KEPT_INLINE = 32 };
+
+/* The value of the tag HELD: 0, 1 (of builds that did not tell since when), or
+ * since when. */
+enum { HELD_UNKNOWN = 1 };
+uint64_t held_number(const struct kept *);
+struct wall held_wall(uint64_t number);
 
 struct index {
 	struct table table;
@@ -78,6 +84,9 @@ struct kept_place {
 };
 /* Enter it; the extents were filled in.  Takes references on its segments. */
 void index_insert(struct index *, struct kept *, struct kept_place);
+/* Held since then (0: nobody knows), or no more; who is held stays held since
+ * the first time. */
+void kept_set_held(struct kept *, bool is_held, struct wall since);
 /* It stands elsewhere now; its extents were changed by whoever moved them. */
 void index_move(struct index *, struct kept *, struct kept_place);
 

@@ -136,7 +136,7 @@ state_encode(const struct kept *k, size_t ended_n, struct buf *b)
 	put_fixed(b, TAG_WARNED, k == NULL ? 0 : k->warned);
 	put_fixed(b, TAG_DUE, k == NULL || k->due.us < 0 ? 0 :
 	    (uint64_t)k->due.us);
-	put_fixed(b, TAG_HELD, k != NULL && kept_is_held(k));
+	put_fixed(b, TAG_HELD, k == NULL ? 0 : held_number(k));
 	bits = tlv_open(b, TAG_ENDED);
 	for (size_t i = 0; i < ended_n; i++) {
 		unsigned octet = k == NULL ? 0xff : 0;

@@ -221,7 +221,8 @@ spool_hold(struct spool *sp, uint64_t id, struct str reason)
 
 	if (k == NULL)
 		return -1;
-	k->flags |= KEPT_HELD;
+	kept_set_held(k, true, clock_wall());
+	tlv_put_u64(&b, TAG_HELD, held_number(k));
 	put_reason(&b, 0, reason);
 	return outcome_write(sp, RECORD_HOLD, id, &b);
 }
@@ -234,7 +235,7 @@ spool_release(struct spool *sp, uint64_t id)
 
 	if (k == NULL)
 		return -1;
-	k->flags = (uint8_t)(k->flags & ~KEPT_HELD);
+	kept_set_held(k, false, (struct wall){ 0 });
 	return outcome_write(sp, RECORD_RELEASE, id, &none);
 }
 

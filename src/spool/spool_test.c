@@ -214,6 +214,7 @@ put_off(void *arg)
 	struct attempt t = { .attempts = 4, .due = { 123456789 }, .code = 451,
 		.text = STR("4.2.0 later") };
 	const struct kept *k;
+	struct wall held;
 	uint64_t id = 0;
 
 	(void)arg;
@@ -225,11 +226,14 @@ put_off(void *arg)
 	t.n = 300;
 	t.attempts = 5;
 	must(spool_attempt(sp, id, &t) == 0);
-	must(spool_hold(sp, id, STR("look at this")) == 0);
+	held = clock_wall();
+	must(held.us > 1 && spool_hold(sp, id, STR("look at this")) == 0);
+	fiber_sleep(in_ms(5000));
+	must(spool_hold(sp, id, STR("again: since the first time")) == 0);
 	for (int turn = 0; turn < 2; turn++) {
 		k = spool_find(sp, id);
 		must(kept_attempts(k) == 5 && kept_due(k).us == 123456789);
-		must(kept_is_held(k));
+		must(kept_is_held(k) && kept_held_since(k).us == held.us);
 		if (turn == 0)
 			sp = reopen(sp);
 	}
@@ -238,6 +242,7 @@ put_off(void *arg)
 	sp = reopen(sp);
 	k = spool_find(sp, id);
 	must(!kept_is_held(k) && kept_due(k).us == 77 && kept_left(k) == 300);
+	must(kept_held_since(k).us == 0);
 	must(spool_hold(sp, id + 1, STR("")) == -1);
 	must(spool_release(sp, id + 1) == -1);
 	must(spool_attempt(sp, id + 1, &t) == -1);
