@@ -8,6 +8,7 @@
  */
 #include "app/accept.h"
 
+#include "app/local_door.h"
 #include "base/must.h"
 
 #include <stdatomic.h>
@@ -308,6 +309,7 @@ accept_close(struct node_core *c)
 	accept_leave(c);
 	for (size_t i = 0; i < NODE_DOORS; i++)
 		accepting_close(&c->open[i]);
+	local_door_close(c);
 	while (c->n_accepting > 0)
 		(void)fiber_park(MONO_NEVER);
 }

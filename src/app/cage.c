@@ -125,11 +125,14 @@ homes_keep(struct cage *c, const struct user_set *users)
 static void
 mailboxes_keep(struct cage *c, const struct config *conf)
 {
-	template_keep(c, conf->deliver.maildir);
+	template_keep(c, conf->deliver.by.maildir);
 	template_keep(c, conf->deliver.virtual);
 	template_keep(c, conf->deliver.admin);
+	for (size_t i = 0; i < conf->n_transports; i++)
+		template_keep(c, conf->transports[i].maildir);
 	for (size_t i = 0; i < conf->n_domains; i++) {
-		template_keep(c, conf->domain_list[i]->maildir);
+		template_keep(c, conf->domain_list[i]->deliver.maildir);
+		template_keep(c, conf->domain_list[i]->admin);
 		homes_keep(c, conf->domain_list[i]->users);
 	}
 }

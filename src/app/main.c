@@ -1,6 +1,7 @@
-/* main.c -- nightmail: one program, many commands. */
+/* main.c -- nightmail: one program, many commands, and some names. */
 #include "app/master.h"
 #include "cli/cli.h"
+#include "cli/sendmail.h"
 
 static int
 serve(struct str config, bool is_caged)
@@ -13,5 +14,9 @@ serve(struct str config, bool is_caged)
 int
 main(int argc, char **argv)
 {
+	if (sendmail_is(argv[0]))
+		return sendmail_main(argc, argv);
+	if (argc > 1 && sendmail_is(argv[1]))
+		return sendmail_main(argc - 1, argv + 1);
 	return cli_main(argc, argv, serve);
 }

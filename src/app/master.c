@@ -54,7 +54,7 @@ struct master {
 	unsigned cores, generation;
 	struct doors doors;
 	int signal_fd, notice_fd;
-	struct control_socket control;
+	struct control_socket control, submit;
 	struct porter_process porter;
 	struct poison_table *poison;
 	pid_t worker;
@@ -197,7 +197,8 @@ worker_child(struct master *m, int notice_fd, pid_t master)
 {
 	struct worker_setup setup = {
 		.config = m->config, .doors = &m->doors,
-		.control_fd = m->control.fd, .notice_fd = notice_fd,
+		.control_fd = m->control.fd, .submit_fd = m->submit.fd,
+		.notice_fd = notice_fd,
 		.porter_fd = m->porter.fd, .cores = m->cores,
 		.is_caged = m->options->is_caged,
 	};
@@ -738,14 +739,17 @@ master_open(struct master *m)
 	if (rc != 0)
 		return rc;
 	if (doors_open(&m->doors, m->config, m->cores) != 0 ||
-	    control_socket_open(&m->control, m->config) != 0) {
+	    control_socket_open(&m->control, m->config) != 0 ||
+	    submit_socket_open(&m->submit, m->config) != 0) {
 		say("cannot listen");
+		control_socket_close(&m->control);
 		return EX_UNAVAILABLE;
 	}
 	if (poison_open(m) != 0 || signals_open(m) != 0 ||
 	    worker_start(m) != 0) {
 		say("cannot start");
 		control_socket_close(&m->control);
+		control_socket_close(&m->submit);
 		return EX_OSERR;
 	}
 	return 0;
@@ -757,7 +761,8 @@ master_run(const struct master_options *options)
 	static struct master m;
 
 	m = (struct master){ .options = options, .notice_fd = -1,
-		.porter.fd = -1, .control.fd = -1, .pause_ms = PAUSE_FIRST_MS };
+		.porter.fd = -1, .control.fd = -1, .submit.fd = -1,
+		.pause_ms = PAUSE_FIRST_MS };
 	m.status = master_open(&m);
 	if (m.status != 0)
 		return m.status;
@@ -765,6 +770,7 @@ master_run(const struct master_options *options)
 		master_turn(&m);
 	porter_stop(&m.porter);
 	control_socket_close(&m.control);
+	control_socket_close(&m.submit);
 	systemd_tell("STATUS=stopped");
 	return m.status;
 }

@@ -9,6 +9,7 @@
 #include "app/node.h"
 
 #include "app/accept.h"
+#include "app/local_door.h"
 #include "base/must.h"
 #include "base/poison.h"
 #include "deliver/arrival.h"
@@ -378,7 +379,7 @@ core_serve(struct node_core *c)
 	struct node *n = c->node;
 
 	if (fiber_go("deliver", deliver_run, c->deliver) != 0 ||
-	    accept_prepare(c) != 0) {
+	    accept_prepare(c) != 0 || local_door_open(c) != 0) {
 		trouble_tell(c, err_text());
 		status_worsen(n, EX_UNAVAILABLE);
 	} else
@@ -520,6 +521,9 @@ node_run(struct node *n, const struct node_setup *setup)
 	n->house.key = n->key;
 	n->house.n = setup->cores;
 	n->started_at = clock_wall();
+	n->local = (struct server_listener){ .name = STR("submit"),
+		.role = ROLE_SUBMISSION, .is_local = true,
+		.sessions = &n->local_sessions };
 	shard_map_spread(&n->map, setup->cores);
 	if (dns_set(setup->config) != 0 || accept_plan(n, setup->config) != 0)
 		atomic_store(&n->status, EX_CONFIG);

@@ -43,6 +43,7 @@ struct node_core {
 	size_t recovered;		/* messages found at start */
 	struct accepting *open[NODE_DOORS];	/* by door; NULL: closed */
 	struct accepting *coming[NODE_DOORS];	/* bound, for a reload */
+	struct net_end *local;		/* local_door.h; NULL: closed */
 };
 
 /* An address where clients connect, over reloads and on all cores; free when it
@@ -67,6 +68,9 @@ struct node_setup {
 	unsigned cores;
 	/* A bound socket for this address and core, or -1: bind it yourself. */
 	int (*door_fd)(void *arg, const struct address *, unsigned core);
+	/* The same for submit.socket, asked once on each core; -1, or NULL:
+	 * there is none. */
+	int (*local_fd)(void *arg, unsigned core);
 	/* The sink of a core's events; called once on each core. */
 	struct event_sink *(*sink)(void *arg, unsigned core);
 	/* Once all cores accept, on core 0, as a fiber of its own. */
@@ -88,6 +92,8 @@ struct node {
 	struct node_door doors[NODE_DOORS];
 	/* What the start, or a reload under way, wants of them. */
 	struct node_listener *plan[NODE_DOORS];
+	struct server_listener local;	/* submit.socket */
+	unsigned _Atomic local_sessions;
 	unsigned _Atomic arrived;	/* at the barrier */
 	unsigned _Atomic generation;	/* barriers passed */
 	bool _Atomic is_stopping;

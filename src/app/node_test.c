@@ -1,7 +1,6 @@
 /* node_test.c -- reloads of a whole server, in memory. */
 #include "app/node.h"
 #include "fiber/clock.h"
-#include "fiber/disk.h"
 #include "fiber/offload.h"
 #include "fiber/stream.h"
 #include "fiber/world_sim.h"

@@ -14,6 +14,7 @@
 #include "policy/show.h"
 #include "spool/fault.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ struct worker {
 	struct node_setup node_setup;
 	struct log_place *place;
 	struct log logs[CORES_MOST];
+	int local_fds[CORES_MOST];	/* of submit.socket, until adopted */
 	struct control control;		/* the HTTP side of the socket */
 	struct lane *ear;		/* waits for master's notices */
 	struct notice heard;
@@ -87,6 +89,34 @@ door_fd(void *arg, const struct address *at, unsigned core)
 		}
 	}
 	return fd;
+}
+
+/* Each core listens at the same socket by a descriptor of its own. */
+static int
+local_fd(void *arg, unsigned core)
+{
+	struct worker *w = arg;
+	int fd = w->local_fds[core];
+
+	w->local_fds[core] = -1;
+	return fd;
+}
+
+static int
+local_fds_make(struct worker *w)
+{
+	int fd = w->setup->submit_fd;
+
+	for (unsigned i = 0; i < CORES_MOST; i++)
+		w->local_fds[i] = -1;
+	for (unsigned i = 0; fd >= 0 && i < w->setup->cores; i++) {
+		w->local_fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		if (w->local_fds[i] < 0)
+			return err_set("submit.socket: %m");
+	}
+	if (fd >= 0)
+		close(fd);
+	return 0;
 }
 
 static void
@@ -594,7 +624,7 @@ worker_main(const struct worker_setup *setup)
 	w = (struct worker){ .setup = setup, .bundle_fd = -1 };
 	w.doors = *setup->doors;
 	w.node_setup = (struct node_setup){ .config = setup->config,
-		.cores = setup->cores, .door_fd = door_fd, .sink = sink_make,
+		.cores = setup->cores, .door_fd = door_fd, .local_fd = local_fd, .sink = sink_make,
 		.started = started, .ended = ended, .arg = &w,
 		.porter_fd = setup->porter_fd, .own_uid = geteuid(),
 		.own_gid = getegid() };
@@ -602,6 +632,7 @@ worker_main(const struct worker_setup *setup)
 	group_set(&w.control.setup, setup->config);
 	w.place = malloc(sizeof *w.place);
 	if (w.place == NULL || log_place_open(w.place, setup->config) != 0 ||
+	    local_fds_make(&w) != 0 ||
 	    cage_enter(setup->config, setup->is_caged) != 0) {
 		fprintf(stderr, "nightmail: %s\n", err_text());
 		return EX_OSERR;

@@ -20,6 +20,7 @@ struct worker_setup {
 	struct config *config;		/* its one reference becomes ours */
 	const struct doors *doors;
 	int control_fd;			/* bound Unix socket, or -1 */
+	int submit_fd;			/* another, for the users; or -1 */
 	int notice_fd;			/* to master */
 	int porter_fd;			/* to the porter, or -1 */
 	unsigned cores;

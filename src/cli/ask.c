@@ -76,6 +76,20 @@ server_connect(struct cli *c, int *fd)
 	    to.sun_path, strerror(error));
 }
 
+bool
+ask_is_served(struct cli *c)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool is = fd >= 0 && str_cstr(socket_path(c), to.sun_path,
+	    sizeof to.sun_path) && (connect(fd, (void *)&to, sizeof to) == 0 ||
+	    errno == EACCES || errno == EPERM);
+
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
 /* ---- asking ---- */
 
 static int

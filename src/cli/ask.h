@@ -30,5 +30,7 @@ struct ask {
 };
 
 int ask(struct cli *, struct ask *);
+/* Does a server listen there?  Says nothing. */
+bool ask_is_served(struct cli *);
 
 #endif

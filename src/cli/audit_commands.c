@@ -3,7 +3,7 @@
 #include "cli/cli.h"
 #include "cli/files.h"
 #include "fiber/core.h"
-#include "policy/holder.h"
+#include "policy/config.h"
 #include "spool/audit.h"
 
 #include <stdio.h>

@@ -13,10 +13,12 @@
 #include <stdio.h>
 #include <sysexits.h>
 
-#define DEFAULT_CONFIG "/etc/nightmail/nightmail.yaml"
 #define NIGHTMAIL_VERSION "0.1.0"
 
 enum { CLI_MEMORY = 64 * 1024 * 1024 };
+
+const char cli_default_config[] = "/etc/nightmail/nightmail.yaml";
+const char *cli_name = "nightmail";
 
 struct command_row {
 	struct str words;
@@ -38,7 +40,7 @@ cli_fail(int status, const char *fmt, ...)
 {
 	va_list ap;
 
-	fputs("nightmail: ", stderr);
+	fprintf(stderr, "%s: ", cli_name);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
@@ -430,7 +432,7 @@ cli_parse(struct cli *c, int argc, char **argv, const struct command_row **row)
 int
 cli_main(int argc, char **argv, int (*serve)(struct str config, bool is_caged))
 {
-	struct cli c = { .config = STR(DEFAULT_CONFIG), .serve = serve };
+	struct cli c = { .config = str_of(cli_default_config), .serve = serve };
 	const struct command_row *row;
 	int rc;
 

@@ -31,6 +31,8 @@ struct cli {
 	struct str to[CLI_WORDS_MOST];
 	size_t n_to;
 	bool json, yes, follow, no_cage, dry_run, has_filter, all;
+	bool is_config_named;		/* by sendmail -C */
+	bool is_loud;			/* sendmail -v */
 	uint32_t given;			/* options, by their order in option.def */
 	/* app/: run the server. */
 	int (*serve)(struct str config, bool is_caged);
@@ -40,9 +42,13 @@ struct cli {
 #include "cli/verb.def"
 #undef COMMAND
 
+extern const char cli_default_config[];
+
 int cli_main(int argc, char **argv,
     int (*serve)(struct str config, bool is_caged));
 
+/* Who complains: "nightmail", or what the program was called as. */
+extern const char *cli_name;
 /* Complain on standard error; returns status. */
 int cli_fail(int status, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

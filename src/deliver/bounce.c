@@ -16,6 +16,8 @@ struct report {
 	const struct delivery *about;
 	struct dsn dsn;
 	struct original original;
+	struct str sender;		/* of the recipients that are told */
+	bool is_from_list;		/* ENVID and RET are not his */
 	struct buf piece;		/* DSN_PIECE, used again and again */
 	struct str *parts;
 	size_t n_parts, most_parts;
@@ -51,29 +53,38 @@ told_by(enum dsn_action action)
 	    action == DSN_DELAY ? DEFERRED : DELIVERED;
 }
 
+/* A recipient of this report's sender with such an end. */
 static bool
-is_told(const struct delivery_recipient *r, enum dsn_action action)
+is_his(const struct report *r, const struct delivery_recipient *rcpt)
 {
-	return r->verdict.disposition == told_by(action) &&
-	    !r->is_discarded && is_asked(r->notify, action);
+	return rcpt->verdict.disposition == told_by(r->dsn.action) &&
+	    str_eq(rcpt->sender, r->sender);
+}
+
+static bool
+is_told(const struct report *r, const struct delivery_recipient *rcpt)
+{
+	return is_his(r, rcpt) && !rcpt->is_discarded &&
+	    is_asked(rcpt->notify, r->dsn.action);
 }
 
 static size_t
-count_told(const struct delivery *d, enum dsn_action action)
+count_told(const struct report *r)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < d->n; i++)
-		n += is_told(&d->rcpts[i], action);
+	for (size_t i = 0; i < r->about->n; i++)
+		n += is_told(r, &r->about->rcpts[i]);
 	return n;
 }
 
 /* Without a word of the sender's, nobody waits for such a message. */
 static bool
-is_delay_asked(const struct delivery *d)
+is_delay_asked(const struct report *r)
 {
-	for (size_t i = 0; i < d->n; i++)
-		if ((d->rcpts[i].notify & NOTIFY_DELAY) != 0)
+	for (size_t i = 0; i < r->about->n; i++)
+		if (is_his(r, &r->about->rcpts[i]) &&
+		    (r->about->rcpts[i].notify & NOTIFY_DELAY) != 0)
 			return true;
 	return false;
 }
@@ -168,7 +179,7 @@ recipients_write(struct report *r, size_t to,
 	for (size_t i = r->from; i < to; i++) {
 		struct dsn_recipient one;
 
-		if (!is_told(&r->about->rcpts[i], r->dsn.action))
+		if (!is_told(r, &r->about->rcpts[i]))
 			continue;
 		one = recipient_make(r, &r->about->rcpts[i]);
 		write(&r->piece, &r->dsn, &one);
@@ -184,7 +195,7 @@ report_end(const struct report *r)
 	size_t end = r->from, n = 0;
 
 	for (size_t i = r->from; i < r->about->n && n < RECIPIENTS_TOLD; i++)
-		if (is_told(&r->about->rcpts[i], r->dsn.action)) {
+		if (is_told(r, &r->about->rcpts[i])) {
 			end = i + 1;
 			n++;
 		}
@@ -269,13 +280,13 @@ gate_open(struct deliver *home, const struct config *conf, struct str to)
 /* RFC 5321 4.5.5: nothing is ever sent to the null sender.  The admin is told
  * of a report that came back, and of his own nobody. */
 static struct str
-report_to(const struct config *conf, const struct delivery *d,
-    enum dsn_action action)
+report_to(const struct config *conf, const struct report *r)
 {
-	if (d->envelope.sender.n > 0)
-		return d->envelope.sender;
-	if (action != DSN_FAILURE || conf->reports.twice != DOUBLE_ADMIN ||
-	    (d->envelope.flags & ENVELOPE_LAST) != 0)
+	if (r->sender.n > 0)
+		return r->sender;
+	if (r->dsn.action != DSN_FAILURE ||
+	    conf->reports.twice != DOUBLE_ADMIN ||
+	    (r->about->envelope.flags & ENVELOPE_LAST) != 0)
 		return STR_NONE;
 	return conf->admin;
 }
@@ -285,7 +296,7 @@ report_flags(const struct report *r)
 {
 	unsigned flags = ENVELOPE_REPORT;
 
-	if (r->about->envelope.sender.n == 0)
+	if (r->sender.n == 0)
 		flags |= ENVELOPE_LAST;
 	if (r->dsn.is_wide)
 		flags |= ENVELOPE_SMTPUTF8;
@@ -296,12 +307,11 @@ report_flags(const struct report *r)
 
 /* RFC 3461 4.3: RET is about failures; of others only the header returns. */
 static bool
-is_whole_wanted(const struct config *conf, const struct delivery *d,
-    enum dsn_action action)
+is_whole_wanted(const struct config *conf, const struct report *r)
 {
-	if (action != DSN_FAILURE)
+	if (r->dsn.action != DSN_FAILURE)
 		return false;
-	switch (d->envelope.ret) {
+	switch (r->is_from_list ? RET_NONE : r->about->envelope.ret) {
 	case RET_FULL:
 		return true;
 	case RET_HDRS:
@@ -338,12 +348,12 @@ dsn_fill(struct report *r, const struct config *conf, struct str to)
 	r->dsn.queue_id = arena_copy(a, str_of(id.text));
 	r->dsn.in_reply_to = r->original.message_id;
 	r->dsn.returns = r->original.returns;
-	r->dsn.envid = e->envid;
+	r->dsn.envid = r->is_from_list ? STR_NONE : e->envid;
 	r->dsn.helo = e->helo;
 	r->dsn.client = e->client;
 	r->dsn.arrived = e->arrived;
 	r->dsn.now = clock_wall();
-	r->dsn.is_for_admin = e->sender.n == 0;
+	r->dsn.is_for_admin = r->sender.n == 0;
 	r->dsn.is_global = (e->flags & ENVELOPE_SMTPUTF8) != 0;
 	r->dsn.is_wide = !str_is_ascii(to);
 	r->dsn.language = report_language(r, conf);
@@ -405,12 +415,12 @@ reports_make(struct deliver *home, const struct config *conf, struct report *r)
 }
 
 static void
-unreported_tell(struct deliver *home, const struct delivery *d, const char *why)
+unreported_tell(struct deliver *home, const struct report *r, const char *why)
 {
 	struct event e = event_make(EVENT_bounce_made, clock_wall(),
-	    d->handoff.ref.id);
+	    r->about->handoff.ref.id);
 
-	event_str(&e, FIELD_recipient, d->envelope.sender);
+	event_str(&e, FIELD_recipient, r->sender);
 	event_str(&e, FIELD_reason, STR("none"));
 	event_str(&e, FIELD_text, str_of(why));
 	intake_tell(home->intake, &e);
@@ -421,18 +431,16 @@ static yields int
 report_make(struct deliver *home, const struct config *conf, struct report *r,
     struct str to)
 {
-	const struct delivery *d = r->about;
-
 	r->piece = (struct buf){ .p = arena_alloc(&r->arena, DSN_PIECE),
 		.cap = DSN_PIECE };
 	if (r->piece.p == NULL)
 		return err_set("no memory for a report");
-	if (original_read(&r->original, d, &r->arena,
-	    is_whole_wanted(conf, d, r->dsn.action), conf->reports.body) != 0)
+	if (original_read(&r->original, r->about, &r->arena,
+	    is_whole_wanted(conf, r), conf->reports.body) != 0)
 		return -1;
 	if (r->dsn.action == DSN_DELAY && r->original.is_automatic &&
-	    !is_delay_asked(d)) {
-		unreported_tell(home, d, "no report: the message is automatic");
+	    !is_delay_asked(r)) {
+		unreported_tell(home, r, "no report: the message is automatic");
 		return 0;
 	}
 	dsn_fill(r, conf, to);
@@ -442,9 +450,9 @@ report_make(struct deliver *home, const struct config *conf, struct report *r,
 /* Why there must be none; NULL: let there be one. */
 static const char *
 report_ban(struct deliver *home, const struct config *conf,
-    const struct delivery *d, enum dsn_action action, struct str to)
+    const struct report *r, struct str to)
 {
-	if (count_told(d, action) == 0)
+	if (count_told(r) == 0)
 		return "no report: NOTIFY does not ask for it";
 	if (to.n == 0)
 		return "no report: the sender is null";
@@ -453,22 +461,49 @@ report_ban(struct deliver *home, const struct config *conf,
 	return NULL;
 }
 
-yields int
-bounce_send(struct deliver *home, const struct config *conf,
-    const struct delivery *d, enum dsn_action action)
+/* To the sender of one recipient, of all that he sent to. */
+static yields int
+bounce_to_one(struct deliver *home, const struct config *conf,
+    const struct delivery *d, enum dsn_action action,
+    const struct delivery_recipient *one)
 {
-	struct str to = report_to(conf, d, action);
-	struct report r = { .about = d, .dsn.action = action };
-	const char *ban = report_ban(home, conf, d, action, to);
+	struct report r = { .about = d, .dsn.action = action,
+		.sender = one->sender, .is_from_list = one->is_from_list };
+	struct str to = report_to(conf, &r);
+	const char *ban = report_ban(home, conf, &r, to);
 	int rc;
 
-	must(d->is_pinned);
 	if (ban != NULL) {
-		unreported_tell(home, d, ban);
+		unreported_tell(home, &r, ban);
 		return 0;
 	}
 	arena_init(&r.arena, REPORT_MEMORY + 4 * conf->reports.body);
 	rc = report_make(home, conf, &r, to);
 	arena_clear(&r.arena);
+	return rc;
+}
+
+/* Was his sender told with one before him? */
+static bool
+is_first_of_sender(const struct delivery *d, enum dsn_action action, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (d->rcpts[k].verdict.disposition == told_by(action) &&
+		    str_eq(d->rcpts[k].sender, d->rcpts[i].sender))
+			return false;
+	return true;
+}
+
+yields int
+bounce_send(struct deliver *home, const struct config *conf,
+    const struct delivery *d, enum dsn_action action)
+{
+	int rc = 0;
+
+	must(d->is_pinned);
+	for (size_t i = 0; i < d->n && rc == 0; i++)
+		if (d->rcpts[i].verdict.disposition == told_by(action) &&
+		    is_first_of_sender(d, action, i))
+			rc = bounce_to_one(home, conf, d, action, &d->rcpts[i]);
 	return rc;
 }

@@ -26,9 +26,9 @@
 #include "deliver/delivery.h"
 #include "wire/dsn.h"
 
-/* About those of the n recipients with the disposition that the action tells:
- * FAILED for DSN_FAILURE, DEFERRED for DSN_DELAY, DELIVERED for DSN_SUCCESS and
- * DSN_RELAY. */
+/* To the sender of each, about those of the n recipients with the disposition
+ * that the action tells: FAILED for DSN_FAILURE, DEFERRED for DSN_DELAY,
+ * DELIVERED for DSN_SUCCESS and DSN_RELAY. */
 yields int bounce_send(struct deliver *home, const struct config *,
     const struct delivery *, enum dsn_action);
 

@@ -105,6 +105,8 @@ recipients_choose(struct delivery *d, const bool *ended)
 			continue;
 		d->rcpts[n++] = (struct delivery_recipient){
 			.index = (uint32_t)i, .address = r->address,
+			.sender = recipient_sender(r, e),
+			.is_from_list = recipient_more(r)->sender.p != NULL,
 			.orig = r->orig, .notify = r->notify,
 			.orcpt = r->orcpt };
 	}

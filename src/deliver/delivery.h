@@ -23,6 +23,10 @@
 struct delivery_recipient {
 	uint32_t index;			/* in the envelope */
 	struct str address;
+	struct str sender;		/* to whom reports go; n == 0: the null
+					 * sender */
+	bool is_from_list;		/* sender is a list's owner: ENVID and RET
+					 * are not the list's (RFC 3461 5.2.7.1) */
 	struct str orig;		/* as given; p == NULL: the same */
 	unsigned notify;		/* enum notify; 0: not given */
 	struct str orcpt;		/* p == NULL: none */

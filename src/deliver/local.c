@@ -50,7 +50,7 @@ trace_put(struct copy *c, const struct delivery_recipient *r, struct arena *a)
 {
 	struct str head = arena_printf(a, "Return-Path: <" STR_FMT ">\r\n"
 	    "Delivered-To: " STR_FMT "\r\n",
-	    STR_ARG(c->delivery->envelope.sender), STR_ARG(r->address));
+	    STR_ARG(r->sender), STR_ARG(r->address));
 
 	if (head.p != NULL)
 		return copy_put(c, head);

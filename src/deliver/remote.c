@@ -104,7 +104,7 @@ host_greet(struct line *l, const struct site_try *t)
 		    STR_ARG(l->c->ready.domain));
 		return TRIAL_OURSELVES;
 	}
-	client_init(&l->client, &l->net, &l->patience);
+	client_init(&l->client, &l->net, CLIENT_SMTP, &l->patience);
 	l->verdict = client_greet(&l->client,
 	    name.n > 0 ? name : l->conf->hostname);
 	if (l->verdict.disposition == DELIVERED) {
@@ -289,11 +289,28 @@ body_give(void *arg, char *to, size_t n)
 	return got;
 }
 
+static void
+body_again(void *arg)
+{
+	struct reading *r = arg;
+
+	body_rewind(&r->body);
+}
+
+static enum client_body
+body_kind(const struct envelope *e)
+{
+	if ((e->flags & ENVELOPE_BINARY) != 0)
+		return CLIENT_BODY_BINARY;
+	return (e->flags & ENVELOPE_8BIT) != 0 ? CLIENT_BODY_8BIT :
+	    CLIENT_BODY_7BIT;
+}
+
 /* Recipients of one transaction. */
 struct batch {
 	size_t n, most;
 	uint32_t *who;			/* in d->rcpts */
-	struct str *list;
+	struct client_recipient *list;
 	struct verdict *verdicts;
 };
 
@@ -316,15 +333,19 @@ batch_init(struct batch *b, struct line *l, struct delivery *d)
 	    0;
 }
 
-/* False: there is nobody left to try. */
+/* Those of one sender.  False: there is nobody left to try. */
 static bool
 batch_fill(struct batch *b, const struct delivery *d)
 {
 	b->n = 0;
 	for (size_t i = 0; i < d->n && b->n < b->most; i++)
-		if (!d->rcpts[i].is_tried) {
+		if (!d->rcpts[i].is_tried && (b->n == 0 ||
+		    str_eq(d->rcpts[i].sender, d->rcpts[b->who[0]].sender))) {
 			b->who[b->n] = (uint32_t)i;
-			b->list[b->n++] = d->rcpts[i].address;
+			b->list[b->n++] = (struct client_recipient){
+				.address = d->rcpts[i].address,
+				.notify = d->rcpts[i].notify,
+				.orcpt = d->rcpts[i].orcpt };
 		}
 	return b->n > 0;
 }
@@ -360,10 +381,12 @@ static yields void
 batch_send(const struct batch *b, struct line *l, struct delivery *d)
 {
 	struct reading reading = { .is_damaged = false };
-	struct client_message m = { .sender = d->envelope.sender,
-		.recipients = b->list, .n = b->n, .size = d->envelope.size,
-		.has_8bit = (d->envelope.flags & ENVELOPE_8BIT) != 0,
-		.read = body_give, .arg = &reading };
+	const struct envelope *e = &d->envelope;
+	struct client_message m = { .sender = d->rcpts[b->who[0]].sender,
+		.recipients = b->list, .n = b->n, .envid = e->envid,
+		.ret = e->ret, .size = e->size, .body = body_kind(e),
+		.is_utf8 = (e->flags & ENVELOPE_SMTPUTF8) != 0,
+		.read = body_give, .rewind = body_again, .arg = &reading };
 
 	must(b->n > 0 && d->is_pinned);
 	body_open(&reading.body, &d->pin);

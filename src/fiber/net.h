@@ -18,6 +18,8 @@
 #include "base/buf.h"
 #include "fiber/fiber.h"
 
+enum { ADDRESS_PATH_MOST = 104 };	/* with its NUL; sockaddr_un has 108 */
+
 enum address_family { ADDRESS_NONE, ADDRESS_V4, ADDRESS_V6, ADDRESS_UNIX };
 
 struct address {
@@ -25,7 +27,7 @@ struct address {
 	uint16_t port;
 	union {
 		unsigned char ip[16];		/* V4 uses the first four */
-		char path[104];
+		char path[ADDRESS_PATH_MOST];
 	} of;
 };
 

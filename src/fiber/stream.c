@@ -239,6 +239,22 @@ stream_await(struct stream *s)
 	return -1;
 }
 
+/* What has arrived goes behind what is unread: as world_recv(); there is room. */
+static int64_t
+stream_gather(struct stream *s)
+{
+	int64_t n = world_recv(s->end, s->in->bytes + s->in_end,
+	    STREAM_BUFFER - s->in_end);
+
+	if (n > 0) {
+		must((uint64_t)n <= STREAM_BUFFER - s->in_end);
+		s->in_end += (size_t)n;
+		s->bytes_in += (uint64_t)n;
+	} else if (n == -EAGAIN)
+		s->end->can_read = false;
+	return n;
+}
+
 static yields int
 stream_receive(struct stream *s)
 {
@@ -246,18 +262,9 @@ stream_receive(struct stream *s)
 
 	if (stream_make_room(s) != 0)
 		return -1;
-	n = world_recv(s->end, s->in->bytes + s->in_end,
-	    STREAM_BUFFER - s->in_end);
-	if (n > 0) {
-		must((uint64_t)n <= STREAM_BUFFER - s->in_end);
-		s->in_end += (size_t)n;
-		s->bytes_in += (uint64_t)n;
+	n = stream_gather(s);
+	if (n > 0 || n == -EAGAIN)
 		return 0;
-	}
-	if (n == -EAGAIN) {
-		s->end->can_read = false;
-		return 0;
-	}
 	/* He has said all; he may still be listening. */
 	if (n == 0)
 		(void)stream_flush(s);
@@ -282,6 +289,35 @@ stream_has_ended(struct stream *s)
 		return true;
 	s->end->can_read = false;
 	return false;
+}
+
+bool
+stream_has_spoken(struct stream *s)
+{
+	int64_t n;
+
+	if (s->trouble != STREAM_FINE || stream_buffered(s) > 0)
+		return true;
+	if (!s->end->can_read || stream_make_room(s) != 0)
+		return s->trouble != STREAM_FINE;
+	n = stream_gather(s);
+	if (n <= 0)
+		stream_buffer_give(&s->in);
+	return n != -EAGAIN;
+}
+
+int
+stream_last_words(struct stream *s)
+{
+	if (s->trouble != STREAM_GONE || s->end == NULL)
+		return -1;
+	s->trouble = STREAM_FINE;
+	s->out_n = 0;
+	stream_buffer_give(&s->out);
+	if (stream_make_room(s) == 0)
+		(void)stream_gather(s);
+	s->trouble = stream_buffered(s) > 0 ? STREAM_FINE : STREAM_GONE;
+	return s->trouble == STREAM_FINE ? 0 : -1;
 }
 
 /* At least one byte more than now. */

@@ -69,6 +69,11 @@ size_t stream_buffered(const struct stream *);	/* unread input at hand */
 /* Between conversations, without waiting: has the peer closed, or said what he
  * was not asked? */
 bool stream_has_ended(struct stream *);
+/* Without waiting: is there anything to read, were it the end? */
+bool stream_has_spoken(struct stream *);
+/* After STREAM_GONE: the peer takes nothing more, but may have said why.  0 when
+ * there is something left to read (what was to be sent is dropped). */
+int stream_last_words(struct stream *);
 
 yields void stream_put(struct stream *, struct str);
 /* At most 1 KiB: more is cut, but a CRLF at its end stays.  None is added. */

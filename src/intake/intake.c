@@ -28,7 +28,9 @@
 #include <inttypes.h>
 
 enum {
-	INTAKE_RCPTS_FIRST = 4,		/* room at first; then twice that */
+	INTAKE_RCPTS_FIRST = 4,		/* room at first; then four times */
+	INTAKE_RESERVE = 4096,		/* for the content, when the arena is
+					 * full of recipients */
 	INTAKE_MSGID_MOST = 250,	/* octets told in the event */
 	INTAKE_SCRATCH = 1 << 20	/* EXPAND_MOST results and their ways */
 };
@@ -144,21 +146,38 @@ intake_id(const struct intake *in)
 	return in->draft == NULL ? 0 : draft_id(in->draft);
 }
 
-/* Room for one more.  What was outgrown stays in the arena: less than twice. */
+/* Both arrays are one piece, so that there are both or neither. */
+static struct recipient *
+intake_room(struct intake *in, size_t room, uint64_t **hashes)
+{
+	struct recipient *rcpts = arena_alloc(in->arena,
+	    room * (sizeof(*rcpts) + sizeof(**hashes)));
+
+	_Static_assert(_Alignof(uint64_t) <= _Alignof(struct recipient),
+	    "hashes may stand behind recipients");
+	*hashes = rcpts == NULL ? NULL : (uint64_t *)(rcpts + room);
+	return rcpts;
+}
+
+/* Room for one more.  What was outgrown stays in the arena: by fours that is a
+ * third more, and the last step is by twos if need be. */
 static int
 intake_grow(struct intake *in)
 {
 	struct envelope *e = &in->envelope;
-	size_t room = in->room == 0 ? INTAKE_RCPTS_FIRST : 2 * in->room;
+	size_t room = in->room == 0 ? INTAKE_RCPTS_FIRST : 4 * in->room;
 	struct recipient *rcpts;
 	uint64_t *hashes;
 
 	must(e->n_rcpts <= in->room);
 	if (e->n_rcpts < in->room)
 		return 0;
-	rcpts = arena_alloc(in->arena, room * sizeof(*rcpts));
-	hashes = arena_alloc(in->arena, room * sizeof(*hashes));
-	if (rcpts == NULL || hashes == NULL)
+	rcpts = intake_room(in, room, &hashes);
+	if (rcpts == NULL) {
+		room /= 2;
+		rcpts = intake_room(in, room, &hashes);
+	}
+	if (rcpts == NULL)
 		return -1;
 	if (e->n_rcpts > 0) {
 		memcpy(rcpts, e->rcpts, e->n_rcpts * sizeof(*rcpts));
@@ -333,6 +352,16 @@ intake_take_expansion(struct intake *in, const struct expansion *x,
 	return rc == 0 ? intake_yes() : intake_no_memory();
 }
 
+static bool
+intake_has_reserve(struct intake *in)
+{
+	struct arena_mark mark = arena_mark(in->arena);
+	bool has = arena_alloc(in->arena, INTAKE_RESERVE) != NULL;
+
+	arena_back(in->arena, mark);
+	return has;
+}
+
 /* A refused recipient leaves everything as it was.  What expansion needs on its
  * way is not the transaction's to keep. */
 struct verdict
@@ -352,6 +381,8 @@ intake_recipient(struct intake *in, const struct path *to,
 	v = intake_take_expansion(in, &x, to->mailbox.text,
 	    wish != NULL ? *wish : none);
 	arena_clear(&scratch);
+	if (v.disposition == DELIVERED && !intake_has_reserve(in))
+		v = intake_no_memory();
 	if (v.disposition != DELIVERED) {
 		*in = before;
 		arena_back(in->arena, mark);
@@ -400,7 +431,10 @@ intake_put_received(struct intake *in)
 	};
 	char room[2560];
 	struct buf out = BUF_OF(room);
+	struct str user = in->origin.user;
 
+	if (str_skip(&user, STR("uid:")))
+		received.userid = user;
 	received_write(&out, &received);
 	must(!out.full);
 	return intake_append(in, buf_str(&out));

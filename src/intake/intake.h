@@ -45,7 +45,7 @@ struct intake_origin {
 	struct str helo;
 	struct str client;		/* address without brackets */
 	struct str client_name;		/* its verified name */
-	struct str user;
+	struct str user;		/* "uid:1000": of this machine */
 	struct str tenant, stream;	/* n == 0: "default" */
 	struct str envid;		/* decoded; n == 0: none */
 	enum ret_kind ret;

@@ -99,7 +99,8 @@ advise_domain(const struct config *c, struct problems *ps,
     const struct domain *d)
 {
 	bool is_empty = d->users == NULL && d->aliases == NULL &&
-	    d->catch_all.n == 0 && d->relay_to == NULL;
+	    d->catch_all.n == 0 && d->relay_to == NULL &&
+	    (d->transport == NULL || d->transport->lmtp == NULL);
 
 	if (d->alias_of != NULL)
 		return;

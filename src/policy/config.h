@@ -64,17 +64,31 @@ struct listener {
 	struct place place;
 };
 
-/* A next hop: smtp://host[:port], several in order of preference. */
+/* A next hop: smtp://host[:port], lmtp://host:port or unix:/path (LMTP); several
+ * of one protocol in order of preference. */
 struct relay_host {
 	struct str host;		/* name (its addresses, no MX), or ... */
-	struct address literal;		/* ... an address, family not NONE */
+	struct address literal;		/* ... an address, family not NONE; of
+					 * ADDRESS_UNIX host is the path */
 	uint16_t port;
 };
 struct relay {
 	bool by_mx;			/* as if not routed: ask MX */
+	bool is_lmtp;			/* RFC 2033, not SMTP */
 	size_t n;
 	struct relay_host *hosts;
 	struct str text;		/* as configured, for events */
+};
+
+/* Where a user's mail goes: one of these three. */
+struct pipe;			/* pipe.h */
+struct transport {
+	struct origin *origins;
+	struct str name;		/* of transports.NAME, or absent */
+	struct str maildir;		/* template; n == 0: none */
+	struct relay *lmtp;		/* or NULL */
+	struct pipe *pipe;		/* or NULL */
+	struct place place;
 };
 
 /* route[]: first match wins. */
@@ -89,6 +103,7 @@ struct route_rule {
 	struct place place;
 };
 
+enum detail_use { DETAIL_INBOX, DETAIL_FOLDER };
 enum double_bounces { DOUBLE_ADMIN, DOUBLE_DISCARD };
 enum report_return { RETURN_FULL, RETURN_HEADERS };
 enum report_success { SUCCESS_TOLD, SUCCESS_UNTOLD };
@@ -125,12 +140,17 @@ struct config {
 	struct domain **domain_list;	/* as in the file, implied ones last */
 
 	struct {
-		struct str maildir;	/* template; "~/" is the user's home */
+		struct transport by;	/* where nothing else is said */
+		enum detail_use detail;	/* of bob+detail */
+		uint64_t pipes;		/* commands at once */
 		struct str virtual;	/* template for users without a home */
 		struct str admin;	/* mail to admin, when admin is nobody */
 		struct str user;	/* owns virtual mailboxes; n == 0: we */
 		uint32_t uid, gid;	/* of deliver.user */
 	} deliver;
+
+	size_t n_transports;
+	struct transport *transports;
 
 	size_t n_routes;
 	struct route_rule *routes;
@@ -193,6 +213,7 @@ struct config {
 			int64_t quit;
 		} client;
 		int64_t dns;
+		int64_t pipe;		/* a command that takes a message */
 		int64_t stop;		/* drain at stop */
 	} timeouts;
 
@@ -217,6 +238,11 @@ struct config {
 	} log;
 
 	struct { struct str socket, group; } control;
+
+	struct {
+		struct str socket;	/* n == 0: none */
+		struct rate rate;	/* messages of one uid */
+	} submit;
 
 	struct {
 		uint64_t body;		/* octets of the original returned */

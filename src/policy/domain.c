@@ -35,6 +35,21 @@ config_domain(const struct config *c, struct str name)
 	return d != NULL && d->alias_of != NULL ? d->alias_of : d;
 }
 
+const struct transport *
+transport_find(const struct config *c, struct str name)
+{
+	for (size_t i = 0; i < c->n_transports; i++)
+		if (str_eq(c->transports[i].name, name))
+			return &c->transports[i];
+	return NULL;
+}
+
+const struct transport *
+domain_transport(const struct domain *d, const struct user *u)
+{
+	return u != NULL && u->transport != NULL ? u->transport : d->transport;
+}
+
 bool
 local_is_role(struct str local)
 {
@@ -92,6 +107,14 @@ resident_detailed(const struct domain *d, struct str local,
 	return false;
 }
 
+/* The next hop knows who lives there, and we do not. */
+static bool
+domain_is_open(const struct domain *d)
+{
+	return d->users == NULL && d->aliases == NULL &&
+	    (d->relay_to != NULL || d->transport->lmtp != NULL);
+}
+
 struct resident
 domain_resident(const struct domain *d, struct str local)
 {
@@ -101,7 +124,7 @@ domain_resident(const struct domain *d, struct str local)
 	    resident_detailed(d, local, &found))
 		return found;
 	found = (struct resident){ .kind = RESIDENT_NONE };
-	if (d->relay_to != NULL && d->users == NULL && d->aliases == NULL)
+	if (domain_is_open(d))
 		found.kind = RESIDENT_RELAYED;
 	else if (local_is_role(local))
 		found.kind = RESIDENT_ROLE;

@@ -5,6 +5,8 @@
  * tables read at load: users (a passwd-file or a list), aliases(5), the
  * subaddress separator, catch-all.  postmaster and abuse always exist.
  * Local parts are compared without regard to ASCII case.
+ * Where a user's mail goes is his own transport's word, else his domain's, else
+ * deliver's: exactly one way.
  * Not for: domains of others (route.h).
  * Waiting: none.
  * Memory: the configuration's; valid while it is pinned.
@@ -25,6 +27,7 @@ struct user {
 	struct str home;		/* n == 0: none */
 	bool has_uid;			/* uid and gid are told by the file */
 	uint32_t uid, gid;
+	const struct transport *transport;	/* NULL: his domain's */
 };
 
 /* One users: value; domains that name the same file share it. */
@@ -32,6 +35,7 @@ struct user_set {
 	struct user_set *next;
 	struct str path;		/* p == NULL: a list in place */
 	struct table users;
+	bool has_transports;		/* some user has one of his own */
 };
 
 /* name: targets.  Targets are whole mailboxes, or local parts of the domain
@@ -62,7 +66,10 @@ struct domain {
 	const struct alias_set *aliases;	/* or NULL */
 	struct str catch_all;		/* user or mailbox; n == 0: none */
 	struct str subaddress;		/* separators, n == 0: none */
-	struct str maildir;		/* template; n == 0: deliver.maildir */
+	struct str maildir;		/* as configured; deliver.maildir else */
+	struct transport deliver;	/* as configured */
+	struct str admin;		/* Maildir; n == 0: deliver.admin */
+	const struct transport *transport;	/* of users without their own */
 	struct relay *relay_to;		/* mail goes on to there; or NULL */
 	struct place place;
 };
@@ -74,7 +81,7 @@ enum resident_kind {
 	RESIDENT_ALIAS,
 	RESIDENT_CATCH_ALL,
 	RESIDENT_ROLE,			/* postmaster, abuse: to admin */
-	RESIDENT_RELAYED		/* the next hop knows (relay_to) */
+	RESIDENT_RELAYED		/* the next hop knows (relay_to, lmtp) */
 };
 struct resident {
 	enum resident_kind kind;
@@ -92,6 +99,12 @@ const struct alias_entry *alias_find(const struct alias_set *,
  * the table `domains' is there by this hash. */
 const struct domain *domain_find(const struct config *, struct str name);
 uint64_t domain_hash(struct str name);
+
+/* Named below `transports'; NULL: none. */
+const struct transport *transport_find(const struct config *, struct str name);
+/* Who has none of his own (user NULL: nobody in particular) has the domain's. */
+const struct transport *domain_transport(const struct domain *,
+    const struct user *);
 
 /* postmaster, abuse: RFC 5321 4.5.1, RFC 2142. */
 bool local_is_role(struct str local);

@@ -139,15 +139,34 @@ finish_deliver(struct load *l)
 		    "mailboxes must not belong to the superuser");
 }
 
+/* submit.sock stands beside the control socket unless told otherwise. */
+static void
+finish_submit(struct load *l)
+{
+	struct config *c = l->config;
+	size_t slash = str_find_last(c->control.socket, '/');
+
+	if (c->submit.socket.n > 0 || c->control.socket.n == 0 ||
+	    finish_place(c->origins, "submit.socket").line != 0)
+		return;
+	c->submit.socket = arena_printf(l->reader.arena, STR_FMT"/submit.sock",
+	    STR_ARG(str_sub(c->control.socket, 0, slash)));
+	if (c->submit.socket.p == NULL)
+		finish_is_full(l);
+}
+
 void
 finish_config(struct load *l)
 {
 	finish_names(l);
 	finish_listeners(l);
+	finish_deliver_by(l);
+	finish_transports(l);
 	finish_domains(l);
 	finish_routes(l);
 	finish_outbound(l);
 	finish_log(l);
 	finish_zone(l);
 	finish_deliver(l);
+	finish_submit(l);
 }

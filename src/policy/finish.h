@@ -21,6 +21,9 @@ void finish_config(struct load *);
 void finish_listeners(struct load *);
 void finish_domains(struct load *);
 void finish_routes(struct load *);
+void finish_transports(struct load *);
+void finish_deliver_by(struct load *);
+void finish_domain_by(struct load *, struct domain *);
 
 /* The origin of a key, or nowhere. */
 struct place finish_place(const struct origin *, const char *path);

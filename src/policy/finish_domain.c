@@ -32,7 +32,8 @@ domain_users(struct sets *s, struct domain *d)
 			d->users = set;
 			return;
 		}
-	set = is_file ? user_set_file(r, path, at) : path.p != NULL ?
+	set = is_file ? user_set_file(r,
+	    s->load->config, path, at) : path.p != NULL ?
 	    user_set_system(r, path) : user_set_list(r, from, at);
 	if (set == NULL)
 		return;
@@ -214,6 +215,7 @@ finish_domains(struct load *l)
 
 		if (d->alias_of_name.n > 0)
 			continue;
+		finish_domain_by(l, d);
 		domain_users(&sets, d);
 		domain_aliases(&sets, d);
 		if (l->reader.problems->counts[PROBLEM_ERROR] == 0)

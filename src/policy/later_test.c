@@ -131,7 +131,6 @@ static const struct { const char *yaml, *says; } cases[] = {
 	    "10:36+3 'listen[2].tls' is known but not in this version\n"
 	    "14:12+7 'dovecot' is known but not in this version\n"
 	    "19:1+4 'auth' is known but not in this version\n"
-	    "20:14+4 'deliver.lmtp' is known but not in this version\n"
 	    "23:3+6 'inbound.verify' is known but not in this version\n"
 	    "24:3+8 'inbound.greylist' is known but not in this version\n"
 	    "25:3+5 'inbound.dnsbl' is known but not in this version\n"

@@ -219,3 +219,27 @@ limit_mail(struct limit_table *t, const struct config *c,
 		return judge_say(JUDGE_message_rate, STR(""));
 	return judge_say(JUDGE_ok, STR(""));
 }
+
+struct address
+limit_local_client(uint32_t uid)
+{
+	struct address a = { .family = ADDRESS_V6, .of.ip = { 1, 0 } };
+
+	for (unsigned i = 0; i < 4; i++)
+		a.of.ip[4 + i] = (unsigned char)(uid >> (24 - 8 * i));
+	return a;
+}
+
+struct judgment
+limit_local(struct limit_table *t, const struct config *c,
+    const struct address *client, struct mono now)
+{
+	struct limit_network *n = network_get(t, client, now);
+
+	if (n == NULL)
+		return judge_say(JUDGE_uncounted, STR(""));
+	network_touch(t, n);
+	if (!allowance_take(&n->messages, c->submit.rate, now))
+		return judge_say(JUDGE_local_rate, STR(""));
+	return judge_say(JUDGE_ok, STR(""));
+}

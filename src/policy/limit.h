@@ -42,6 +42,13 @@ void limit_disconnect(struct limit_table *, const struct address *client);
 struct judgment limit_mail(struct limit_table *, const struct config *,
     const struct address *client, struct mono now);
 
+/* One more MAIL of a user of this machine, for whom `client' stands
+ * (limit_local_client()). */
+struct judgment limit_local(struct limit_table *, const struct config *,
+    const struct address *client, struct mono now);
+/* An address that no host has (RFC 6666), a network of its own for each uid. */
+struct address limit_local_client(uint32_t uid);
+
 size_t limit_networks(const struct limit_table *);	/* counted now */
 
 #endif

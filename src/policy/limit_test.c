@@ -222,6 +222,32 @@ test_owners_are_spread(void **state)
 		assert_in_range(counts[i], 180, 320);
 }
 
+static enum judge_reason
+local_mail(uint32_t uid, int64_t seconds)
+{
+	struct address a = limit_local_client(uid);
+
+	return limit_local(table, config, &a, at(seconds)).reason;
+}
+
+/* Each user of this machine by himself, whatever his number. */
+static void
+test_local_users(void **state)
+{
+	static const uint32_t uids[] = { 0, 1, 1000, 0x10000, UINT32_MAX };
+
+	(void)state;
+	config_free(config);
+	config = conf_of("submit: { rate: 2/min }\n");
+	for (size_t i = 0; i < sizeof uids / sizeof *uids; i++) {
+		assert_int_equal(local_mail(uids[i], 0), JUDGE_ok);
+		assert_int_equal(local_mail(uids[i], 0), JUDGE_ok);
+		assert_int_equal(local_mail(uids[i], 0), JUDGE_local_rate);
+	}
+	assert_int_equal(local_mail(1000, 31), JUDGE_ok);
+	assert_int_equal(local_mail(1000, 31), JUDGE_local_rate);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int
@@ -237,6 +263,7 @@ main(void)
 		TEST(test_forgets_the_idle),
 		TEST(test_has_a_ceiling),
 		TEST(test_owners_are_spread),
+		TEST(test_local_users),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,13 +66,14 @@ join_path(struct load *l, struct str above, struct str key)
 	    STR_FMT"."STR_FMT, STR_ARG(above), STR_ARG(key));
 }
 
-/* ---- members of listen, domains, route ---- */
+/* ---- members of listen, domains, route, transports ---- */
 
 static const size_t member_size[SCHEMA_SCOPES] = {
 	[SCOPE_config] = 0,
 	[SCOPE_domain] = sizeof(struct domain),
 	[SCOPE_listener] = sizeof(struct listener),
 	[SCOPE_route_rule] = sizeof(struct route_rule),
+	[SCOPE_transport] = sizeof(struct transport),
 };
 
 static void
@@ -81,6 +82,7 @@ member_begin(void *member, enum schema_scope scope, const struct node *n)
 	struct domain *d = member;
 	struct listener *s = member;
 	struct route_rule *r = member;
+	struct transport *t = member;
 
 	switch (scope) {
 	case SCOPE_domain:
@@ -92,6 +94,10 @@ member_begin(void *member, enum schema_scope scope, const struct node *n)
 		break;
 	case SCOPE_route_rule:
 		r->place = n->at;
+		break;
+	case SCOPE_transport:
+		t->place = n->key_at;
+		t->name = n->key;
 		break;
 	case SCOPE_config:
 	case SCHEMA_SCOPES:
@@ -227,7 +233,21 @@ key_is_kind(struct load *l, const struct node *n, enum node_kind kind,
 	return false;
 }
 
-/* A map whose members have names: domains. */
+static bool
+member_is_named(struct load *l, enum schema_scope scope, const struct node *n)
+{
+	bool is_domain = scope == SCOPE_domain;
+
+	if (is_domain ? domain_is_valid(n->key, MAILBOX_STRICT) :
+	    local_is_safe(n->key))
+		return true;
+	problem_add(l->reader.problems, PROBLEM_ERROR, n->key_at,
+	    "'"STR_FMT"' is not a %s name", STR_ARG(n->key),
+	    is_domain ? "domain" : "transport's");
+	return false;
+}
+
+/* A map whose members have names: domains, transports. */
 static void
 each_named(struct load_queue *q, const struct schema *row, const struct node *n,
     struct str name)
@@ -238,12 +258,8 @@ each_named(struct load_queue *q, const struct schema *row, const struct node *n,
 		struct str path = join_path(l, name, d->key);
 		void *member;
 
-		if (!domain_is_valid(d->key, MAILBOX_STRICT)) {
-			problem_add(l->reader.problems, PROBLEM_ERROR,
-			    d->key_at, "'"STR_FMT"' is not a domain name",
-			    STR_ARG(d->key));
+		if (!member_is_named(l, row->scope, d))
 			continue;
-		}
 		member = load_member(l, row->scope, d);
 		if (member != NULL && key_is_kind(l, d, NODE_MAP, path))
 			queue_map(q, d, str_of(row->path), path, member);

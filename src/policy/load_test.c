@@ -226,24 +226,24 @@ static const struct { const char *yaml, *says; } cases[] = {
 	    "~/Maildir, /var/mail/%d/%u)\n" },
 	{ "domains: { example.org: { relay_to: mail.example.org } }",
 	    "1:37+16 'mail.example.org' is not a relay (examples: mx, "
-	    "smtp://mail.example.org:2525)\n" },
+	    "smtp://mail.example.org:2525, lmtp://localhost:24)\n" },
 	{ "domains: { example.org: { relay_to: smtp://mail.example.org:0 "
 	  "} }",
 	    "1:37+25 'smtp://mail.example.org:0' is not a relay (examples: "
-	    "mx, smtp://mail.example.org:2525)\n" },
+	    "mx, smtp://mail.example.org:2525, lmtp://localhost:24)\n" },
 	{ "domains: { example.org: { relay_to: smtp://mail_x.example.org "
 	  "} }",
 	    "1:37+25 'smtp://mail_x.example.org' is not a relay (examples: "
-	    "mx, smtp://mail.example.org:2525)\n" },
+	    "mx, smtp://mail.example.org:2525, lmtp://localhost:24)\n" },
 	{ "domains: { example.org: { relay_to: [] } }",
 	    "1:27+8 these are 0 hosts; there may be 1 to 8\n" },
 	{ "domains: { example.org: { relay_to: [ smtp://a.example, mx "
 	  "] } }",
 	    "1:57+2 'mx' is not a relay (examples: mx, smtp://mail.example.org:"
-	    "2525)\n" },
+	    "2525, lmtp://localhost:24)\n" },
 	{ "domains: { example.org: { relay_to: lmtp:unix:/x } }",
 	    "1:37+12 'lmtp:unix:/x' is not a relay (examples: mx, smtp://mail.e"
-	    "xample.org:2525)\n" },
+	    "xample.org:2525, lmtp://localhost:24)\n" },
 	{ "route:\n"
 	  "  - { if: { rcpt_domain: x } }",
 	    "2:5+1 a route needs one of relay, discard and refuse\n" },
@@ -272,9 +272,50 @@ static const struct { const char *yaml, *says; } cases[] = {
 	{ "deliver: { virtual: ~/x }",
 	    "1:12+7 'deliver.virtual' is for users without a home; "
 	    "it must begin with /\n" },
-	{ "deliver: { pipe: /bin/cat }",
-	    "1:12+4 'deliver.pipe' is known but not in this version; "
-	    "without it, mail is delivered into Maildirs (deliver.maildir)\n" },
+	{ "deliver: { pipe: cat }",
+	    "1:18+3 'cat' is not a command: it must begin with the absolute "
+	    "path of a program\n" },
+	{ "deliver:\n"
+	  "  pipe: /bin/cat ${recipent}",
+	    "2:9+20 '/bin/cat ${recipent}' is not a command: there is no "
+	    "variable ${recipent}; did you mean ${recipient}?\n" },
+	{ "deliver:\n"
+	  "  pipe: /bin/cat | /bin/cat",
+	    "2:9+19 '/bin/cat | /bin/cat' is not a command: no shell reads it, "
+	    "and '|' means nothing: quote it, or put it into a script\n" },
+	{ "deliver: { lmtp: unix:run/dovecot/lmtp }",
+	    "1:18+21 'unix:run/dovecot/lmtp' is not an LMTP server (examples: "
+	    "unix:/run/dovecot/lmtp, localhost:24)\n" },
+	{ "deliver: { lmtp: localhost }",
+	    "1:18+9 'localhost' is not an LMTP server (examples: "
+	    "unix:/run/dovecot/lmtp, localhost:24)\n" },
+	{ "deliver: { lmtp: localhost:24, pipe: /bin/cat }",
+	    "1:12+4 'deliver' has one of lmtp, maildir and pipe, not "
+	    "several\n" },
+	{ "deliver: { maildir: ~/Maildir, pipe: /bin/cat }",
+	    "1:32+4 'deliver' has one of lmtp, maildir and pipe, not "
+	    "several\n" },
+	{ "deliver: { lmpt: localhost:24 }",
+	    "1:12+4 unknown key 'deliver.lmpt'; did you mean 'lmtp'?\n" },
+	{ "domains: { a.example: { users: [ bob ],\n"
+	  "  maildir: /m/%u, deliver: { maildir: /n/%u } } }",
+	    "2:3+7 'maildir' and 'deliver.maildir' mean the same\n" },
+	{ "domains: { a.example: { relay_to: mx, deliver: { pipe: /x } } }",
+	    "1:25+8 mail for 'a.example' goes on by relay_to; what 'deliver' "
+	    "says means nothing\n" },
+	{ "transports: { a/b: { pipe: /x } }",
+	    "1:15+3 'a/b' is not a transport's name\n" },
+	{ "transports: { none: { } }",
+	    "1:15+4 a transport needs one of lmtp, maildir and pipe\n" },
+	{ "transports: { two: { pipe: /x, maildir: /m } }",
+	    "1:15+3 a transport has one of lmtp, maildir and pipe, not "
+	    "several\n" },
+	{ "route: [ { relay: [ smtp://a.example, lmtp://a.example:24 ] } ]",
+	    "1:39+19 'lmtp://a.example:24' speaks another protocol than the "
+	    "first of the list\n" },
+	{ "route: [ { relay: lmtp://a.example } ]",
+	    "1:19+16 'lmtp://a.example' is not a relay (examples: mx, "
+	    "smtp://mail.example.org:2525, lmtp://localhost:24)\n" },
 	{ "admin: a@b@c",
 	    "1:8+5 'a@b@c' is not a mail address (examples: alice@example.org, "
 	    "alice)\n" },

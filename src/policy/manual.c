@@ -138,6 +138,92 @@ page_later(struct show_lines *out)
 	page_line(out, ".El");
 }
 
+static const char *const page_commands[] = {
+	".Sh COMMANDS",
+	"A command of",
+	".Cm pipe ,",
+	"or of an alias, is started by the porter, once for each recipient,",
+	"as the user with the uid and gid that the users file tells, else as",
+	".Cm deliver.user ,",
+	"else as nobody (uid 65534); never as root.",
+	"A server that root did not start runs it as its own user,",
+	"and only where nobody else's uid is asked for.",
+	".Pp",
+	"No shell reads it.",
+	"White space parts words, '...' and \"...\" keep them together,",
+	"a backslash takes an octet's meaning away.",
+	"The first word is the program's absolute path.",
+	"A variable stays within the word it stands in:",
+	".Bl -tag -width Ds",
+};
+
+static const char *const page_command_runs[] = {
+	".El",
+	".Pp",
+	"An address that begins with '-' fails with 5.1.3 or 5.1.7 where a word",
+	"begins with it, since the program would take it for an option.",
+	".Pp",
+	"Standard input is the message with LF at the ends of lines, and on top",
+	"Return-Path, Delivered-To and, where the client gave another address,",
+	"X-Original-To.",
+	"Standard output and error are one: the first 400 octets or so stand in",
+	"the log, and in the report when the message fails.",
+	"A status like 5.7.1 at the beginning of them is taken for the",
+	"enhanced code, when it is of the class of what became of the message.",
+	"The environment is PATH (/usr/local/bin:/usr/bin:/bin), LANG=C, HOME,",
+	"LOGNAME and USER of the uid's account, and SENDER, RECIPIENT,",
+	"ORIGINAL_RECIPIENT, DOMAIN, EXTENSION and LOCAL of the message.",
+	"The directory is HOME, or / when there is none.",
+	".Pp",
+	"After",
+	".Cm timeouts.pipe",
+	"all that it started in its process group is killed, and the mail waits.",
+	"So it does after a signal, and when the program cannot be started.",
+	"What the exit status means:",
+	".Bl -tag -width Ds",
+};
+
+static const char *const page_command_ends[] = {
+	".It any other",
+	"5.3.0, failed.",
+	".El",
+};
+
+static void
+page_lines(struct show_lines *out, const char *const *lines, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		page_line(out, lines[i]);
+}
+
+#define PAGE_LINES(out, lines) \
+	page_lines((out), (lines), sizeof (lines) / sizeof (lines)[0])
+
+static void
+page_pipes(struct show_lines *out)
+{
+	static const char *const vars[] = {
+#define PIPE_VAR(name_, doc_) ".It Cm ${" #name_ "}", doc_ ".",
+#include "policy/pipe.def"
+#undef PIPE_VAR
+	};
+	static const char *const ends[] = {
+		".It 0",
+		"2.0.0, delivered.",
+#define SYSEXIT(name_, status_, disposition_, esc_, text_) \
+		".It " #status_ " (EX_" #name_ ")", \
+		esc_ ", " #disposition_ ": " text_ ".",
+#include "policy/sysexit.def"
+#undef SYSEXIT
+	};
+
+	PAGE_LINES(out, page_commands);
+	PAGE_LINES(out, vars);
+	PAGE_LINES(out, page_command_runs);
+	PAGE_LINES(out, ends);
+	PAGE_LINES(out, page_command_ends);
+}
+
 static const char *const page_head[] = {
 	".\\\" Made from src/policy/conf.def by tools/manual; change it there.",
 	".Dd November 21, 2026",
@@ -235,6 +321,7 @@ manual_page(struct show_lines *out)
 	for (size_t i = 0; i < sizeof page_head / sizeof page_head[0]; i++)
 		page_line(out, page_head[i]);
 	page_keys(out);
+	page_pipes(out);
 	page_later(out);
 	for (size_t i = 0; i < sizeof page_tail / sizeof page_tail[0]; i++)
 		page_line(out, page_tail[i]);
@@ -261,7 +348,11 @@ json_pattern(enum schema_type type)
 	case TYPE_TEMPLATE:
 		return "^(/|~/)";
 	case TYPE_RELAY:
-		return "^(mx|smtp://.*)$";
+		return "^(mx|(smtp|lmtp)://.*|unix:/.*)$";
+	case TYPE_LMTP:
+		return "^(unix:/.*|(lmtp://)?[^/]+:[0-9]+)$";
+	case TYPE_PIPE:
+		return "^/";
 	case TYPE_NONE:
 	case TYPE_ADDRESSES:
 	case TYPE_DOMAIN:
@@ -283,7 +374,8 @@ type_is_list(enum schema_type type)
 {
 	return type == TYPE_ADDRESSES || type == TYPE_DURATIONS ||
 	    type == TYPE_INCLUDE || type == TYPE_NETWORKS ||
-	    type == TYPE_PATTERNS || type == TYPE_RELAY || type == TYPE_USERS;
+	    type == TYPE_PATTERNS || type == TYPE_RELAY || type == TYPE_LMTP ||
+	    type == TYPE_USERS;
 }
 
 static void

@@ -35,10 +35,9 @@ template_fill(struct str template, const struct route *r, struct arena *a)
 static struct str
 template_of(const struct config *c, const struct route *r)
 {
-	struct str template = r->home->maildir.n > 0 ? r->home->maildir :
-	    c->deliver.maildir;
+	struct str template = domain_transport(r->home, r->user)->maildir;
 
-	return template.p[0] == '~' && r->user->home.n == 0 ?
+	return template.n > 0 && template.p[0] == '~' && r->user->home.n == 0 ?
 	    c->deliver.virtual : template;
 }
 
@@ -66,7 +65,10 @@ place_find(const struct config *c, const struct route *r, uint32_t own_uid,
 {
 	must(r->kind == ROUTE_LOCAL);
 	*out = (struct mailbox_place){ .uid = own_uid, .gid = own_gid };
-	out->path = r->user == NULL ? arena_copy(a, c->deliver.admin) :
+	if (r->user != NULL && template_of(c, r).n == 0)
+		return err_set("the user has no Maildir");
+	out->path = r->user == NULL ? arena_copy(a,
+	    r->home->admin.n > 0 ? r->home->admin : c->deliver.admin) :
 	    template_fill(template_of(c, r), r, a);
 	if (out->path.p == NULL)
 		return err_set("no room for a mailbox's path");

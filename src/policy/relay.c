@@ -1,7 +1,10 @@
 /*
- * relay      = "mx" / smtp-uri / "[" smtp-uri *("," smtp-uri) "]"
- * smtp-uri   = "smtp://" host [ ":" port ]
+ * relay      = "mx" / uri / "[" uri *("," uri) "]"
+ * uri        = "smtp://" host [ ":" port ] / "lmtp://" host ":" port /
+ *              "unix:" absolute-path
  * host       = domain / IPv4 / "[" IPv6 "]"
+ * lmtp       = lmtp-uri / "[" lmtp-uri *("," lmtp-uri) "]"
+ * lmtp-uri   = "unix:" absolute-path / [ "lmtp://" ] host ":" port
  */
 #include "policy/relay.h"
 
@@ -29,41 +32,80 @@ host_is_set(struct value_reader *r, struct str host, struct relay_host *out)
 	return out->host.p != NULL;
 }
 
+/* host [":" port]; port 0: there must be one. */
 static bool
-uri_read(struct value_reader *r, struct str s, struct relay_host *out)
+host_read(struct value_reader *r, struct str s, uint64_t port,
+    struct relay_host *out)
 {
 	size_t colon, bracket;
-	uint64_t port = SMTP_PORT;
 
-	if (!str_skip(&s, STR("smtp://")))
-		return false;
 	(void)(s.n > 0 && s.p[s.n - 1] == '/' && s.n--);
 	colon = str_find_last(s, ':');
 	bracket = str_find_last(s, ']');
 	if (colon < s.n && (bracket == s.n || colon > bracket)) {
-		if (!parse_u64(str_sub(s, colon + 1, s.n), UINT16_MAX, &port) ||
-		    port == 0)
+		if (!parse_u64(str_sub(s, colon + 1, s.n), UINT16_MAX, &port))
 			return false;
 		s = str_sub(s, 0, colon);
 	}
 	out->port = (uint16_t)port;
-	return host_is_set(r, s, out);
+	return port != 0 && host_is_set(r, s, out);
+}
+
+static bool
+socket_read(struct value_reader *r, struct str path, struct relay_host *out)
+{
+	out->literal.family = ADDRESS_UNIX;
+	out->host = arena_copy(r->arena, path);
+	return path.n > 1 && path.p[0] == '/' && out->host.p != NULL &&
+	    str_cstr(path, out->literal.of.path, sizeof out->literal.of.path);
+}
+
+static bool
+uri_read(struct value_reader *r, const struct schema *row, struct str s,
+    struct relay_host *out, bool *is_lmtp)
+{
+	*out = (struct relay_host){ .port = 0 };
+	*is_lmtp = row->type == TYPE_LMTP;
+	if (!*is_lmtp && str_skip(&s, STR("smtp://")))
+		return host_read(r, s, SMTP_PORT, out);
+	if (str_skip(&s, STR("unix:"))) {
+		*is_lmtp = true;
+		return socket_read(r, s, out);
+	}
+	if (!str_skip(&s, STR("lmtp://")) && !*is_lmtp)
+		return false;
+	*is_lmtp = true;
+	return host_read(r, s, 0, out);
+}
+
+static bool
+uri_is_no(struct value_reader *r, const struct schema *row,
+    const struct node *n)
+{
+	problem_add(r->problems, PROBLEM_ERROR, n->at,
+	    "'"STR_FMT"' is not %s (examples: %s)", STR_ARG(n->text),
+	    schema_type_says(row->type), schema_type_examples(row->type));
+	return false;
 }
 
 static bool
 uri_add(struct value_reader *r, const struct schema *row, const struct node *n,
     struct relay *relay)
 {
+	bool is_lmtp;
+
 	if (n->is_broken)
 		return false;
 	if (n->kind != NODE_TEXT ||
-	    !uri_read(r, n->text, &relay->hosts[relay->n])) {
+	    !uri_read(r, row, n->text, &relay->hosts[relay->n], &is_lmtp))
+		return uri_is_no(r, row, n);
+	if (relay->n > 0 && relay->is_lmtp != is_lmtp) {
 		problem_add(r->problems, PROBLEM_ERROR, n->at,
-		    "'"STR_FMT"' is not %s (examples: %s)", STR_ARG(n->text),
-		    schema_type_says(row->type),
-		    schema_type_examples(row->type));
+		    "'"STR_FMT"' speaks another protocol than the first of "
+		    "the list", STR_ARG(n->text));
 		return false;
 	}
+	relay->is_lmtp = is_lmtp;
 	relay->text = relay->n++ == 0 ? arena_copy(r->arena, n->text) :
 	    arena_printf(r->arena, STR_FMT", "STR_FMT, STR_ARG(relay->text),
 	    STR_ARG(n->text));
@@ -102,7 +144,7 @@ relay_read(struct value_reader *r, const struct schema *row,
 	*out = relay;
 	if (n->kind == NODE_LIST)
 		return relay_list(r, row, n, relay);
-	if (!str_eq(n->text, STR("mx")))
+	if (row->type == TYPE_LMTP || !str_eq(n->text, STR("mx")))
 		return uri_add(r, row, n, relay);
 	relay->by_mx = true;
 	relay->text = STR("mx");

@@ -1,8 +1,9 @@
 /*
- * relay.h -- next hops as configured: mx, or smtp://host[:port].
+ * relay.h -- next hops as configured: mx, smtp://, lmtp://, unix:.
  *
  * The promise: a relay is checked whole when the configuration is read: names
- * are domain names, addresses are addresses, ports are ports.
+ * are domain names, addresses are addresses, ports are ports, and all hosts of
+ * one list speak the same protocol.
  * Not for: resolving or connecting (deliver/).
  * Waiting: none.
  * Memory: the reader's arena.

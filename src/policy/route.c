@@ -84,18 +84,22 @@ route_home(struct route *r, const struct domain *d, const struct mailbox *m)
 {
 	char local[LOCAL_MOST];
 	struct buf b = BUF_OF(local);
+	const struct transport *by;
 	struct resident who;
 
 	mailbox_local(m, &b);
 	who = domain_resident(d, buf_str(&b));
+	by = domain_transport(d, who.user);
 	r->home = d;
 	r->kind = ROUTE_LOCAL;
 	r->user = who.user;
 	r->detail = who.detail;
 	/* An alias that names itself means the user; expand() followed others. */
-	if (who.kind == RESIDENT_RELAYED ||
-	    (who.kind != RESIDENT_NONE && d->relay_to != NULL))
+	if (d->relay_to != NULL && who.kind != RESIDENT_NONE)
 		route_to_relay(r, d->relay_to);
+	else if (by->lmtp != NULL && (who.user != NULL ||
+	    who.kind == RESIDENT_RELAYED))
+		route_to_relay(r, by->lmtp);
 	else if (who.user == NULL && who.kind != RESIDENT_ROLE) {
 		r->kind = ROUTE_REFUSED;
 		r->why = verdict_make(FAILED, 550, "5.1.1",

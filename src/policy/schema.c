@@ -8,7 +8,8 @@
 _Static_assert(offsetof(struct config, origins) == 0 &&
     offsetof(struct domain, origins) == 0 &&
     offsetof(struct listener, origins) == 0 &&
-    offsetof(struct route_rule, origins) == 0, "origins stand first");
+    offsetof(struct route_rule, origins) == 0 &&
+    offsetof(struct transport, origins) == 0, "origins stand first");
 
 #define KIB (UINT64_C(1) << 10)
 #define MIB (UINT64_C(1) << 20)
@@ -52,13 +53,18 @@ static const struct type_words type_words[SCHEMA_TYPES] = {
 	[TYPE_ENUM] = { "one of the words", NULL },
 	[TYPE_INCLUDE] = { "a path", "conf.d/*.yaml" },
 	[TYPE_INTEGER] = { "a number", NULL },
+	[TYPE_LMTP] = { "an LMTP server",
+		"unix:/run/dovecot/lmtp, localhost:24" },
 	[TYPE_MAILBOX] = { "a mail address", "alice@example.org, alice" },
 	[TYPE_NETWORKS] = { "a network", "192.0.2.0/24, 2001:db8::/32" },
 	[TYPE_PATH] = { "an absolute path", NULL },
 	[TYPE_PATTERNS] = { "a domain pattern",
 		"example.org, *.example.org, *" },
+	[TYPE_PIPE] = { "a command",
+		"/usr/local/bin/take-mail --to ${recipient}" },
 	[TYPE_RATE] = { "a rate", "100/s, 60/min, 10000/h, none" },
-	[TYPE_RELAY] = { "a relay", "mx, smtp://mail.example.org:2525" },
+	[TYPE_RELAY] = { "a relay", "mx, smtp://mail.example.org:2525, "
+		"lmtp://localhost:24" },
 	[TYPE_SIZE] = { "a size", "512, 64K, 50M, 2G" },
 	[TYPE_STRING] = { "a text", NULL },
 	[TYPE_TEMPLATE] = { "a path of a Maildir",
@@ -178,16 +184,25 @@ loose_step(struct buf *b, struct str name)
 	return false;
 }
 
-/* domains.<name with dots>.key: what stands behind the last dot, if a key. */
-static struct str
-loose_member(struct str *rest)
+/* domains.<name with dots>.key: the longest end of it that is a key. */
+static bool
+loose_member(struct buf *b, struct str rest)
 {
-	size_t dot = str_find_last(*rest, '.');
-	struct str key = dot == rest->n ? STR("") :
-	    str_sub(*rest, dot + 1, rest->n);
+	size_t before = b->n;
 
-	*rest = STR("");
-	return key;
+	buf_put(b, STR(".*"));
+	(void)str_cut(&rest, '.');
+	for (; rest.n > 0; (void)str_cut(&rest, '.')) {
+		size_t name = b->n;
+
+		buf_putc(b, '.');
+		buf_put(b, rest);
+		if (!b->full && schema_find(buf_str(b)) != NULL)
+			return true;
+		b->n = name;
+		b->full = false;
+	}
+	return b->n > before;		/* or its name's own end */
 }
 
 static bool
@@ -195,11 +210,11 @@ loose_descend(struct buf *b, struct str *rest)
 {
 	struct str name, index;
 
-	if (str_eq(buf_str(b), STR("domains"))) {
-		name = loose_member(rest);
-		buf_put(b, STR(".*"));
-		(void)loose_step(b, name);	/* or its name's own end */
-		return true;
+	if (str_eq(buf_str(b), STR("domains")) ||
+	    str_eq(buf_str(b), STR("transports"))) {
+		name = *rest;
+		*rest = STR("");
+		return loose_member(b, name);
 	}
 	name = str_cut(rest, '.');
 	index = name;

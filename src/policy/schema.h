@@ -28,10 +28,12 @@ enum schema_type {
 	TYPE_ENUM,		/* unsigned: which of the words */
 	TYPE_INCLUDE,		/* nothing: the loader's own */
 	TYPE_INTEGER,		/* uint64_t */
+	TYPE_LMTP,		/* struct relay *, is_lmtp */
 	TYPE_MAILBOX,		/* struct str */
 	TYPE_NETWORKS,		/* struct conf_networks */
 	TYPE_PATH,		/* struct str */
 	TYPE_PATTERNS,		/* struct conf_strings, lower case */
+	TYPE_PIPE,		/* struct pipe * */
 	TYPE_RATE,		/* struct rate */
 	TYPE_RELAY,		/* struct relay * */
 	TYPE_SIZE,		/* uint64_t, octets */
@@ -42,7 +44,7 @@ enum schema_type {
 };
 
 enum schema_scope { SCOPE_config, SCOPE_domain, SCOPE_listener,
-	SCOPE_route_rule, SCHEMA_SCOPES };
+	SCOPE_route_rule, SCOPE_transport, SCHEMA_SCOPES };
 
 enum schema_when { RELOAD, RESTART };
 

@@ -58,7 +58,7 @@ test_walks_what_is_below(void **state)
 		{ "listen", "listen[] " },
 		{ "domains", "* " },
 		{ "route[].if", "header rcpt_domain sender_domain tenant " },
-		{ "timeouts", "client dns server stop " },
+		{ "timeouts", "client dns pipe server stop " },
 		{ "hostname", "" },
 	};
 
@@ -92,6 +92,10 @@ test_takes_paths_as_people_write_them(void **state)
 		{ "route.relay", "route[].relay" },
 		{ "domains.example.org.users", "domains.*.users" },
 		{ "domains.example.org", "domains.*" },
+		{ "domains.example.org.deliver.lmtp",
+		    "domains.*.deliver.lmtp" },
+		{ "domains.example.org.deliver", "domains.*.deliver" },
+		{ "transports.sieve.pipe", "transports.*.pipe" },
 		{ "timeouts.client.end", "timeouts.client.end" },
 		{ "inbound.limits.size", "limits.size" },
 		{ "limits.sice", NULL }, { "no", NULL }, { "limits.", NULL },

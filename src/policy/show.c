@@ -169,6 +169,21 @@ show_domains(struct show_lines *out, const struct config *c)
 }
 
 static void
+show_transports(struct show_lines *out, const struct config *c)
+{
+	char room[SHOW_LINE_MOST];
+
+	show_head(out, "", STR("transports"), c->n_transports == 0 ? " {}" : "");
+	for (size_t i = 0; i < c->n_transports; i++) {
+		struct buf b = BUF_OF(room);
+
+		buf_printf(&b, "  "STR_FMT":", STR_ARG(c->transports[i].name));
+		buf_putc(&b, '\0');
+		show_member(out, room, STR("transports.*"), &c->transports[i]);
+	}
+}
+
+static void
 show_each(struct show_lines *out, const struct schema *section,
     const struct config *c)
 {
@@ -182,6 +197,8 @@ show_each(struct show_lines *out, const struct schema *section,
 		for (size_t i = 0; i < c->n_listeners; i++)
 			show_member(out, item, STR("listen[]"),
 			    &c->listeners[i]);
+	} else if (str_eq(str_of(section->path), STR("transports"))) {
+		show_transports(out, c);
 	} else {
 		show_head(out, "", STR("route"), c->n_routes == 0 ? " []" : "");
 		for (size_t i = 0; i < c->n_routes; i++)
@@ -295,6 +312,31 @@ diff_domains(struct show_lines *out, const struct config *from,
 }
 
 static void
+diff_transport(struct show_lines *out, const struct transport *from,
+    const struct transport *to)
+{
+	char room[SHOW_LINE_MOST];
+	struct buf b = BUF_OF(room);
+
+	buf_printf(&b, "transports."STR_FMT,
+	    STR_ARG(from != NULL ? from->name : to->name));
+	diff_scope(out, SCOPE_transport, STR("transports.*"), buf_str(&b), from,
+	    to);
+}
+
+static void
+diff_transports(struct show_lines *out, const struct config *from,
+    const struct config *to)
+{
+	for (size_t i = 0; i < from->n_transports; i++)
+		diff_transport(out, &from->transports[i], transport_find(to,
+		    from->transports[i].name));
+	for (size_t i = 0; i < to->n_transports; i++)
+		if (transport_find(from, to->transports[i].name) == NULL)
+			diff_transport(out, NULL, &to->transports[i]);
+}
+
+static void
 diff_listed(struct show_lines *out, enum schema_scope scope, const char *name,
     size_t i, const void *from, const void *to)
 {
@@ -312,6 +354,7 @@ show_diff(const struct config *from, const struct config *to,
 {
 	diff_scope(out, SCOPE_config, STR(""), STR(""), from, to);
 	diff_domains(out, from, to);
+	diff_transports(out, from, to);
 	for (size_t i = 0; i < from->n_listeners || i < to->n_listeners; i++)
 		diff_listed(out, SCOPE_listener, "listen", i,
 		    i < from->n_listeners ? &from->listeners[i] : NULL,

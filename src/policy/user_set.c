@@ -106,9 +106,37 @@ warn_of_hash(struct value_reader *r, const struct passwd *p, struct place at,
 	    "file");
 }
 
+/* deliver=NAME among the extra fields. */
 static bool
-user_set_lines(struct value_reader *r, struct user_set *set,
-    const struct source_file *file)
+user_transport(struct value_reader *r, const struct config *c,
+    struct user_set *set, const struct passwd *p, struct place at,
+    struct user *u)
+{
+	struct str name = passwd_extra(p, STR("deliver"));
+
+	if (name.p == NULL)
+		return true;
+	u->transport = transport_find(c, name);
+	set->has_transports = true;
+	if (u->transport == NULL)
+		problem_add(r->problems, PROBLEM_ERROR, at,
+		    "deliver="STR_FMT" is not among the transports",
+		    STR_ARG(name));
+	return u->transport != NULL;
+}
+
+static bool
+user_entry(struct value_reader *r, const struct config *c,
+    struct user_set *set, const struct passwd *p, struct place at)
+{
+	struct user u = user_of_passwd(p);
+
+	return user_transport(r, c, set, p, at, &u) & user_add(r, set, u, at);
+}
+
+static bool
+user_set_lines(struct value_reader *r, const struct config *c,
+    struct user_set *set, const struct source_file *file)
 {
 	struct str bytes = file->bytes;
 	bool warned = !file->is_world_readable;
@@ -124,7 +152,7 @@ user_set_lines(struct value_reader *r, struct user_set *set,
 		case PASSWD_BLANK:
 			break;
 		case PASSWD_ENTRY:
-			fine &= user_add(r, set, user_of_passwd(&p), at);
+			fine &= user_entry(r, c, set, &p, at);
 			warn_of_hash(r, &p, at, &warned);
 			break;
 		case PASSWD_BAD:
@@ -138,7 +166,8 @@ user_set_lines(struct value_reader *r, struct user_set *set,
 }
 
 struct user_set *
-user_set_file(struct value_reader *r, struct str path, struct place at)
+user_set_file(struct value_reader *r, const struct config *c, struct str path,
+    struct place at)
 {
 	struct user_set *set;
 	struct source_file file;
@@ -146,7 +175,7 @@ user_set_file(struct value_reader *r, struct str path, struct place at)
 	if (!value_file(r, path, at, &file))
 		return NULL;
 	set = user_set_new(r, path);
-	if (set == NULL || !user_set_lines(r, set, &file))
+	if (set == NULL || !user_set_lines(r, c, set, &file))
 		return NULL;
 	return set;
 }

@@ -17,8 +17,8 @@
 
 /* The accounts of people and root; path is what the set is known by. */
 struct user_set *user_set_system(struct value_reader *, struct str path);
-struct user_set *user_set_file(struct value_reader *, struct str path,
-    struct place at);
+struct user_set *user_set_file(struct value_reader *, const struct config *,
+    struct str path, struct place at);
 struct user_set *user_set_list(struct value_reader *,
     const struct conf_strings *names, struct place at);
 

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/must.h"
 #include "policy/domain.h"
+#include "policy/pipe.h"
 #include "policy/relay.h"
 
 struct value_kind {
@@ -18,6 +19,7 @@ struct value_kind {
 _Static_assert(sizeof(enum listener_role) == sizeof(unsigned) &&
     sizeof(enum log_format) == sizeof(unsigned) &&
     sizeof(enum ip_preference) == sizeof(unsigned) &&
+    sizeof(enum detail_use) == sizeof(unsigned) &&
     sizeof(enum double_bounces) == sizeof(unsigned) &&
     sizeof(enum language) == sizeof(unsigned) &&
     sizeof(enum report_return) == sizeof(unsigned) &&
@@ -298,6 +300,34 @@ size_put(const struct schema *row, const void *from, struct buf *out)
 }
 
 static void
+host_put(struct buf *out, const struct relay *r, const struct relay_host *h)
+{
+	char room[ADDRESS_PATH_MOST + sizeof "unix:"];
+	struct buf b = BUF_OF(room);
+	const char *scheme = r->is_lmtp ? "lmtp" : "smtp";
+
+	if (h->literal.family == ADDRESS_UNIX) {
+		buf_printf(&b, "unix:"STR_FMT, STR_ARG(h->host));
+		must(!b.full);
+		buf_putc(&b, '\0');
+		text_print(room, out);
+	} else if (h->literal.family == ADDRESS_V6)
+		buf_printf(out, "\"%s://["STR_FMT"]:%u\"", scheme,
+		    STR_ARG(h->host), h->port);
+	else
+		buf_printf(out, "%s://"STR_FMT":%u", scheme, STR_ARG(h->host),
+		    h->port);
+}
+
+static void
+pipe_put(const struct schema *row, const void *from, struct buf *out)
+{
+	const struct pipe *const *pipe = from;
+
+	str_print(row, &(*pipe)->text, out);
+}
+
+static void
 relay_put(const struct schema *row, const void *from, struct buf *out)
 {
 	const struct relay *const *relay = from;
@@ -309,11 +339,9 @@ relay_put(const struct schema *row, const void *from, struct buf *out)
 	}
 	for (size_t i = 0; i < (*relay)->n; i++) {
 		const struct relay_host *h = &(*relay)->hosts[i];
-		bool bracket = h->literal.family == ADDRESS_V6;
 
 		buf_put(out, i == 0 ? STR("[ ") : STR(", "));
-		buf_printf(out, bracket ? "\"smtp://["STR_FMT"]:%u\"" :
-		    "smtp://"STR_FMT":%u", STR_ARG(h->host), h->port);
+		host_put(out, *relay, h);
 	}
 	buf_put(out, STR(" ]"));
 }
@@ -331,10 +359,12 @@ static const struct value_kind kinds[SCHEMA_TYPES] = {
 	[TYPE_ENUM] = { enum_read, enum_put, ONE(unsigned) },
 	[TYPE_INCLUDE] = { NULL, NULL, 0, false, false },
 	[TYPE_INTEGER] = { integer_read, integer_put, ONE(uint64_t) },
+	[TYPE_LMTP] = { NULL, relay_put, ONE(struct relay *) },
 	[TYPE_MAILBOX] = { mailbox_read, str_print, TEXT },
 	[TYPE_NETWORKS] = { network_read, network_put, LIST(struct network) },
 	[TYPE_PATH] = { path_read, str_print, ONE(struct str) },
 	[TYPE_PATTERNS] = { pattern_read, str_print, LIST(struct str) },
+	[TYPE_PIPE] = { NULL, pipe_put, ONE(struct pipe *) },
 	[TYPE_RATE] = { rate_read, rate_put, ONE(struct rate) },
 	[TYPE_RELAY] = { NULL, relay_put, ONE(struct relay *) },
 	[TYPE_SIZE] = { size_read, size_put, ONE(uint64_t) },
@@ -426,11 +456,19 @@ range_value(const struct schema *row, const void *to, uint64_t *v)
 	case TYPE_PATTERNS:
 	case TYPE_RATE:
 	case TYPE_RELAY:
+	case TYPE_LMTP:
+	case TYPE_PIPE:
 	case TYPE_USERS:
 	case SCHEMA_TYPES:
 		break;
 	}
 	return false;
+}
+
+static bool
+type_is_relay(enum schema_type type)
+{
+	return type == TYPE_RELAY || type == TYPE_LMTP;
 }
 
 static bool
@@ -623,7 +661,7 @@ static bool
 kind_check(struct value_reader *r, const struct schema *row, struct str name,
     const struct node *n)
 {
-	bool may_list = kinds[row->type].is_list || row->type == TYPE_RELAY;
+	bool may_list = kinds[row->type].is_list || type_is_relay(row->type);
 
 	if (n->is_broken)
 		return false;
@@ -651,8 +689,10 @@ value_read(struct value_reader *r, const struct schema *row, struct str name,
 	*is_secret = false;
 	if (!kind_check(r, row, name, n))
 		return false;
-	if (row->type == TYPE_RELAY)
+	if (type_is_relay(row->type))
 		return relay_read(r, row, n, to);
+	if (row->type == TYPE_PIPE)
+		return pipe_read(r, row, n, to);
 	if (!kinds[row->type].is_list)
 		return text_read(r, row, n, to, is_secret);
 	if (!list_read(r, row, n, &list))
@@ -708,8 +748,8 @@ value_is_absent(const struct schema *row, const void *base)
 	const void *from = (const char *)base + row->at;
 	const struct value_kind *kind = &kinds[row->type];
 
-	if (row->type == TYPE_RELAY)
-		return *(struct relay *const *)from == NULL;
+	if (type_is_relay(row->type) || row->type == TYPE_PIPE)
+		return *(void *const *)from == NULL;
 	if (kind->is_list)
 		return ((const struct any_list *)from)->n == 0;
 	return kind->print == str_print && ((const struct str *)from)->n == 0;

@@ -3,9 +3,9 @@
  *
  * The promise: client_send() gives every recipient exactly one verdict, made of
  * the peer's own reply where there was one.  A recipient is DELIVERED only when
- * the peer answered 2xx to the end of the data; a connection lost after the dot
- * is DEFERRED (RFC 1047: he may get it twice, never not at all).  Commands go
- * in one packet when the peer offers PIPELINING.
+ * the peer answered 2xx to the end of the data, by LMTP for this very recipient;
+ * a connection lost after the dot is DEFERRED (RFC 1047: he may get it twice,
+ * never not at all).  Commands go in one packet when the peer offers PIPELINING.
  * Not for: finding the host, connecting, retrying (deliver/), or choosing whom
  * to send together.
  * Waiting: all but client_init() yield.  Each phase has the deadline of RFC
@@ -16,12 +16,13 @@
  * what read() needs are the caller's for the length of the call.
  * Errors: all in verdicts.  After trouble client_is_usable() is false: close
  * the stream.
- * Source: RFC 5321 3.3, 4.2, 4.5.3.2; RFC 1870; RFC 2920; RFC 2034; RFC 6152;
- * SECURITY.md rows 2, 49.
+ * Source: RFC 5321 3.3, 4.2, 4.5.3.2; RFC 1870; RFC 2033; RFC 2034; RFC 2920;
+ * RFC 3030; RFC 3461; RFC 6152; RFC 6531; RFC 9422; SECURITY.md rows 2, 49.
  */
 #ifndef NM_SMTP_CLIENT_H
 #define NM_SMTP_CLIENT_H
 
+#include "base/notify.h"
 #include "fiber/stream.h"
 #include "policy/config.h"
 #include "wire/reply.h"
@@ -39,8 +40,12 @@ struct client_patience {
 };
 struct client_patience client_patience_of(const struct config *);
 
+/* LMTP: LHLO, and each recipient has his own reply after the data. */
+enum client_kind { CLIENT_SMTP, CLIENT_LMTP };
+
 struct client {
 	struct stream *net;
+	enum client_kind kind;
 	const struct client_patience *patience;
 	struct ehlo ehlo;		/* what the peer offered */
 	unsigned transactions;		/* begun on this connection */
@@ -49,27 +54,46 @@ struct client {
 	bool is_over;			/* no more commands on this connection */
 };
 
+/* What stands in the body. */
+enum client_body {
+	CLIENT_BODY_7BIT,
+	CLIENT_BODY_8BIT,		/* octets above 127 */
+	CLIENT_BODY_BINARY		/* any octets, lines or none (RFC 3030) */
+};
+
+struct client_recipient {
+	struct str address;		/* a mailbox without <> */
+	unsigned notify;		/* enum notify; 0: not given */
+	struct str orcpt;		/* "rfc822;bob@a.example", decoded; p ==
+					 * NULL: none */
+};
+
 /* One message to some of its recipients. */
 struct client_message {
 	struct str sender;		/* without <>; n == 0: the null sender */
-	const struct str *recipients;	/* mailboxes without <>, ASCII */
+	const struct client_recipient *recipients;
 	size_t n;
-	uint64_t size;			/* octets the body will have */
-	bool has_8bit;
+	struct str envid;		/* decoded; n == 0: none */
+	enum ret_kind ret;
+	uint64_t size;			/* octets the body has */
+	enum client_body body;
+	bool is_utf8;			/* came by SMTPUTF8 */
 	/* The next octets of the body (n is at least 4 KiB), canonical CRLF
-	 * lines: how many, 0 at the
-	 * end, negative when it cannot be read (then: DEFERRED for all, and the
-	 * connection is dropped before the dot). */
+	 * lines unless it is binary: how many, 0 at the end, negative when it
+	 * cannot be read (then: DEFERRED for all, and the connection is dropped
+	 * before the end). */
 	yields int64_t (*read)(void *arg, char *to, size_t n);
+	/* Read from its first octet again. */
+	void (*rewind)(void *arg);
 	void *arg;
 };
 
 /* The stream and the patience stay the caller's, longer than the client. */
-void client_init(struct client *, struct stream *,
+void client_init(struct client *, struct stream *, enum client_kind,
     const struct client_patience *);
 
-/* Hear the greeting, say EHLO (or HELO when that is not understood) with our
- * name.  DELIVERED: ready to send. */
+/* Hear the greeting, say EHLO (or HELO when that is not understood) or LHLO with
+ * our name.  DELIVERED: ready to send. */
 yields struct verdict client_greet(struct client *, struct str hostname);
 
 /* One transaction; verdicts[i] is for recipients[i]; n is at least 1. */

@@ -1,7 +1,8 @@
 /* client_test.c -- the client meets servers of every kind, in memory.
  *
  * A peer is a script: what it says after each CRLF-ended line it hears.  Word by
- * word: "S text" is said at once; "C prefix" is a line it must hear first.
+ * word: "S text" is said at once; "C prefix" is a line it must hear first; "PART"
+ * is the first lines of a body; "WAIT" is an hour.
  */
 #include "fiber/test_core.h"
 
@@ -63,6 +64,12 @@ peer_play(void *arg)
 			peer_hear_body();
 			continue;
 		}
+		if (str_eq(str_of(step), STR("PART"))) {
+			for (unsigned k = 0; k < 50; k++)
+				must(stream_line(&peer_net, 2000, &line,
+				    &ending) == 0);
+			continue;
+		}
 		if (str_eq(str_of(step), STR("WAIT"))) {
 			stream_flush(&peer_net);
 			fiber_sleep(mono_add(clock_mono(), 3600 * NS_PER_SECOND));
@@ -98,9 +105,10 @@ source_read(void *arg, char *to, size_t n)
 	return (int64_t)part.n;
 }
 
-static const struct str rcpts[RCPTS] = {
-	STR_INIT("bob@two.test"), STR_INIT("carol@two.test"),
-	STR_INIT("dave@two.test"),
+static const struct client_recipient rcpts[RCPTS] = {
+	{ .address = STR_INIT("bob@two.test") },
+	{ .address = STR_INIT("carol@two.test") },
+	{ .address = STR_INIT("dave@two.test") },
 };
 static struct source source;
 static struct client_message message;
@@ -118,14 +126,20 @@ message_set(struct str text)
 }
 
 static yields void
-meet(const char *const *lines)
+meet_kind(const char *const *lines, enum client_kind kind)
 {
 	script = lines;
 	heard_n = packets = 0;
 	make_pair(&client_net, &peer_net);
 	assert_int_equal(fiber_go("peer", peer_play, NULL), 0);
-	client_init(&client, &client_net, &patience);
+	client_init(&client, &client_net, kind, &patience);
 	message_set(STR("Subject: x\r\n\r\n.dot\r\nbye\r\n"));
+}
+
+static yields void
+meet(const char *const *lines)
+{
+	meet_kind(lines, CLIENT_SMTP);
 }
 
 static void
@@ -296,8 +310,9 @@ body_not_even_tried(void *arg)
 {
 	static const char *const lines[] = { GREETING, "S 250-SIZE 10",
 		"S 250 LIMITS RCPTMAX=1", "C QUIT", "S 221 bye", NULL };
-	static const struct str bad[] = { STR_INIT("a@b\r\nRSET"),
-		STR_INIT("j\xc3\xbcrg@two.test") };
+	static const struct client_recipient bad[] = {
+		{ .address = STR_INIT("a@b\r\nRSET") },
+		{ .address = STR_INIT("j\xc3\xbcrg@two.test") } };
 
 	(void)arg;
 	meet(lines);
@@ -305,10 +320,10 @@ body_not_even_tried(void *arg)
 	client_send(&client, &message, verdicts);
 	expect(0, FAILED, 552, "5.3.4");
 	message_set(STR("8bit\r\n"));
-	message.has_8bit = true;
+	message.body = CLIENT_BODY_8BIT;
 	client_send(&client, &message, verdicts);
 	expect(0, FAILED, 0, "5.6.3");
-	message.has_8bit = false;
+	message.body = CLIENT_BODY_7BIT;
 	message.recipients = bad;
 	message.n = 2;
 	client_send(&client, &message, verdicts);
@@ -542,12 +557,165 @@ body_pieces(void *arg)
 	}
 }
 
+/*
+ * He has enough in the middle of the body, says so and closes; or says so and
+ * goes on listening.  A refusal is his answer, a yes is none.
+ */
+struct interruption {
+	const char *said;
+	enum disposition disposition;
+	short code;
+	const char *esc;
+	bool goes_on;
+};
+
+static yields void
+interrupt(const struct interruption *i)
+{
+	const char *const lines[] = { PIPELINED, "C MAIL", "C RCPT", "C RCPT",
+		"C DATA", "S 250 ok", "S 550 5.1.1 no such user", "S 250 ok",
+		"S 354 go", "PART", i->said, i->goes_on ? "WAIT" : NULL, NULL };
+	static char text[BODY_MOST];
+
+	for (size_t k = 0; k < sizeof text; k++)
+		text[k] = k % 50 < 48 ? 'x' : k % 50 == 48 ? '\r' : '\n';
+	meet(lines);
+	greet();
+	client.ehlo.size = 0;
+	message_set((struct str){ text, sizeof text });
+	message.n = 2;
+	client_send(&client, &message, verdicts);
+	expect(0, FAILED, 550, "5.1.1");
+	expect(1, i->disposition, i->code, i->esc);
+	/* Once he closed, all that we say is lost at once, the dot too. */
+	assert_true(!i->goes_on || !client_is_usable(&client));
+	part();
+}
+
+static yields void
+body_interrupted(void *arg)
+{
+	static const struct interruption list[] = {
+		{ "S 552 5.3.4 too large", FAILED, 552, "5.3.4", false },
+		{ "S 554 5.7.1 not this", FAILED, 554, "5.7.1", true },
+		{ "S 554-5.7.1 not\r\n554 5.7.1 this", FAILED, 554, "5.7.1",
+		    false },
+		{ "S 451 4.3.0 later", DEFERRED, 451, "4.3.0", false },
+		{ "S 421 4.3.2 closing", DEFERRED, 421, "4.3.2", false },
+		{ "S 250 2.0.0 Kept", DEFERRED, 0, "4.5.0", true },
+		{ "S 354 go on", DEFERRED, 0, "4.5.0", true },
+		{ "S oops", DEFERRED, 0, "4.5.0", false },
+		{ "S 554-half of it", DEFERRED, 0, "4.4.2", false },
+	};
+	struct sim_net before = sim_net(), net = before;
+
+	(void)arg;
+	/* Always much less under way than the body has. */
+	for (net.window = 4096; net.window <= 16384; net.window *= 2) {
+		sim_net_set(net);
+		for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
+			interrupt(&list[i]);
+	}
+	sim_net_set(before);
+}
+
+/* ---- LMTP ---- */
+
+#define LMTP "S 220 mx ready", "C LHLO me.test", "S 250-mx hello"
+
+/* RFC 2033 4.2: each has his own reply, and who was refused has none. */
+static yields void
+body_lmtp(void *arg)
+{
+	static const char *const lines[] = { LMTP, "S 250-PIPELINING",
+		"S 250 ENHANCEDSTATUSCODES", "C MAIL", "C RCPT", "C RCPT",
+		"C RCPT", "C DATA", "S 250 ok", "S 250 ok", "S 550 5.1.1 no",
+		"S 250 ok", "S 354 go", "BODY", "S 250 2.0.0 bob has it",
+		"S 552 5.2.2 dave is full", "C MAIL", "C RCPT", "C DATA",
+		"S 250 ok", "S 250 ok", "S 354 go", "BODY", "S 250 ok",
+		"C QUIT", "S 221 bye", NULL };
+
+	(void)arg;
+	meet_kind(lines, CLIENT_LMTP);
+	greet();
+	message.n = RCPTS;
+	client_send(&client, &message, verdicts);
+	expect(0, DELIVERED, 250, "2.0.0");
+	expect(1, FAILED, 550, "5.1.1");
+	expect(2, FAILED, 552, "5.2.2");
+	message_set(STR("x\r\n"));
+	client_send(&client, &message, verdicts);
+	expect(0, DELIVERED, 250, "2.0.0");
+	client_quit(&client);
+	part();
+}
+
+/* Who was told keeps it; who was not is tried again.  And no PIPELINING unless
+ * it was offered. */
+static yields void
+body_lmtp_lost(void *arg)
+{
+	static const char *const lines[] = { LMTP, "S 250 8BITMIME", "C MAIL",
+		"S 250 ok", "C RCPT", "S 250 ok", "C RCPT", "S 250 ok",
+		"C RCPT", "S 250 ok", "C DATA", "S 354 go", "BODY",
+		"S 250 2.0.0 bob has it", NULL };
+	static const char *const closing[] = { LMTP, "S 250 8BITMIME",
+		"C MAIL", "S 250 ok", "C RCPT", "S 250 ok", "C RCPT",
+		"S 250 ok", "C RCPT", "S 250 ok", "C DATA", "S 354 go",
+		"BODY", "S 250 2.0.0 bob has it", "S 421 4.3.2 closing", NULL };
+
+	(void)arg;
+	meet_kind(lines, CLIENT_LMTP);
+	greet();
+	message.n = RCPTS;
+	client_send(&client, &message, verdicts);
+	expect(0, DELIVERED, 250, "2.0.0");
+	expect(1, DEFERRED, 0, "4.4.2");
+	expect(2, DEFERRED, 0, "4.4.2");
+	part();
+	meet_kind(closing, CLIENT_LMTP);
+	greet();
+	message.n = RCPTS;
+	client_send(&client, &message, verdicts);
+	expect(0, DELIVERED, 250, "2.0.0");
+	expect(1, DEFERRED, 421, "4.3.2");
+	expect(2, DEFERRED, 421, "4.3.2");
+	assert_false(client_is_usable(&client));
+	part();
+}
+
+/* LHLO or nothing; and a 354 for nobody leads nowhere. */
+static yields void
+body_lmtp_strange(void *arg)
+{
+	static const char *const smtp[] = { "S 220 mx", "C LHLO",
+		"S 500 5.5.1 what?", "C QUIT", NULL };
+	static const char *const nobody[] = { LMTP, "S 250 PIPELINING",
+		"C MAIL", "C RCPT", "C DATA", "S 250 ok", "S 550 5.1.1 no",
+		"S 354 go", NULL };
+	struct verdict v;
+
+	(void)arg;
+	meet_kind(smtp, CLIENT_LMTP);
+	v = client_greet(&client, STR("me.test"));
+	assert_int_equal(v.disposition, FAILED);
+	client_quit(&client);
+	part();
+	meet_kind(nobody, CLIENT_LMTP);
+	greet();
+	client_send(&client, &message, verdicts);
+	expect(0, FAILED, 550, "5.1.1");
+	assert_false(client_is_usable(&client));
+	part();
+}
+
 static yields void (*const bodies[])(void *) = {
 	body_pipelined, body_one_by_one, body_helo, body_sender_refused,
 	body_nobody_accepted, body_not_even_tried, body_rcptmax,
 	body_mailbox_full, body_421, body_lost_after_dot, body_silent,
 	body_bad_greetings, body_strange_data, body_reset_refused,
-	body_hasty_peer, body_unreadable, body_pieces,
+	body_hasty_peer, body_unreadable, body_pieces, body_interrupted,
+	body_lmtp, body_lmtp_lost, body_lmtp_strange,
 };
 
 static void

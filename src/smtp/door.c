@@ -46,6 +46,16 @@ door_count_mail(void *arg)
 	    clock_mono());
 }
 
+static yields void
+door_count_local(void *arg)
+{
+	struct door_question *q = arg;
+	struct server *owner = q->house->cores[core_index()];
+
+	q->judgment = limit_local(owner->limits, q->config, q->client,
+	    clock_mono());
+}
+
 /* A core that is stopping counts nobody any more: let him pass, the server is
  * going down anyway. */
 static yields struct judgment
@@ -132,7 +142,7 @@ door_enter(struct guest *g, const struct config *config)
 		return judge_say(JUDGE_busy, STR_NONE);
 	/* Counted before the wait, or a burst would all find room. */
 	door_add(g, config);
-	if (config_trusts(config, &g->client))
+	if (g->listener->is_local || config_trusts(config, &g->client))
 		return judge_say(JUDGE_ok, STR_NONE);
 	judgment = door_ask(g, config, door_count_connection);
 	g->is_counted = judgment.reason == JUDGE_ok;
@@ -160,6 +170,8 @@ yields struct judgment
 door_mail(const struct guest *g, const struct config *config)
 {
 	must(g->is_inside);
+	if (g->listener->is_local && g->uid != 0 && config->submit.rate.n != 0)
+		return door_ask(g, config, door_count_local);
 	if (!g->is_counted || config->limits.messages_per_ip.n == 0)
 		return judge_say(JUDGE_ok, STR_NONE);
 	return door_ask(g, config, door_count_mail);

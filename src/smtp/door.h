@@ -25,6 +25,7 @@ struct guest {
 	struct server *server;
 	const struct server_listener *listener;
 	struct address client;
+	uint32_t uid;			/* on a local listener */
 	bool is_inside;
 	bool is_counted;		/* at its network's owner */
 };

@@ -135,6 +135,7 @@ mail_open(struct session *s, const struct mail_params *mail)
 	struct intake_origin origin = {
 		.listener = s->listener->name, .protocol = session_protocol(s),
 		.helo = s->helo, .client = str_of(s->client.text),
+		.user = s->user,
 		.is_submission = s->listener->role == ROLE_SUBMISSION,
 		.flags = mail->body == BODY_8BITMIME ? ENVELOPE_8BIT : 0,
 	};
@@ -144,6 +145,10 @@ mail_open(struct session *s, const struct mail_params *mail)
 		s->txn.sender = STR("");
 	if (s->txn.sender.p == NULL)
 		return false;
+	if (s->listener->is_local) {	/* no host brought it */
+		origin.helo = origin.client = STR_NONE;
+		origin.protocol = STR("local");
+	}
 	origin.sender = s->txn.sender;
 	s->txn.intake = intake_new(s->server->intake, s->txn.config, arena,
 	    &origin);
@@ -661,6 +666,24 @@ session_leave(struct session *s)
 	stream_close(&s->net);
 }
 
+/* unix(7), SO_PEERCRED.  Whom the kernel does not know may send nothing: the
+ * role submission is for those who are known. */
+static void
+session_know_local(struct session *s, const struct net_end *end)
+{
+	unsigned uid = 0, gid = 0;
+	bool is_known = net_peer_uid(end, &uid, &gid);
+	struct buf b = BUF_OF(s->client.text);
+
+	must(s->listener->role == ROLE_SUBMISSION);
+	s->guest.client = limit_local_client(uid);
+	s->guest.uid = is_known ? uid : UINT32_MAX;
+	if (is_known)
+		buf_printf(&b, "uid:%u", uid);
+	buf_putc(&b, '\0');
+	s->user = str_of(s->client.text);
+}
+
 yields void
 server_session(struct server *server, const struct server_listener *listener,
     struct net_end *end, const struct address *client)
@@ -674,6 +697,8 @@ server_session(struct server *server, const struct server_listener *listener,
 	};
 
 	stream_init(&s.net, end);
+	if (listener->is_local)
+		session_know_local(&s, end);
 	if (session_enter(&s) == 0)
 		while (!s.is_over)
 			session_command(&s);

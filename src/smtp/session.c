@@ -30,7 +30,7 @@ session_facts(const struct session *s)
 {
 	return (struct judge_client){
 		.address = s->guest.client, .role = s->listener->role,
-		.user = STR_NONE,
+		.user = s->user,
 	};
 }
 
@@ -72,6 +72,8 @@ session_event(const struct session *s, enum event_type type)
 	struct event e = event_make(type, clock_wall(), 0);
 
 	event_str(&e, FIELD_client, str_of(s->client.text));
+	if (s->listener->is_local)
+		event_str(&e, FIELD_client_name, STR("localhost"));
 	event_str(&e, FIELD_listener, s->listener->name);
 	if (s->helo.p != NULL) {
 		event_str(&e, FIELD_helo, s->helo);
@@ -125,6 +127,8 @@ session_tell_connected(const struct session *s)
 {
 	struct event e = session_event(s, EVENT_connected);
 
+	if (s->listener->is_local)	/* no client of the network's */
+		return;
 	session_tell_sink(s, &e);
 }
 
@@ -133,6 +137,8 @@ session_tell_disconnected(const struct session *s)
 {
 	struct event e = session_event(s, EVENT_disconnected);
 
+	if (s->listener->is_local)
+		return;
 	event_num(&e, FIELD_commands, s->commands);
 	event_num(&e, FIELD_seconds,
 	    (uint64_t)((clock_mono().ns - s->began.ns) / NS_PER_SECOND));

@@ -46,7 +46,8 @@ struct session {
 	struct stream net;
 	struct guest guest;
 	struct waiter waiter;
-	struct address_text client;
+	struct address_text client;	/* address, or "uid:1000" */
+	struct str user;		/* who he is known to be; n == 0: nobody */
 	struct mono began;
 
 	/* What the client told since the conversation began; a conversation

@@ -1,6 +1,5 @@
 #include "spool/spool_test.h"
 
-#include "base/num.h"
 #include "fiber/disk.h"
 #include "fiber/world_sim.h"
 #include "spool/audit.h"
@@ -302,6 +301,35 @@ child_alone(struct spool *sp, uint64_t id)
 }
 
 static yields void
+shared(struct spool *sp, uint64_t id)
+{
+	const struct recipient_more more = { .shared = { "\1\0\0\0", 4 } };
+	struct recipient rs[] = {
+		{ .address = STR("a@b.example"), .flags = RECIPIENT_EXPANDED,
+		  .parent = RECIPIENT_NO_PARENT },
+		{ .address = STR("x@b.example"), .parent = 0 },
+		{ .address = STR("b@b.example"), .flags = RECIPIENT_EXPANDED,
+		  .parent = RECIPIENT_NO_PARENT, .more = &more } };
+
+	(void)id;
+	(void)keep(sp, rs, 3);
+}
+
+static yields void
+shares_nobody(struct spool *sp, uint64_t id)
+{
+	const struct recipient_more more = {
+		.shared = { "\2\0\0\0\0\0\0\0", 8 } };
+	struct recipient rs[] = {
+		{ .address = STR("a@b.example"), .flags = RECIPIENT_EXPANDED,
+		  .parent = RECIPIENT_NO_PARENT, .more = &more },
+		{ .address = STR("x@b.example"), .parent = 0 } };
+
+	(void)id;
+	(void)keep(sp, rs, 2);
+}
+
+static yields void
 child_first(struct spool *sp, uint64_t id)
 {
 	struct recipient rs[] = {
@@ -420,6 +448,8 @@ static const struct breach {
 } breaches[] = {
 	{ parent_alone, 1, "recipient 0 is expanded, and no child is there" },
 	{ child_alone, 1, "recipient 1 is a child of 0, who is no parent" },
+	{ shared, 0, NULL },
+	{ shares_nobody, 2, "recipient 0 has a child 2, and there are 2" },
 	{ child_first, 2, "recipient 0 is a child of 1, who is no parent" },
 	{ twice, 1, "recipient 0 has ended as delivered and ends again as "
 	    "failed" },

@@ -20,11 +20,29 @@ name_or_default(struct str s)
 	return s.n > 0 ? s : no_name;
 }
 
+const struct recipient_more *
+recipient_more(const struct recipient *r)
+{
+	static const struct recipient_more nothing;
+
+	return r->more != NULL ? r->more : &nothing;
+}
+
+struct str
+recipient_sender(const struct recipient *r, const struct envelope *e)
+{
+	return recipient_more(r)->sender.p != NULL ?
+	    recipient_more(r)->sender : e->sender;
+}
+
 static size_t
 recipient_room(const struct recipient *r)
 {
-	return (size_t)TLV_HEAD * 4 + 3 * (size_t)NUMBER_ROOM + r->address.n +
-	    r->orig.n + r->orcpt.n;
+	const struct recipient_more *m = recipient_more(r);
+
+	return (size_t)TLV_HEAD * 8 + 3 * (size_t)NUMBER_ROOM + r->address.n +
+	    r->orig.n + r->orcpt.n + r->transport.n + m->sender.n +
+	    m->shared.n + m->rule.n;
 }
 
 size_t
@@ -57,6 +75,7 @@ put_wall(struct buf *b, uint8_t tag, struct wall w)
 static void
 recipient_encode(const struct recipient *r, struct buf *b)
 {
+	const struct recipient_more *m = recipient_more(r);
 	size_t opened = tlv_open(b, TAG_RCPT);
 
 	tlv_put(b, TAG_RCPT_ADDRESS, r->address);
@@ -64,8 +83,13 @@ recipient_encode(const struct recipient *r, struct buf *b)
 	if (r->parent != RECIPIENT_NO_PARENT)
 		tlv_put_u64(b, TAG_RCPT_PARENT, (uint64_t)r->parent + 1);
 	put_number(b, TAG_RCPT_FLAGS, r->flags);
+	if (m->sender.p != NULL)
+		tlv_put(b, TAG_RCPT_SENDER, m->sender);
+	tlv_put_some(b, TAG_RCPT_SHARED, m->shared);
+	tlv_put_some(b, TAG_RCPT_RULE, m->rule);
 	put_number(b, TAG_RCPT_NOTIFY, r->notify);
 	tlv_put_some(b, TAG_RCPT_ORCPT, r->orcpt);
+	tlv_put_some(b, TAG_RCPT_TRANSPORT, r->transport);
 	tlv_close(b, opened);
 }
 
@@ -125,7 +149,26 @@ take_u32(struct str value, uint64_t most, uint32_t *out)
 }
 
 static enum envelope_fault
-recipient_take(struct tlv t, struct recipient *r)
+more_take(struct tlv t, struct recipient *r, struct arena *a)
+{
+	struct recipient_more *m = arena_new(a, struct recipient_more);
+
+	if (m == NULL)
+		return ENVELOPE_NO_ROOM;
+	*m = *recipient_more(r);
+	if (t.tag == TAG_RCPT_RULE)
+		m->rule = t.value;
+	else if (t.tag == TAG_RCPT_SENDER)
+		m->sender = t.value;
+	else
+		m->shared = t.value;
+	r->more = m;
+	return ENVELOPE_FINE;
+}
+
+/* a == NULL: only looking. */
+static enum envelope_fault
+recipient_take(struct tlv t, struct recipient *r, struct arena *a)
 {
 	enum envelope_fault fault;
 
@@ -139,8 +182,17 @@ recipient_take(struct tlv t, struct recipient *r)
 	case TAG_RCPT_ORCPT:
 		r->orcpt = t.value;
 		return ENVELOPE_FINE;
+	case TAG_RCPT_RULE:
+	case TAG_RCPT_SENDER:
+	case TAG_RCPT_SHARED:
+		if (t.tag == TAG_RCPT_SHARED && t.value.n % 4 != 0)
+			return ENVELOPE_MALFORMED;
+		return a == NULL ? ENVELOPE_FINE : more_take(t, r, a);
 	case TAG_RCPT_NOTIFY:
 		return take_u32(t.value, NOTIFY_ALL, &r->notify);
+	case TAG_RCPT_TRANSPORT:
+		r->transport = t.value;
+		return ENVELOPE_FINE;
 	case TAG_RCPT_FLAGS:
 		return take_u32(t.value, UINT32_MAX, &r->flags);
 	case TAG_RCPT_PARENT:
@@ -153,7 +205,7 @@ recipient_take(struct tlv t, struct recipient *r)
 }
 
 static enum envelope_fault
-recipient_decode(struct str bytes, struct recipient *r)
+recipient_decode(struct str bytes, struct recipient *r, struct arena *a)
 {
 	enum envelope_fault fault;
 	enum tlv_result got;
@@ -161,7 +213,7 @@ recipient_decode(struct str bytes, struct recipient *r)
 
 	*r = (struct recipient){ .parent = RECIPIENT_NO_PARENT };
 	while ((got = tlv_next(&bytes, &t)) == TLV_VALUE)
-		if ((fault = recipient_take(t, r)) != ENVELOPE_FINE)
+		if ((fault = recipient_take(t, r, a)) != ENVELOPE_FINE)
 			return fault;
 	return got == TLV_END && r->address.p != NULL ? ENVELOPE_FINE :
 	    ENVELOPE_MALFORMED;
@@ -220,9 +272,9 @@ envelope_take_number(struct tlv t, struct envelope *e)
 	}
 }
 
-/* Into rcpts, or over and over into the one there when `is_check'. */
+/* Into rcpts, or over and over into the one there without an arena. */
 static enum envelope_fault
-envelope_take(struct str bytes, struct envelope *e, bool is_check)
+envelope_take(struct str bytes, struct envelope *e, struct arena *a)
 {
 	enum envelope_fault fault = ENVELOPE_FINE;
 	enum tlv_result got;
@@ -234,7 +286,7 @@ envelope_take(struct str bytes, struct envelope *e, bool is_check)
 			return ENVELOPE_MALFORMED;
 		if (t.tag == TAG_RCPT)
 			fault = recipient_decode(t.value,
-			    &e->rcpts[is_check ? 0 : n]);
+			    &e->rcpts[a == NULL ? 0 : n], a);
 		else if (!envelope_take_str(t, e))
 			fault = envelope_take_number(t, e);
 		n += t.tag == TAG_RCPT;
@@ -252,7 +304,7 @@ envelope_check(struct str bytes, size_t *recipients)
 {
 	struct recipient one;
 	struct envelope e = { .rcpts = &one };
-	enum envelope_fault fault = envelope_take(bytes, &e, true);
+	enum envelope_fault fault = envelope_take(bytes, &e, NULL);
 
 	*recipients = e.n_rcpts;
 	return fault;
@@ -270,7 +322,9 @@ envelope_decode(struct str bytes, struct arena *a, struct envelope *e)
 	e->rcpts = arena_alloc(a, n * sizeof *e->rcpts);
 	if (e->rcpts == NULL)
 		return ENVELOPE_NO_ROOM;
-	fault = envelope_take(bytes, e, false);
+	fault = envelope_take(bytes, e, a);
+	if (fault == ENVELOPE_NO_ROOM)
+		return fault;
 	must(fault == ENVELOPE_FINE && e->n_rcpts == n);
 	e->tenant = name_or_default(e->tenant);
 	e->stream = name_or_default(e->stream);

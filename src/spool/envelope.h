@@ -39,6 +39,15 @@ enum recipient_flags {
 
 enum { RECIPIENTS_MOST = 100000 };
 
+/* What few recipients have. */
+struct recipient_more {
+	struct str sender;		/* of this copy: the owner of the list; p ==
+					 * NULL: the envelope's */
+	struct str shared;		/* EXPANDED: le32 indexes of children that
+					 * name another as parent, being his too */
+	struct str rule;		/* DISCARDED: by this one's name */
+};
+
 struct recipient {
 	struct str address;		/* where it goes */
 	struct str orig;		/* as the client gave it; p == NULL: same */
@@ -47,6 +56,10 @@ struct recipient {
 	unsigned notify;		/* enum notify; 0: not given */
 	struct str orcpt;		/* "rfc822;bob@a.example", decoded; p ==
 					 * NULL: none */
+	struct str transport;		/* a target of the alias `address', that
+					 * is no mailbox: "|command", "/path/";
+					 * p == NULL: the configuration says */
+	const struct recipient_more *more;	/* NULL: nothing of it */
 };
 
 struct envelope {
@@ -86,5 +99,9 @@ enum envelope_fault envelope_check(struct str payload, size_t *recipients);
 
 /* Ended from the start: expanded or discarded. */
 bool recipient_is_over(const struct recipient *);
+/* To whom its reports go, and from whom it is sent; n == 0: the null sender. */
+struct str recipient_sender(const struct recipient *, const struct envelope *);
+/* Never NULL. */
+const struct recipient_more *recipient_more(const struct recipient *);
 
 #endif

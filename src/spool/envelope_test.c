@@ -26,14 +26,23 @@ arena_down(void **state)
 	return 0;
 }
 
+static const struct recipient_more more[] = {
+	{ .shared = { "\2\0\0\0", 4 } },
+	{ .sender = STR_INIT("owner-list@example.org"),
+	  .rule = STR_INIT("alias trash@example.org") },
+};
+
 static struct recipient rcpts[] = {
 	{ .address = STR_INIT("list@example.org"), .parent = RECIPIENT_NO_PARENT,
-	  .flags = RECIPIENT_EXPANDED },
+	  .flags = RECIPIENT_EXPANDED, .more = &more[0] },
 	{ .address = STR_INIT("a@example.org"), .orig = STR_INIT("List@example.org"),
 	  .parent = 0, .notify = NOTIFY_SUCCESS | NOTIFY_DELAY,
 	  .orcpt = STR_INIT("rfc822;+List@example.org") },
 	{ .address = STR_INIT("\"b c\"@example.net"), .parent = 0,
+	  .more = &more[1],
 	  .flags = RECIPIENT_DISCARDED, .notify = NOTIFY_NEVER },
+	{ .address = STR_INIT("list@example.org"), .parent = 0,
+	  .transport = STR_INIT("|/usr/bin/archive ${sender}") },
 };
 
 static const struct envelope full = {
@@ -57,6 +66,11 @@ recipients_equal(const struct recipient *x, const struct recipient *y)
 	assert_int_equal(x->notify, y->notify);
 	assert_true(str_eq(x->orcpt, y->orcpt));
 	assert_int_equal(x->orcpt.p == NULL, y->orcpt.p == NULL);
+	assert_true(str_eq(x->transport, y->transport));
+	assert_int_equal(x->more == NULL, y->more == NULL);
+	assert_true(str_eq(recipient_more(x)->sender, recipient_more(y)->sender));
+	assert_true(str_eq(recipient_more(x)->shared, recipient_more(y)->shared));
+	assert_true(str_eq(recipient_more(x)->rule, recipient_more(y)->rule));
 	assert_int_equal(x->parent, y->parent);
 	assert_int_equal(x->flags, y->flags);
 	assert_int_equal(recipient_is_over(x), recipient_is_over(y));
@@ -122,6 +136,7 @@ little_is_enough(void **state)
 	assert_int_equal(e.ret, RET_NONE);
 	assert_int_equal(e.rcpts[0].notify, 0);
 	assert_null(e.rcpts[0].orcpt.p);
+	assert_null(e.rcpts[0].transport.p);
 }
 
 static void

@@ -224,6 +224,22 @@ account_child(struct ledger *l, struct account *a, const struct envelope *e,
 		a->states[parent] |= STATE_HAS_CHILD;
 }
 
+/* Children of his whom another names first. */
+static void
+account_shared(struct ledger *l, struct account *a, const struct recipient *r,
+    uint32_t i)
+{
+	struct str shared = recipient_more(r)->shared;
+	uint32_t child;
+
+	while (take_le32(&shared, &child))
+		if (child >= a->n || child == i)
+			ledger_breach(l, a->node.hash, "recipient %u has a "
+			    "child %u, and there are %u", i, child, a->n);
+		else
+			a->states[i] |= STATE_HAS_CHILD;
+}
+
 static void
 account_flags(struct ledger *l, struct account *a, const struct recipient *r,
     uint32_t i)
@@ -241,6 +257,8 @@ account_open(struct ledger *l, struct account *a, const struct envelope *e)
 	l->totals.recipients += e->n_rcpts;
 	for (uint32_t i = 0; i < a->n; i++)
 		account_child(l, a, e, i);
+	for (uint32_t i = 0; i < a->n; i++)
+		account_shared(l, a, &e->rcpts[i], i);
 	for (uint32_t i = 0; i < a->n; i++)
 		account_flags(l, a, &e->rcpts[i], i);
 }

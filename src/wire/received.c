@@ -126,7 +126,12 @@ received_write(struct buf *out, const struct received *r)
 		put_from(out, r);
 	buf_put(out, STR("by "));
 	put_host(out, r->by);
-	buf_put(out, STR(" (Nightmail) with "));
+	buf_put(out, STR(" (Nightmail"));
+	if (r->userid.n > 0) {
+		buf_put(out, STR(", from userid "));
+		put_word(out, r->userid);
+	}
+	buf_put(out, STR(") with "));
 	put_word(out, r->with);
 	if (r->id.n > 0) {
 		buf_put(out, STR(" id "));

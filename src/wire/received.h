@@ -32,6 +32,7 @@ struct received {
 	struct str host;	/* verified name; absent: unknown */
 	struct str ip;		/* text without brackets; may be absent */
 	struct str by;
+	struct str userid;	/* of this machine, digits; or absent */
 	struct str with;	/* received_with(), or "HTTP", "local" */
 	struct str tls;		/* cipher suite's name (RFC 8314 4.3); or absent */
 	struct str id;

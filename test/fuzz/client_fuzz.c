@@ -13,7 +13,7 @@
 #include "fiber/world_sim.h"
 #include "smtp/client.h"
 
-enum { RCPTS = 3, FLAG_8BIT = 1, FLAG_GREEDY = 2 };
+enum { RCPTS = 3, FLAG_8BIT = 1, FLAG_GREEDY = 2, FLAG_LMTP = 4 };
 
 static struct stream client_net, peer_net;
 static struct client client;
@@ -27,9 +27,10 @@ static const struct client_patience patience = {
 	.data = 3 * NS_PER_SECOND, .block = 3 * NS_PER_SECOND,
 	.end = 3 * NS_PER_SECOND, .quit = NS_PER_SECOND,
 };
-static const struct str rcpts[RCPTS] = {
-	STR_INIT("bob@two.test"), STR_INIT("carol@two.test"),
-	STR_INIT("dave@two.test"),
+static const struct client_recipient rcpts[RCPTS] = {
+	{ .address = STR_INIT("bob@two.test") },
+	{ .address = STR_INIT("carol@two.test") },
+	{ .address = STR_INIT("dave@two.test") },
 };
 
 /* One line, or all that is left. */
@@ -73,6 +74,13 @@ body_read(void *arg, char *to, size_t n)
 }
 
 static void
+body_rewind(void *arg)
+{
+	(void)arg;
+	body_n = 0;
+}
+
+static void
 verdict_check(const struct verdict *v)
 {
 	static const unsigned char class[] = {
@@ -91,7 +99,8 @@ send_one(void)
 	struct verdict verdicts[RCPTS];
 	struct client_message message = {
 		.sender = STR("ann@one.test"), .recipients = rcpts, .n = RCPTS,
-		.size = 26, .has_8bit = flags & FLAG_8BIT, .read = body_read,
+		.size = 26, .body = flags & FLAG_8BIT ? CLIENT_BODY_8BIT :
+		    CLIENT_BODY_7BIT, .read = body_read, .rewind = body_rewind,
 	};
 
 	all_was_read = false;
@@ -112,7 +121,8 @@ converse(void *arg)
 	(void)arg;
 	make_pair(&client_net, &peer_net);
 	must(fiber_go("peer", peer_run, NULL) == 0);
-	client_init(&client, &client_net, &patience);
+	client_init(&client, &client_net,
+	    flags & FLAG_LMTP ? CLIENT_LMTP : CLIENT_SMTP, &patience);
 	v = client_greet(&client, STR("me.test"));
 	verdict_check(&v);
 	must((v.disposition == DELIVERED) == client_is_usable(&client) ||

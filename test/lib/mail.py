@@ -1,4 +1,5 @@
-"""mail -- a load of messages with names and sums, and a sink that keeps a ledger.
+"""mail -- a load of messages with names and sums, a sink that keeps a ledger, and
+a keeper that keeps all it gets.
 
 Each message carries X-Ledger: NAME SHA256-OF-BODY.  Load remembers which names
 were acknowledged by 250; Sink which arrived, how often, and whether the body is
@@ -11,8 +12,11 @@ import random
 
 
 class Load:
+    """recipient: one address, or several that take turns, one a message."""
+
     def __init__(self, address, recipient="bob@sink.test", connections=50, sizes=(1, 256 * 1024), seed=1):
-        self.address, self.recipient, self.connections = address, recipient, connections
+        self.address, self.connections = address, connections
+        self.recipients = [recipient] if isinstance(recipient, str) else list(recipient)
         self.sizes, self.random = sizes, random.Random(seed)
         self.acked, self.refused, self.count = set(), 0, 0
         self.tasks = []
@@ -51,7 +55,8 @@ class Load:
             await say(b"EHLO load.test\r\n")
             while True:
                 name, content = self.message()
-                got = await say(b"MAIL FROM:<load@sender.test>\r\nRCPT TO:<" + self.recipient.encode()
+                recipient = self.recipients[self.count % len(self.recipients)]
+                got = await say(b"MAIL FROM:<load@sender.test>\r\nRCPT TO:<" + recipient.encode()
                                 + b">\r\nDATA\r\n", 3)
                 if got.splitlines()[-1][:3] != b"354":
                     self.refused += 1
@@ -85,10 +90,11 @@ class Load:
 
 
 class Sink:
-    """An SMTP server that takes everything, drops some connections and is slow
-    with others; seen[name] counts the 250s it said."""
+    """An SMTP (or LMTP) server that takes everything, drops some connections and
+    is slow with others; seen[name] counts the 250s it said."""
 
-    def __init__(self, drop=0.0, stall=0.0, seed=2):
+    def __init__(self, drop=0.0, stall=0.0, seed=2, lmtp=False):
+        self.lmtp = lmtp
         self.drop, self.stall, self.random = drop, stall, random.Random(seed)
         self.seen, self.corrupt = collections.Counter(), []
         self.open, self.after_dot = 0, 0
@@ -118,16 +124,18 @@ class Sink:
 
     async def converse(self, reader, writer):
         writer.write(b"220 sink.test ESMTP\r\n")
+        recipients = 0
         while line := await reader.readline():
             verb = line[:4].upper()
-            if verb in (b"EHLO", b"HELO"):
+            recipients = {b"MAIL": 0, b"RCPT": recipients + 1}.get(verb, recipients)
+            if verb in ((b"LHLO",) if self.lmtp else (b"EHLO", b"HELO")):
                 writer.write(b"250-sink.test\r\n250-PIPELINING\r\n250 8BITMIME\r\n")
             elif verb == b"DATA":
                 writer.write(b"354 go on\r\n")
                 content = await reader.readuntil(b"\r\n.\r\n")
                 self.after_dot += 1
                 try:
-                    if not await self.judge(content[:-3], writer):
+                    if not await self.judge(content[:-3], writer, recipients if self.lmtp else 1):
                         return
                 finally:
                     self.after_dot -= 1
@@ -137,23 +145,82 @@ class Sink:
             else:
                 writer.write(b"250 ok\r\n")
 
-    async def judge(self, content, writer):
+    async def judge(self, content, writer, replies):
         chance = self.random.random()
         if chance < self.drop:
             return False              # not accepted: the connection is lost
         if chance < self.drop + self.stall:
             await asyncio.sleep(0.3)
         self.keep(content)
-        writer.write(b"250 2.0.0 taken\r\n")
+        writer.write(b"250 2.0.0 taken\r\n" * replies)   # RFC 2033 4.2
         await writer.drain()
         return True
 
     def keep(self, content):
         content = content.replace(b"\r\n..", b"\r\n.")
-        head, _, body = content.partition(b"\r\n\r\n")
-        for field in head.split(b"\r\n"):
-            if field.lower().startswith(b"x-ledger:"):
-                name, digest = field.split()[1:3]
-                self.seen[name.decode()] += 1
-                if hashlib.sha256(body).hexdigest() != digest.decode():
-                    self.corrupt.append(name.decode())
+        name, is_true = ledger_of(content)
+        if name:
+            self.seen[name] += 1
+            if not is_true:
+                self.corrupt.append(name)
+
+
+def ledger_of(content):
+    """Its name, or None, and whether its body is bit-true."""
+    head, _, body = content.partition(b"\r\n\r\n")
+    for field in head.split(b"\r\n"):
+        if field.lower().startswith(b"x-ledger:"):
+            name, digest = field.split()[1:3]
+            return name.decode(), hashlib.sha256(body).hexdigest() == digest.decode()
+    return None, False
+
+
+class Keeper(Sink):
+    """A Sink that keeps each message whole: got[recipient], without dots
+    stuffed, and what stood in the commands: said[recipient] is (MAIL, RCPT)."""
+
+    def __init__(self, offers=("PIPELINING", "8BITMIME")):
+        super().__init__()
+        self.offers, self.got, self.said = offers, {}, {}
+
+    async def converse(self, reader, writer):
+        writer.write(b"220 keeper.test ESMTP\r\n")
+        sender, recipients, chunks = b"", [], b""
+        while line := await reader.readline():
+            verb = line[:4].upper()
+            if verb == b"EHLO":
+                words = ["keeper.test", *self.offers]
+                writer.write("".join(f"250-{w}\r\n" for w in words[:-1]).encode() + f"250 {words[-1]}\r\n".encode())
+                continue
+            if verb == b"MAIL":
+                sender, recipients, chunks = line, [], b""
+            elif verb == b"RCPT":
+                recipients.append(line)
+            elif verb == b"DATA":
+                writer.write(b"354 go on\r\n")
+                content = await self.content(reader)
+                self.hold(sender, recipients, content)
+            elif verb == b"BDAT":
+                words = line.split()
+                chunks += await reader.readexactly(int(words[1]))
+                if words[-1].upper() == b"LAST":
+                    self.hold(sender, recipients, chunks)
+            elif verb == b"QUIT":
+                writer.write(b"221 farewell\r\n")
+                return
+            writer.write(b"250 2.0.0 ok\r\n")
+
+    @staticmethod
+    async def content(reader):
+        lines = []
+        while (line := await reader.readline()) != b".\r\n":
+            if not line:
+                raise ConnectionError("closed")
+            lines.append(line[1:] if line.startswith(b".") else line)
+        return b"".join(lines)
+
+    def hold(self, sender, recipients, content):
+        for line in recipients:
+            to = line[line.index(b"<") + 1:line.index(b">")].decode()
+            self.got[to], self.said[to] = content, (sender.decode().strip(), line.decode().strip())
+            self.seen[to] += 1

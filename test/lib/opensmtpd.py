@@ -2,6 +2,9 @@
 
     with OpenSMTPD(directory, onward=2525) as smtpd:       # relays to 127.0.0.1:2525
         smtplib.SMTP("127.0.0.1", smtpd.port) ...
+
+It relays without the five seconds it waits by default between two connections
+to one host.
 """
 from box import Box
 from exim import greets, tail_of
@@ -11,6 +14,7 @@ USERS = {"opensmtpd": 201, "opensmtpq": 202}
 CONF = """\
 listen on lo port {port} hostname opensmtpd.example
 smtp max-message-size 100M
+mta limit conn-delay-host 0 conn-delay-source 0 conn-delay-connector 0 conn-delay-route 0 reconn-delay-route 0
 {more}
 action onward relay host smtp://127.0.0.1:{onward}
 match from any for any action onward

@@ -69,6 +69,11 @@ def log_says(s, pattern, seconds=20):
     return wait_for(lambda: re.search(pattern, mail_log(s)), seconds)
 
 
+def need_root():
+    if os.geteuid() != 0:
+        raise Skip("other people's servers want root")
+
+
 def adopt_orphans():
     """Whose parent ends becomes our child: so end_children() ends all."""
     ctypes.CDLL(None).prctl(36, 1)      # PR_SET_CHILD_SUBREAPER

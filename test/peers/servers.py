@@ -1,10 +1,9 @@
 """servers -- real servers, as next hops and as clients."""
 import asyncio
-import os
 import smtplib
 import time
 
-from rig import MODE, RELAY, Skip, alice, expect, server
+from rig import MODE, RELAY, alice, expect, need_root, server
 from exim import Exim
 from mail import Load, Sink
 from opensmtpd import OpenSMTPD
@@ -25,11 +24,6 @@ def exim(where, onward):
 
 def opensmtpd(where, onward):
     return OpenSMTPD(where / "opensmtpd", onward)
-
-
-def need_root():
-    if os.geteuid() != 0:
-        raise Skip("other people's servers want root")
 
 
 async def next_hop(where, peer):
