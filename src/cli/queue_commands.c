@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *
@@ -22,26 +23,74 @@ number_of(const json_t *j, const char *key)
 	return (intmax_t)json_integer_value(json_object_get(j, key));
 }
 
-/* ---- list ---- */
+/* ---- list: as postqueue -p has it with long ids ---- */
 
-static void
-item_print(struct cli *c, const json_t *j)
-{
-	const json_t *to = json_object_get(j, "to");
-	size_t n = json_array_size(to);
-
-	printf("%-13s %-8s %9jd %3jd %-20.20s %s\n", text_of(j, "id"),
-	    text_of(j, "status"), number_of(j, "size"),
-	    number_of(j, "attempts"), text_of(j, "next_attempt_at"),
-	    cli_visible(c, text_of(j, "from")));
-	for (size_t i = 0; i < n; i++)
-		printf("%57s -> %s\n", "",
-		    cli_visible(c, json_string_value(json_array_get(to, i))));
-}
+enum { COLUMNS = 76 };
 
 struct listing {
-	uint64_t items;
+	uint64_t messages, octets;
 };
+
+/* "Sat Nov 21 09:11:45", of this machine. */
+static void
+arrival_put(struct buf *b, intmax_t seconds)
+{
+	time_t at = (time_t)seconds;
+	char text[32] = "";
+	struct tm tm;
+
+	if (localtime_r(&at, &tm) == NULL ||
+	    strftime(text, sizeof text, "%a %b %e %H:%M:%S", &tm) == 0)
+		buf_put(b, STR("?"));
+	buf_put(b, str_of(text));
+	buf_putc(b, '\0');
+}
+
+static void
+reason_print(struct cli *c, const char *reason)
+{
+	const char *text = cli_visible(c, reason);
+	int n = (int)strlen(text);
+
+	printf("%*s(%s)\n", n < COLUMNS ? COLUMNS - n : 0, "", text);
+}
+
+/* A reason stands above all recipients it is about. */
+static void
+recipients_print(struct cli *c, const json_t *to)
+{
+	const char *last = "";
+
+	for (size_t i = 0; i < json_array_size(to); i++) {
+		const json_t *r = json_array_get(to, i);
+		const char *reason = text_of(r, "delay_reason");
+
+		if (reason[0] != '\0' && strcmp(reason, last) != 0)
+			reason_print(c, reason);
+		last = reason;
+		printf("%-17s %8s %-19s %s\n", "", "", "",
+		    cli_visible(c, text_of(r, "address")));
+	}
+}
+
+static void
+message_print(struct cli *c, const json_t *j)
+{
+	const char *queue = text_of(j, "queue_name");
+	intmax_t left_out = number_of(j, "recipients_left_out");
+	char arrival[40], id[40];
+	struct buf b = BUF_OF(arrival), name = BUF_OF(id);
+
+	arrival_put(&b, number_of(j, "arrival_time"));
+	buf_printf(&name, "%.20s%s", text_of(j, "queue_id"),
+	    strcmp(queue, "active") == 0 ? "*" :
+	    strcmp(queue, "hold") == 0 ? "!" : "");
+	printf("%-17s %8jd %19.19s %s\n", id, number_of(j, "message_size"),
+	    arrival, cli_visible(c, text_of(j, "sender")));
+	recipients_print(c, json_object_get(j, "recipients"));
+	if (left_out > 0)
+		printf("%47s and %jd more\n", "", left_out);
+}
 
 static int
 item_line(struct ask *a, struct str line)
@@ -54,12 +103,15 @@ item_line(struct ask *a, struct str line)
 	if (j == NULL)
 		return cli_fail(EX_DATAERR, "the answer is no JSON: %s",
 		    error.text);
-	if (l->items++ == 0)
-		printf("%-13s %-8s %9s %3s %-20s %s\n", "ID", "STATUS", "SIZE",
-		    "TRY", "NEXT ATTEMPT (UTC)", "FROM -> TO");
+	if (l->messages++ == 0)
+		printf("%-17s %8s %-19s %s\n", "----Queue ID-----", "--Size--",
+		    "---Arrival Time----", "--Sender/Recipient------");
+	else
+		putchar('\n');
+	l->octets += (uint64_t)number_of(j, "message_size");
 	/* Millions of them: each gives back what it printed. */
 	mark = arena_mark(&a->cli->arena);
-	item_print(a->cli, j);
+	message_print(a->cli, j);
 	arena_back(&a->cli->arena, mark);
 	json_decref(j);
 	return 0;
@@ -83,8 +135,14 @@ command_queue_list(struct cli *c)
 	if (c->n_words > 0)
 		return cli_usage("queue list");
 	rc = ask(c, &a);
-	if (rc == 0 && !c->json && l.items == 0)
-		printf("The queue is empty.\n");
+	if (rc != 0 || c->json)
+		return rc;
+	if (l.messages == 0)
+		printf("Mail queue is empty\n");
+	else
+		printf("\n-- %ju Kbytes in %ju Request%s.\n",
+		    (uintmax_t)(l.octets / 1024), (uintmax_t)l.messages,
+		    l.messages == 1 ? "" : "s");
 	return rc;
 }
 

@@ -454,11 +454,32 @@ cancel_rest(struct delivery *d)
 	settle_ended(d);
 }
 
+/* What `queue list' shows, in Postfix's words: the last one put off says why. */
+static struct str
+reason_make(struct delivery *d)
+{
+	const struct delivery_recipient *r = NULL;
+	struct str relay;
+
+	for (size_t i = 0; i < d->n; i++)
+		if (d->rcpts[i].verdict.disposition == DEFERRED)
+			r = &d->rcpts[i];
+	if (r == NULL)
+		return STR_NONE;
+	if (r->verdict.code == 0 || r->remote.p == NULL || d->relay.p == NULL)
+		return str_of(r->verdict.text);
+	relay = str_sub(d->relay, 0, str_find_last(d->relay, ']') + 1);
+	return arena_printf(&d->arena, "host " STR_FMT " said: %d %s %s",
+	    STR_ARG(relay), r->verdict.code, esc_print(r->verdict.esc).text,
+	    r->verdict.text);
+}
+
 static yields void
 retry_rest(struct delivery *d, const struct config *conf, size_t left)
 {
 	struct queue_settled s = settle(d, (struct queue_result){
-	    .end = QUEUE_RETRY, .n_rcpts = (uint32_t)left });
+	    .end = QUEUE_RETRY, .n_rcpts = (uint32_t)left,
+	    .reason = reason_make(d) });
 
 	switch (s.duty) {
 	case DUTY_EXPIRE:

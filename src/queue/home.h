@@ -76,6 +76,7 @@ struct home_item {
 	uint64_t id;
 	struct mono due, arrived, expires;
 	struct home_lane *lane;
+	struct name *reason;		/* of the last try; NULL: not known */
 	uint32_t slot, site;		/* slots; site: while away, or none */
 	uint32_t n_rcpts, size;
 	uint16_t tries;
@@ -90,7 +91,7 @@ struct queue {
 	const struct queue_config *config;
 	unsigned core;
 	uint32_t epoch;			/* of routes: a reload makes another */
-	struct names names;
+	struct names names, reasons;
 	struct flows flows;
 	struct slab items, lanes, domains, sites;
 	struct table by_id, by_lane, by_domain, by_site;

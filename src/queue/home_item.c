@@ -158,6 +158,7 @@ home_item_end(struct queue *q, struct home_item *it)
 	d->n_items--;
 	l->flow->n--;
 	l->n_items--;
+	name_give(&q->reasons, it->reason);
 	table_remove(&q->by_id, &it->node);
 	slab_give(&q->items, it->slot);
 	home_lane_give(q, l);

@@ -24,6 +24,7 @@ queue_init(struct queue *q, unsigned core, const struct queue_config *c)
 	q->core = core;
 	q->config = c;
 	names_init(&q->names, c->key);
+	names_init(&q->reasons, c->key);
 	flows_init(&q->flows, &q->names, c);
 	slab_init(&q->items, sizeof(struct home_item), ITEMS_PER_CHUNK);
 	slab_init(&q->lanes, sizeof(struct home_lane), OTHERS_PER_CHUNK);
@@ -64,6 +65,7 @@ queue_close(struct queue *q)
 	must(q->sites.n == 0 && q->lanes.n == 0 && q->domains.n == 0);
 	flows_clear(&q->flows);
 	names_clear(&q->names);
+	names_clear(&q->reasons);
 	slab_clear(&q->items);
 	slab_clear(&q->lanes);
 	slab_clear(&q->domains);
@@ -242,6 +244,18 @@ item_settled(const struct home_item *it, enum queue_duty duty)
 		    it->state == ITEM_HELD ? MONO_NEVER : it->due };
 }
 
+/* What most of a site's messages were told is kept once. */
+static void
+item_reason(struct queue *q, struct home_item *it, struct str reason)
+{
+	struct name *old = it->reason;
+
+	reason = str_sub(reason, 0, NAME_MOST);
+	it->reason = reason.n == 0 || q->reasons.memory > QUEUE_REASONS ? NULL :
+	    name_take(&q->reasons, reason);
+	name_give(&q->reasons, old);
+}
+
 static void
 item_tried(struct queue *q, struct home_item *it, uint32_t n_rcpts)
 {
@@ -315,8 +329,10 @@ queue_settle(struct queue *q, struct mono now, struct queue_ref ref,
 		q->ended++;
 		return (struct queue_settled){ .due = MONO_NEVER };
 	}
-	if (r.end == QUEUE_RETRY)
+	if (r.end == QUEUE_RETRY) {
 		item_tried(q, it, r.n_rcpts);
+		item_reason(q, it, r.reason);
+	}
 	if (r.end == QUEUE_PUT_OFF)
 		item_put_off(q, now, it);
 	else if (it->is_cancelled)

@@ -12,7 +12,9 @@
  * counting (view.h), or remembering: the spool does that.
  * Waiting: none, and no clock: `now' is always an argument and never goes back.
  * Memory: slabs of its own: about 120 bytes an item and its share of tables;
- * domains, tenants, sites are kept once.  config.items_most is the ceiling.
+ * domains, tenants, sites and the reasons of the last tries are kept once,
+ * reasons in QUEUE_REASONS octets: beyond, those that are new are not kept.
+ * config.items_most is the ceiling.
  * Errors: -1 when memory is refused; nothing changed then.  A ref that is not
  * away fails a must() in queue_settle().
  * Source: DESIGN.md section 4; RFC 5321 4.5.4.1.
@@ -23,6 +25,8 @@
 #include "queue/handoff.h"
 
 struct queue;
+
+enum { QUEUE_REASONS = 32 * 1024 * 1024 };
 
 /*
  * STATE      entered by                        what is true
@@ -111,6 +115,7 @@ struct queue_result {
 	enum queue_end end;
 	uint32_t n_rcpts;		/* RETRY: left, at least 1 */
 	struct mono not_before;		/* RETRY: 0, or due no earlier */
+	struct str reason;		/* RETRY: why, in words; may be absent */
 };
 
 enum queue_duty {

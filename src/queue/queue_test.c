@@ -212,20 +212,22 @@ test_parts_of_a_message_end_one_by_one(void **state)
 	}
 	assert_int_equal(view_counts(q).rcpts, 5);
 	s = queue_settle(q, now, h.ref,
-	    (struct queue_result){ QUEUE_RETRY, 2, { 0 } });
+	    (struct queue_result){ .end = QUEUE_RETRY, .n_rcpts = 2 });
 	assert_int_equal(view_counts(q).rcpts, 2);
 	assert_int_equal(view_counts(q).deferred, 1);
 	/* A later instant wins over the schedule, an earlier does not. */
 	wait_until(s.due);
 	h = hand_out();
 	assert_true(h.n_rcpts == 2 && h.tries == 1);
-	s = queue_settle(q, now, h.ref, (struct queue_result){ QUEUE_RETRY, 2,
-	    mono_add(now, 3 * HOUR) });
+	s = queue_settle(q, now, h.ref, (struct queue_result){
+	    .end = QUEUE_RETRY, .n_rcpts = 2,
+	    .not_before = mono_add(now, 3 * HOUR) });
 	assert_in_range(s.due.ns, now.ns + 3 * HOUR,
 	    now.ns + 3 * HOUR + 2 * NS_PER_MS);
 	wait_until(s.due);
 	s = queue_settle(q, now, hand_out().ref, (struct queue_result){
-	    QUEUE_RETRY, 1, mono_add(now, SECOND) });
+	    .end = QUEUE_RETRY, .n_rcpts = 1,
+	    .not_before = mono_add(now, SECOND) });
 	assert_true(s.due.ns > now.ns + 50 * MINUTE);
 }
 

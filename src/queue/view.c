@@ -17,7 +17,7 @@ view_tell(const struct home_item *it, struct view_item *v)
 		.arrived = it->arrived, .due = it->due,
 		.expires = it->expires,
 		.domain = name_str(d->name), .tenant = name_str(f->tenant),
-		.stream = name_str(f->stream),
+		.stream = name_str(f->stream), .reason = name_str(it->reason),
 	};
 	if (d->site == NULL)
 		return;
@@ -49,6 +49,42 @@ item_fits(const struct home_item *it, const struct view_filter *f)
 	    text_fits(f->tenant, it->lane->flow->tenant) &&
 	    text_fits(f->stream, it->lane->flow->stream) &&
 	    text_fits(f->site, d->site == NULL ? NULL : d->site->site);
+}
+
+size_t
+view_message(const struct queue *q, const struct view_filter *f, uint64_t id,
+    struct view_item *out, size_t most)
+{
+	struct table_node *k = table_find(&q->by_id,
+	    hash_u64(q->names.key, id));
+	size_t n = 0;
+
+	for (; k != NULL; k = table_again(k)) {
+		const struct home_item *it = OWNER_OF(k, struct home_item, node);
+
+		if (it->id != id || !item_fits(it, f))
+			continue;
+		if (n < most)
+			view_tell(it, &out[n]);
+		n++;
+	}
+	return n;
+}
+
+bool
+view_is_first(const struct queue *q, const struct view_filter *f,
+    struct queue_ref ref)
+{
+	struct table_node *k = table_find(&q->by_id,
+	    hash_u64(q->names.key, ref.id));
+
+	for (; k != NULL; k = table_again(k)) {
+		const struct home_item *it = OWNER_OF(k, struct home_item, node);
+
+		if (it->id == ref.id && it->slot < ref.slot && item_fits(it, f))
+			return false;
+	}
+	return true;
 }
 
 enum view_step
@@ -104,11 +140,12 @@ view_memory(const struct queue *q)
 {
 	size_t buckets = q->by_id.n_buckets + q->by_lane.n_buckets +
 	    q->by_domain.n_buckets + q->by_site.n_buckets +
-	    q->flows.table.n_buckets + q->names.table.n_buckets;
+	    q->flows.table.n_buckets + q->names.table.n_buckets +
+	    q->reasons.table.n_buckets;
 
 	return sizeof *q + q->items.memory + q->lanes.memory +
 	    q->domains.memory + q->sites.memory + q->flows.slab.memory +
-	    q->names.memory + buckets * sizeof(struct table_node *);
+	    q->names.memory + q->reasons.memory + buckets * sizeof(struct table_node *);
 }
 
 struct view_counts

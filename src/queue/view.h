@@ -28,6 +28,7 @@ struct view_item {
 	struct mono arrived, due, expires;
 	struct str domain, tenant, stream;
 	struct str site, source;	/* p == NULL: not known now */
+	struct str reason;		/* of the last try; p == NULL: not known */
 };
 
 struct view_filter {			/* all must hold; {0} is all items */
@@ -44,6 +45,14 @@ enum view_step { VIEW_FOUND, VIEW_PAUSE, VIEW_END };
 enum { VIEW_STEPS = 4096 };
 enum view_step view_next(const struct queue *, const struct view_filter *,
     struct view_cursor *, struct view_item *);
+
+/* All items of one message that pass the filter, the first `most' into `out'
+ * (which may be NULL): how many there are. */
+size_t view_message(const struct queue *, const struct view_filter *,
+    uint64_t id, struct view_item *out, size_t most);
+/* Does no item of the same message that passes stand before this one? */
+bool view_is_first(const struct queue *, const struct view_filter *,
+    struct queue_ref);
 
 /* The nth item (from 0) of one message, without a walk. */
 bool view_find(const struct queue *, uint64_t id, unsigned nth,
