@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "base/num.h"
+#include "wire/orcpt.h"
 #include "wire/xtext.h"
 
 enum { ENVID_MOST = 100, XTEXT_MOST = 500, SIZE_DIGITS = 20 };
@@ -144,6 +145,7 @@ struct param_values {
 	enum body_kind body;
 	enum ret_kind ret;
 	unsigned notify;
+	unsigned flags;			/* MAILBOX_, in */
 };
 
 /* Decoded, all of it is printable ASCII: RFC 3461 4.2, 4.4. */
@@ -157,24 +159,13 @@ is_printable_xtext(struct str value, size_t most)
 	    str_is_printable(buf_str(&b));
 }
 
-/* RFC 3461 4.2: orcpt-parameter = "ORCPT=" addr-type ";" xtext;
- * RFC 6533 3: "utf-8" is followed by UTF-8 or by escapes in ASCII. */
 static bool
-is_orcpt(struct str value)
+is_orcpt(struct str value, unsigned flags)
 {
-	bool has_semicolon = str_find(value, ';') < value.n;
-	size_t n = value.n;
-	struct str type = str_cut(&value, ';');
+	char text[ORCPT_MOST];
+	struct buf b = BUF_OF(text);
 
-	if (!has_semicolon || type.n == 0 || value.n == 0 || n > XTEXT_MOST)
-		return false;
-	for (size_t i = 0; i < type.n; i++)
-		if (!ascii_is_alnum(type.p[i]) && type.p[i] != '-')
-			return false;
-	if (str_eq_icase(type, STR("utf-8")))
-		return str_find(value, '+') == value.n ||
-		    is_printable_xtext(value, XTEXT_MOST);
-	return is_printable_xtext(value, XTEXT_MOST);
+	return orcpt_read(value, (flags & MAILBOX_UTF8) != 0, &b);
 }
 
 /* RFC 3461 4.1: "NEVER" / 1#( "SUCCESS" / "FAILURE" / "DELAY" ) */
@@ -263,7 +254,7 @@ read_value(enum param_form form, struct str value, struct param_values *out)
 	case FORM_NUMBER:
 		return parse_u64(value, UINT64_MAX, &number);
 	case FORM_ORCPT:
-		return is_orcpt(value);
+		return is_orcpt(value, out->flags);
 	case FORM_RET:
 		return read_ret(value, &out->ret);
 	case FORM_SIZE:
@@ -348,7 +339,7 @@ mail_parse(struct str arg, uint32_t offered, struct mail_params *out)
 {
 	unsigned flags = (offered & PARAM_BIT(SMTPUTF8)) != 0 ? MAILBOX_UTF8 :
 	    MAILBOX_STRICT;
-	struct param_values v = { .raw = out->raw };
+	struct param_values v = { .raw = out->raw, .flags = flags };
 	const struct refusal *no;
 
 	*out = (struct mail_params){ .given = 0 };
@@ -376,7 +367,7 @@ const struct refusal *
 rcpt_parse(struct str arg, uint32_t offered, unsigned flags,
     struct rcpt_params *out)
 {
-	struct param_values v = { .raw = out->raw };
+	struct param_values v = { .raw = out->raw, .flags = flags };
 	const struct refusal *no;
 
 	*out = (struct rcpt_params){ .given = 0 };

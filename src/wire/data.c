@@ -14,7 +14,7 @@
  * A bare LF leads to TEXT, never to LINE: what follows it cannot be the dot that
  * ends the data.  data_run() takes the common case, whole canonical lines; the
  * machine takes one octet where something is special.  A writer knows LINE,
- * TEXT and CR only.
+ * TEXT and CR only, and so do chunks.
  */
 #include "wire/data.h"
 
@@ -31,18 +31,23 @@ lines_end(struct data_lines *l)
 {
 	if (l->now > l->longest)
 		l->longest = l->now;
+	l->was_empty = l->now == 0;
 	l->now = 0;
 }
 
+enum dots { DOTS_FRAME, DOTS_PLAIN };
+
 /* How many octets at the front of s, which holds no NUL, need nothing done: up
- * to a dot that begins a line, an ending that is not CRLF, or a CR whose LF is
+ * to a dot that begins a line (where they frame), an ending that is not CRLF, or a CR whose LF is
  * not in sight. */
 static size_t
-lines_run(struct str s, unsigned char *state, struct data_lines *l)
+lines_run(struct str s, unsigned char *state, struct data_lines *l,
+    enum dots dots)
 {
 	size_t i = 0;
 
-	while (i < s.n && !(*state == LINE && s.p[i] == '.')) {
+	while (i < s.n && !(*state == LINE && s.p[i] == '.' &&
+	    dots == DOTS_FRAME)) {
 		struct str rest = str_sub(s, i, s.n);
 		size_t lf = str_find(rest, '\n');
 		size_t cr = str_find(str_sub(rest, 0, lf), '\r');
@@ -63,14 +68,15 @@ lines_run(struct str s, unsigned char *state, struct data_lines *l)
 
 /* The same for any s, block by block. */
 static size_t
-data_run(struct str s, unsigned char *state, struct data_lines *l)
+data_run(struct str s, unsigned char *state, struct data_lines *l,
+    enum dots dots)
 {
 	size_t done = 0;
 
 	while (done < s.n) {
 		struct str block = str_sub(s, done, WINDOW);
 		struct str clean = str_sub(block, 0, str_find(block, '\0'));
-		size_t n = lines_run(clean, state, l);
+		size_t n = lines_run(clean, state, l, dots);
 
 		done += n;
 		/* A CR may only have lost sight of its LF: look once more. */
@@ -103,6 +109,13 @@ data_reader_init(struct data_reader *r, bool normalize)
 	*r = (struct data_reader){ .state = LINE, .normalize = normalize };
 }
 
+void
+data_reader_init_chunks(struct data_reader *r, bool normalize, bool is_binary)
+{
+	*r = (struct data_reader){ .state = LINE, .normalize = normalize,
+		.is_chunked = true, .is_binary = is_binary };
+}
+
 static void
 reader_fault(struct data_reader *r, unsigned fault)
 {
@@ -125,7 +138,7 @@ reader_bare_cr(struct data_reader *r)
 static struct str
 reader_begin(struct data_reader *r, char c)
 {
-	if (c == '.') {
+	if (c == '.' && !r->is_chunked) {
 		r->state = DOT;
 		return STR_NONE;
 	}
@@ -172,28 +185,54 @@ reader_step(struct data_reader *r, struct str *in)
 	return STR_NONE;
 }
 
-/* What needs nothing done, off the front of *in. */
 static struct str
-reader_run(struct data_reader *r, struct str *in)
+reader_take(struct data_reader *r, struct str *in, size_t n)
 {
-	struct str run;
+	struct str run = str_sub(*in, 0, n);
 
-	if (r->state != LINE && r->state != TEXT)
-		return STR_NONE;
-	run = str_sub(*in, 0, data_run(*in, &r->state, &r->lines));
 	*in = str_sub(*in, run.n, in->n);
 	if ((r->faults & DATA_8BIT) == 0 && has_8bit(run))
 		r->faults |= DATA_8BIT;
 	return run;
 }
 
+/* What needs nothing done, off the front of *in. */
+static struct str
+reader_run(struct data_reader *r, struct str *in)
+{
+	struct str all = *in;
+
+	if (r->state != LINE && r->state != TEXT)
+		return STR_NONE;
+	if (r->is_binary) {	/* not beyond the line: the body may begin */
+		all = str_sub(all, 0, WINDOW);
+		all = str_sub(all, 0, str_find(all, '\n') + 1);
+	}
+	return reader_take(r, in, data_run(all, &r->state, &r->lines,
+	    r->is_chunked ? DOTS_PLAIN : DOTS_FRAME));
+}
+
+/* The next octets, whatever they are, of what is counted: RFC 3030 3 for what
+ * is binary; and what is refused is not looked at any more. */
+static struct str
+reader_pass(struct data_reader *r, struct str *in)
+{
+	if (!r->is_chunked || !(r->stopped || r->in_body))
+		return STR_NONE;
+	return reader_take(r, in, in->n);
+}
+
 bool
 data_read(struct data_reader *r, struct str *in, struct str *out)
 {
 	while (in->n > 0 && !r->ended) {
-		*out = reader_run(r, in);
+		*out = reader_pass(r, in);
 		if (out->n == 0)
+			*out = reader_run(r, in);
+		if (out->n == 0 && in->n > 0)
 			*out = reader_step(r, in);
+		if (r->is_binary && r->state == LINE && r->lines.was_empty)
+			r->in_body = true;
 		if (out->n > 0 && !r->stopped) {
 			r->octets += out->n;
 			return true;
@@ -201,6 +240,22 @@ data_read(struct data_reader *r, struct str *in, struct str *out)
 	}
 	*out = STR_NONE;
 	return false;
+}
+
+struct str
+data_read_end(struct data_reader *r)
+{
+	struct str end = STR_NONE;
+
+	if (r->state == CR)
+		reader_fault(r, DATA_BARE_CR);
+	if (r->state != LINE && !r->in_body && !r->stopped)
+		end = crlf;
+	if (end.n > 0)
+		lines_end(&r->lines);
+	r->ended = true;
+	r->octets += end.n;
+	return end;
 }
 
 /* ---- writing ---- */
@@ -236,13 +291,13 @@ writer_step(struct data_writer *w, struct str *in)
 bool
 data_write(struct data_writer *w, struct str *in, struct str *out)
 {
-	struct data_lines unused = { 0, 0 };
+	struct data_lines unused = { 0 };
 
 	while (in->n > 0 && !w->broken) {
 		*out = STR_NONE;
 		if (w->state != CR) {
 			*out = str_sub(*in, 0, data_run(*in, &w->state,
-			    &unused));
+			    &unused, DOTS_FRAME));
 			*in = str_sub(*in, out->n, in->n);
 		}
 		if (out->n == 0)

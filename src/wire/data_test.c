@@ -440,6 +440,118 @@ writing_and_reading_agree(void **state)
 	}
 }
 
+/* ---- chunks ---- */
+
+/* Cut at one place; what stands there at the end, with what ended it. */
+static void
+look_chunks(struct str in, size_t cut, bool is_binary, struct seen *s)
+{
+	struct data_reader r;
+	struct str end;
+
+	s->n = s->rest = 0;
+	data_reader_init_chunks(&r, false, is_binary);
+	push(&r, str_sub(in, 0, cut), s);
+	push(&r, str_sub(in, cut, in.n), s);
+	end = data_read_end(&r);
+	if (end.n > 0)
+		memcpy(s->content + s->n, end.p, end.n);
+	s->n += end.n;
+	s->faults = r.faults & ~(unsigned)DATA_8BIT;
+	s->ended = r.ended;
+	s->stopped = r.stopped;
+	s->longest = r.lines.longest;
+	assert_int_equal(s->n, r.octets);
+}
+
+static bool
+is_text(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] == '\0' ||
+		    (s.p[i] == '\r' && (i + 1 == s.n || s.p[i + 1] != '\n')) ||
+		    (s.p[i] == '\n' && (i == 0 || s.p[i - 1] != '\r')))
+			return false;
+	return true;
+}
+
+/* Where the header section of a binary message ends, or s.n. */
+static size_t
+header_end(struct str s)
+{
+	size_t at = str_find_str(s, STR("\r\n\r\n"));
+
+	if (str_skip(&(struct str){ s.p, s.n }, STR("\r\n")))
+		return 2;
+	return at < s.n ? at + 4 : s.n;
+}
+
+static void
+chunk_obeys(struct str s, size_t cut, bool is_binary)
+{
+	static struct seen seen;
+	size_t judged = is_binary ? header_end(s) : s.n;
+	bool is_open = judged == s.n && s.n > 0 &&
+	    !(s.n >= 2 && memcmp(s.p + s.n - 2, "\r\n", 2) == 0);
+
+	look_chunks(s, cut, is_binary, &seen);
+	assert_true(seen.ended);
+	assert_int_equal(seen.stopped, !is_text(str_sub(s, 0, judged)));
+	assert_int_equal(seen.faults != 0, seen.stopped);
+	if (seen.stopped)
+		return;
+	assert_int_equal(seen.n, s.n + (is_open ? 2 : 0));
+	assert_memory_equal(seen.content, s.p, s.n);
+	if (is_open)
+		assert_memory_equal(seen.content + s.n, "\r\n", 2);
+}
+
+/* All strings of seven octets out of six, text and binary, cut everywhere. */
+static void
+every_short_chunk_agrees_with_the_law(void **state)
+{
+	static const char alphabet[] = { 'a', '.', '\r', '\n', '\0', '\xff' };
+	char s[7];
+
+	(void)state;
+	for (size_t n = 0; n <= sizeof s; n++)
+		for (size_t k = 0, most = 1; ; k++) {
+			size_t v = k;
+
+			for (size_t i = 0; i < n && k == 0; i++)
+				most *= sizeof alphabet;
+			if (k == most)
+				break;
+			for (size_t i = 0; i < n; i++, v /= sizeof alphabet)
+				s[i] = alphabet[v % sizeof alphabet];
+			chunk_obeys((struct str){ s, n }, k % (n + 1), false);
+			chunk_obeys((struct str){ s, n }, k % (n + 1), true);
+			chunk_obeys((struct str){ s, n }, n / 2, true);
+		}
+}
+
+static void
+chunks_are_forgiven_and_measured(void **state)
+{
+	static struct seen seen;
+	struct data_reader r;
+
+	(void)state;
+	seen.n = seen.rest = 0;
+	data_reader_init_chunks(&r, true, false);
+	push(&r, STR("a\nbb\r\n.\r\n"), &seen);
+	push(&r, STR(".c"), &seen);
+	assert_true(str_eq(data_read_end(&r), STR("\r\n")));
+	assert_false(r.stopped);
+	assert_int_equal(r.lines.longest, 2);
+	assert_int_equal(seen.n, sizeof("a\r\nbb\r\n.\r\n.c") - 1);
+	assert_memory_equal(seen.content, "a\r\nbb\r\n.\r\n.c", seen.n);
+	/* a binary body has no lines */
+	look_chunks(STR("x\r\n\r\n\0aaaaaaaaaaaaaaaaaaaa"), 3, true, &seen);
+	assert_int_equal(seen.longest, 1);
+	assert_int_equal(seen.n, 26);
+}
+
 int
 main(void)
 {
@@ -451,6 +563,8 @@ main(void)
 		cmocka_unit_test(long_mixtures_hold),
 		cmocka_unit_test(dots_are_stuffed),
 		cmocka_unit_test(writing_and_reading_agree),
+		cmocka_unit_test(every_short_chunk_agrees_with_the_law),
+		cmocka_unit_test(chunks_are_forgiven_and_measured),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
