@@ -183,6 +183,7 @@ struct config {
 		uint64_t errors;	/* 4xx/5xx to the client, then 421 */
 		uint64_t junk;		/* commands that move no mail */
 		uint64_t messages;	/* per connection; 0: any number */
+		uint64_t chunks;	/* BDATs of a message */
 		uint64_t hops;		/* Received fields; RFC 5321 6.3 */
 		uint64_t header;	/* octets of a header section */
 		uint64_t header_lines;

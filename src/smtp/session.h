@@ -16,9 +16,11 @@
 
 #include "fiber/stream.h"
 #include "smtp/door.h"
+#include "wire/command.h"
+#include "wire/data.h"
 
 enum session_state {
-	SESSION_START, SESSION_READY, SESSION_MAIL, SESSION_RCPT,
+	SESSION_START, SESSION_READY, SESSION_MAIL, SESSION_RCPT, SESSION_BDAT,
 	SESSION_STATES
 };
 
@@ -37,6 +39,11 @@ struct txn {
 	struct intake *intake;
 	struct str sender;
 	size_t n_rcpts;			/* accepted */
+	enum body_kind body;
+	bool is_utf8;			/* MAIL said SMTPUTF8 */
+	struct data_reader chunks;	/* of BDAT */
+	uint64_t n_chunks, octets;	/* of BDAT */
+	bool is_refused;		/* intake_commit() will say why */
 	struct mono began;
 };
 

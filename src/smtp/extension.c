@@ -1,0 +1,83 @@
+#include "smtp/extension.h"
+
+#include <inttypes.h>
+
+static bool
+when_always(const struct session *s)
+{
+	(void)s;
+	return true;
+}
+
+static void
+words_nothing(const struct session *s, struct buf *out)
+{
+	(void)s;
+	(void)out;
+}
+
+/* RFC 1870 4 */
+static void
+words_size(const struct session *s, struct buf *out)
+{
+	buf_printf(out, " %" PRIu64, session_config(s)->limits.size);
+}
+
+/* RFC 9422 4: only what really ends something.  There is no limit of domains
+ * (RCPTDOMAINMAX). */
+static void
+words_limits(const struct session *s, struct buf *out)
+{
+	const struct config *config = session_config(s);
+
+	if (config->limits.messages != 0)
+		buf_printf(out, " MAILMAX=%" PRIu64, config->limits.messages);
+	buf_printf(out, " RCPTMAX=%" PRIu64, config->limits.recipients);
+}
+
+static const struct extension {
+	struct str keyword;
+	bool (*when)(const struct session *);
+	void (*words)(const struct session *, struct buf *);
+	enum verb verb;
+	uint32_t params;
+} extensions[] = {
+#define EXTENSION(keyword, when, words, verb, params) \
+	{ STR_INIT(keyword), when_##when, words_##words, verb, params },
+#include "smtp/extensions.def"
+#undef EXTENSION
+};
+
+enum { EXTENSIONS = sizeof extensions / sizeof *extensions };
+
+void
+extension_list(const struct session *s, struct buf *out)
+{
+	for (size_t i = 0; i < EXTENSIONS; i++) {
+		if (!extensions[i].when(s))
+			continue;
+		buf_putc(out, '\n');
+		buf_put(out, extensions[i].keyword);
+		extensions[i].words(s, out);
+	}
+}
+
+uint32_t
+extension_params(const struct session *s)
+{
+	uint32_t params = 0;
+
+	for (size_t i = 0; i < EXTENSIONS && s->is_extended; i++)
+		if (extensions[i].when(s))
+			params |= extensions[i].params;
+	return params;
+}
+
+bool
+extension_has(const struct session *s, enum verb verb)
+{
+	for (size_t i = 0; i < EXTENSIONS; i++)
+		if (extensions[i].verb == verb)
+			return extensions[i].when(s);
+	return true;
+}

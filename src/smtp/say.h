@@ -1,0 +1,32 @@
+/*
+ * say.h -- what the server does at each verb.
+ *
+ * The promise: each of these answers its command, with one reply, and leaves the
+ * session in a state of the table at the top of server.c.  states.def has judged
+ * before that the verb may come now, and whether it has an argument; what is not
+ * offered (extension.h) never comes here.
+ * Not for: anybody but server.c.
+ * Waiting: all yield.
+ * Memory: the command's strings are the stream's, and gone once it is read.
+ * Errors: told to the client.
+ * Source: RFC 5321 4.1.1; RFC 1985; RFC 3030.
+ */
+#ifndef NM_SMTP_SAY_H
+#define NM_SMTP_SAY_H
+
+#include "smtp/session.h"
+#include "wire/command.h"
+
+/* greeting.c */
+yields void say_ehlo(struct session *, const struct command *);
+yields void say_helo(struct session *, const struct command *);
+
+/* transaction.c */
+yields void say_mail(struct session *, const struct command *);
+yields void say_rcpt(struct session *, const struct command *);
+
+/* content.c, bdat.c */
+yields void say_data(struct session *, const struct command *);
+yields void say_bdat(struct session *, const struct command *);
+
+#endif

@@ -1,0 +1,203 @@
+#include "smtp/say.h"
+
+#include "base/must.h"
+#include "fiber/clock.h"
+#include "smtp/extension.h"
+#include "wire/orcpt.h"
+#include "wire/xtext.h"
+
+/* ---- MAIL: RFC 5321 4.1.1.2 ---- */
+
+static yields struct verdict
+mail_count(struct session *s, const struct config *config)
+{
+	uint64_t most = config->limits.messages;
+
+	if (most != 0 && s->messages >= most)
+		return session_verdict(REPLY_MESSAGES);
+	return door_mail(&s->guest, config).verdict;
+}
+
+static struct verdict
+mail_judge(struct session *s, const struct mail_params *mail)
+{
+	struct judge_client facts = session_facts(s);
+	struct judgment judgment;
+	struct verdict v;
+
+	judgment = judge_mail(s->txn.config, &facts, &mail->from, mail->size);
+	if (!judgment_is_yes(&judgment))
+		return judgment.verdict;
+	v = intake_has_room(s->server->intake, s->txn.config);
+	if (v.disposition != DELIVERED)
+		return v;
+	/* each core has its share */
+	if (s->server->memory > s->txn.config->limits.memory /
+	    s->server->house->n)
+		return session_verdict(REPLY_NO_ROOM);
+	return judgment.verdict;
+}
+
+static unsigned
+mail_flags(const struct mail_params *mail)
+{
+	switch (mail->body) {
+	case BODY_8BITMIME:
+		return ENVELOPE_8BIT;
+	case BODY_BINARYMIME:
+		return ENVELOPE_BINARY;
+	case BODY_NONE:
+	case BODY_7BIT:
+		break;
+	}
+	return 0;
+}
+
+/* RFC 3461 4.4: what the sender calls this transaction. */
+static struct str
+mail_envid(struct arena *arena, const struct mail_params *mail)
+{
+	struct str value = mail->raw[PARAM_ENVID];
+	struct buf out = { .cap = value.n };
+
+	if ((mail->given & PARAM_BIT(ENVID)) == 0)
+		return STR("");
+	out.p = arena_alloc(arena, value.n);
+	if (out.p == NULL || !xtext_decode(value, &out))
+		return STR_NONE;
+	return buf_str(&out);
+}
+
+static bool
+mail_open(struct session *s, const struct mail_params *mail)
+{
+	struct arena *arena = &s->txn.arena;
+	struct intake_origin origin = {
+		.listener = s->listener->name, .protocol = session_protocol(s),
+		.helo = s->helo, .client = str_of(s->client.text),
+		.user = s->user,
+		.is_submission = s->listener->role == ROLE_SUBMISSION,
+		.envid = mail_envid(arena, mail), .ret = mail->ret,
+		.flags = mail_flags(mail),
+	};
+
+	s->txn.body = mail->body;
+	s->txn.sender = arena_copy(arena, mail->from.mailbox.text);
+	if (mail->from.is_null)
+		s->txn.sender = STR("");
+	if (s->txn.sender.p == NULL || origin.envid.p == NULL)
+		return false;
+	if (s->listener->is_local) {	/* no host brought it */
+		origin.helo = origin.client = STR_NONE;
+		origin.protocol = STR("local");
+	}
+	origin.sender = s->txn.sender;
+	s->txn.intake = intake_new(s->server->intake, s->txn.config, arena,
+	    &origin);
+	return s->txn.intake != NULL;
+}
+
+static yields void
+mail_refuse(struct session *s, struct str sender, const struct verdict *v)
+{
+	s->txn.sender = sender;
+	session_refuse(s, "MAIL", STR_NONE, v);
+	txn_reset(s);
+}
+
+/*
+ * MAIL FROM:<reverse-path> [SP SIZE=octets] [SP BODY=7BIT|8BITMIME|BINARYMIME]
+ *	[SP RET=FULL|HDRS] [SP ENVID=xtext]
+ * (RFC 1870 4; RFC 6152 2; RFC 3030 3; RFC 3461 4.3, 4.4).  The configuration of
+ * this moment serves the whole transaction.
+ */
+yields void
+say_mail(struct session *s, const struct command *command)
+{
+	struct config *config = config_pin(s->server->configs);
+	const struct refusal *refusal;
+	struct mail_params mail;
+	struct verdict v;
+
+	must(s->state == SESSION_READY);
+	must(s->txn.config == NULL && s->txn.intake == NULL);
+	s->txn.config = config;
+	s->txn.began = clock_mono();
+	arena_init(&s->txn.arena, config->limits.message_memory);
+	refusal = mail_parse(command->arg, extension_params(s), &mail);
+	if (refusal != NULL) {
+		v = session_verdict_of(refusal);
+		mail_refuse(s, command->arg, &v);
+		return;
+	}
+	v = mail_count(s, config);
+	if (v.disposition == DELIVERED)
+		v = mail_judge(s, &mail);
+	if (v.disposition == DELIVERED && !mail_open(s, &mail))
+		v = session_verdict(REPLY_NO_ROOM);
+	if (v.disposition != DELIVERED) {
+		mail_refuse(s, mail.from.mailbox.text, &v);
+		return;
+	}
+	must(s->txn.sender.p != NULL && s->txn.n_rcpts == 0);
+	s->messages++;
+	s->state = SESSION_MAIL;
+	session_say_verdict(s, &v);
+}
+
+/* ---- RCPT: RFC 5321 4.1.1.3 ---- */
+
+/* RFC 3461 4.1, 4.2: what the sender wants to hear of this recipient. */
+static struct verdict
+rcpt_take(struct session *s, const struct rcpt_params *rcpt)
+{
+	struct intake_wish wish = { .notify = rcpt->notify };
+	char room[ORCPT_MOST];
+	struct buf orcpt = BUF_OF(room);
+
+	if ((rcpt->given & PARAM_BIT(ORCPT)) != 0) {
+		must(orcpt_read(rcpt->raw[PARAM_ORCPT], s->txn.is_utf8,
+		    &orcpt));
+		wish.orcpt = buf_str(&orcpt);
+	}
+	return intake_recipient(s->txn.intake, &rcpt->to, &wish);
+}
+
+static struct verdict
+rcpt_judge(struct session *s, const struct command *command,
+    struct rcpt_params *rcpt)
+{
+	struct judge_client facts = session_facts(s);
+	const struct refusal *refusal;
+	struct judgment judgment;
+	struct verdict v;
+
+	rcpt->to.mailbox.text = command->arg;
+	refusal = rcpt_parse(command->arg, extension_params(s),
+	    s->txn.is_utf8 ? MAILBOX_UTF8 : MAILBOX_STRICT, rcpt);
+	if (refusal != NULL)
+		return session_verdict_of(refusal);
+	judgment = judge_rcpt(s->txn.config, &facts, s->txn.sender,
+	    &rcpt->to, s->txn.n_rcpts);
+	if (!judgment_is_yes(&judgment))
+		return judgment.verdict;
+	v = rcpt_take(s, rcpt);
+	return v.disposition == DELIVERED ? judgment.verdict : v;
+}
+
+yields void
+say_rcpt(struct session *s, const struct command *command)
+{
+	struct rcpt_params rcpt = { 0 };
+	struct verdict v;
+
+	must(s->state >= SESSION_MAIL && s->txn.intake != NULL);
+	v = rcpt_judge(s, command, &rcpt);
+	if (v.disposition != DELIVERED) {
+		session_refuse(s, "RCPT", rcpt.to.mailbox.text, &v);
+		return;
+	}
+	s->txn.n_rcpts++;
+	s->state = SESSION_RCPT;
+	session_say_verdict(s, &v);
+}
