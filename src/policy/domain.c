@@ -64,10 +64,16 @@ local_is_safe(struct str local)
 
 	if (local.n == 0 || local.p[0] == '.' || local.p[0] == '-')
 		return false;
-	for (size_t i = 0; i < local.n; i++)
-		if (!ascii_is_alnum(local.p[i]) &&
-		    str_find(others, local.p[i]) == others.n)
+	while (local.n > 0) {
+		size_t n = str_utf8_char(local);
+		bool is_c1 = n == 2 && local.p[0] == '\xc2' &&
+		    (unsigned char)local.p[1] < 0xa0;
+
+		if (n == 0 || is_c1 || (n == 1 && !ascii_is_alnum(local.p[0]) &&
+		    str_find(others, local.p[0]) == others.n))
 			return false;
+		local = str_sub(local, n, local.n);
+	}
 	return true;
 }
 

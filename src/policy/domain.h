@@ -108,7 +108,8 @@ const struct transport *domain_transport(const struct domain *,
 
 /* postmaster, abuse: RFC 5321 4.5.1, RFC 2142. */
 bool local_is_role(struct str local);
-/* [A-Za-z0-9._+=-]+, not beginning with '.' or '-': fit for a path. */
+/* [A-Za-z0-9._+=-]+ and UTF-8 beyond ASCII but controls, not beginning with '.'
+ * or '-': fit for a path. */
 bool local_is_safe(struct str local);
 
 #endif

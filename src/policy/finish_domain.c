@@ -71,8 +71,7 @@ domain_add(struct load *l, struct domain *d)
 	struct config *c = l->config;
 	const struct domain *other;
 
-	d->name = arena_lower(l->reader.arena, d->name);
-	if (d->name.p == NULL)
+	if (!value_domain(l->reader.arena, d->name, &d->name))
 		return false;
 	other = domain_find(c, d->name);
 	if (other != NULL) {

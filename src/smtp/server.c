@@ -139,17 +139,44 @@ session_obey(struct session *s, const struct command *command)
 		stream_flush(&s->net);
 }
 
+static bool
+line_has_word(struct str line, struct str word)
+{
+	while (line.n > 0)
+		if (str_eq_icase(str_cut(&line, ' '), word))
+			return true;
+	return false;
+}
+
+/* RFC 6531 3.4, 3.7.4: UTF-8 may stand where SMTPUTF8 was said, and there only.
+ * HELO and EHLO want A-labels. */
+static unsigned
+line_flags(const struct session *s, struct str line)
+{
+	bool is_rcpt = str_has_prefix_icase(line, STR("RCPT "));
+	bool says = line_has_word(line, STR("SMTPUTF8")) &&
+	    (str_has_prefix_icase(line, STR("MAIL ")) ||
+	    str_has_prefix_icase(line, STR("VRFY ")) ||
+	    str_has_prefix_icase(line, STR("EXPN ")));
+
+	if (!s->is_extended)
+		return MAILBOX_STRICT;
+	return says || (is_rcpt && s->txn.is_utf8) ? MAILBOX_UTF8 :
+	    MAILBOX_STRICT;
+}
+
 /* RFC 5321 4.5.3.1.4: 512 octets with the CRLF, but for what extensions add to
  * MAIL and RCPT; nobody gets more than the stream let through. */
 static const struct refusal *
-session_parse(struct str line, enum line_ending ending, struct command *out)
+session_parse(const struct session *s, struct str line,
+    enum line_ending ending, struct command *out)
 {
 	const struct refusal *refusal;
 
 	/* RFC 5321 2.3.8, SECURITY.md row 3; a CR inside is the grammar's to see */
 	if (ending != LINE_CRLF)
 		return refusal_get(REFUSAL_BARE_ENDING);
-	refusal = command_parse(line, MAILBOX_STRICT, out);
+	refusal = command_parse(line, line_flags(s, line), out);
 	if (refusal == NULL && line.n > COMMAND_MOST &&
 	    out->verb != VERB_MAIL && out->verb != VERB_RCPT)
 		refusal = refusal_get(REFUSAL_LONG_LINE);
@@ -193,7 +220,7 @@ session_answer(struct session *s, struct str line, enum line_ending ending)
 	s->commands++;
 	s->server->counts.commands++;
 	s->took_data = false;
-	refusal = session_parse(line, ending, &command);
+	refusal = session_parse(s, line, ending, &command);
 	if (refusal != NULL)
 		session_say_refusal(s, refusal);
 	else

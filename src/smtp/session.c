@@ -37,7 +37,8 @@ session_facts(const struct session *s)
 struct str
 session_protocol(const struct session *s)
 {
-	return str_of(received_with(s->is_extended ? WITH_EXTENDED : 0));
+	return str_of(received_with((s->is_extended ? WITH_EXTENDED : 0) |
+	    (s->txn.is_utf8 ? WITH_UTF8 : 0)));
 }
 
 void

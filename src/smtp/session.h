@@ -79,7 +79,7 @@ struct session {
  * across a wait in the second case. */
 const struct config *session_config(const struct session *);
 struct judge_client session_facts(const struct session *);
-struct str session_protocol(const struct session *);	/* RFC 3848 */
+struct str session_protocol(const struct session *);	/* RFC 3848, 6531 */
 
 /* What the arenas hold counts against limits.memory. */
 void session_weigh(struct session *);

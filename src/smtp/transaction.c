@@ -3,8 +3,35 @@
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "smtp/extension.h"
+#include "wire/idna.h"
 #include "wire/orcpt.h"
 #include "wire/xtext.h"
+
+/* ---- mailboxes beyond ASCII: RFC 6531 3.2 ---- */
+
+enum { MAILBOX_ROOM = LOCAL_MOST + 2 + DOMAIN_MOST };
+
+/* From here on every domain is ASCII, so that it is found, routed and compared
+ * in one form whoever wrote it; the local part stays as it is. */
+static const struct refusal *
+mailbox_lower_domain(struct mailbox *m, char *room, enum refusal_name bad)
+{
+	struct buf b = { .p = room, .cap = MAILBOX_ROOM };
+	size_t local = m->text.n - m->domain.n, begins;
+
+	if (str_is_ascii(m->domain))
+		return NULL;
+	begins = (size_t)(m->local.p - m->text.p);
+	buf_put(&b, str_sub(m->text, 0, local));
+	if (!idna_ascii(m->domain, &b))
+		return refusal_get(bad);
+	m->text = buf_str(&b);
+	m->local = str_sub(m->text, begins, m->local.n);
+	m->domain = str_sub(m->text, local, m->text.n);
+	m->has_utf8 = !str_is_ascii(m->text);
+	return m->text.n > PATH_MOST - 2 ? refusal_get(REFUSAL_LONG_PATH) :
+	    NULL;
+}
 
 /* ---- MAIL: RFC 5321 4.1.1.2 ---- */
 
@@ -41,16 +68,9 @@ mail_judge(struct session *s, const struct mail_params *mail)
 static unsigned
 mail_flags(const struct mail_params *mail)
 {
-	switch (mail->body) {
-	case BODY_8BITMIME:
-		return ENVELOPE_8BIT;
-	case BODY_BINARYMIME:
-		return ENVELOPE_BINARY;
-	case BODY_NONE:
-	case BODY_7BIT:
-		break;
-	}
-	return 0;
+	return (mail->body == BODY_8BITMIME ? ENVELOPE_8BIT : 0u) |
+	    (mail->body == BODY_BINARYMIME ? ENVELOPE_BINARY : 0u) |
+	    (mail->smtputf8 ? ENVELOPE_SMTPUTF8 : 0u);
 }
 
 /* RFC 3461 4.4: what the sender calls this transaction. */
@@ -71,6 +91,7 @@ mail_envid(struct arena *arena, const struct mail_params *mail)
 static bool
 mail_open(struct session *s, const struct mail_params *mail)
 {
+	/* is_utf8 stands already: the protocol's name tells it */
 	struct arena *arena = &s->txn.arena;
 	struct intake_origin origin = {
 		.listener = s->listener->name, .protocol = session_protocol(s),
@@ -81,7 +102,6 @@ mail_open(struct session *s, const struct mail_params *mail)
 		.flags = mail_flags(mail),
 	};
 
-	s->txn.body = mail->body;
 	s->txn.sender = arena_copy(arena, mail->from.mailbox.text);
 	if (mail->from.is_null)
 		s->txn.sender = STR("");
@@ -107,9 +127,9 @@ mail_refuse(struct session *s, struct str sender, const struct verdict *v)
 
 /*
  * MAIL FROM:<reverse-path> [SP SIZE=octets] [SP BODY=7BIT|8BITMIME|BINARYMIME]
- *	[SP RET=FULL|HDRS] [SP ENVID=xtext]
- * (RFC 1870 4; RFC 6152 2; RFC 3030 3; RFC 3461 4.3, 4.4).  The configuration of
- * this moment serves the whole transaction.
+ *	[SP RET=FULL|HDRS] [SP ENVID=xtext] [SP SMTPUTF8]
+ * (RFC 1870 4; RFC 6152 2; RFC 3030 3; RFC 3461 4.3, 4.4; RFC 6531 3.4).  The
+ * configuration of this moment serves the whole transaction.
  */
 yields void
 say_mail(struct session *s, const struct command *command)
@@ -117,6 +137,7 @@ say_mail(struct session *s, const struct command *command)
 	struct config *config = config_pin(s->server->configs);
 	const struct refusal *refusal;
 	struct mail_params mail;
+	char room[MAILBOX_ROOM];
 	struct verdict v;
 
 	must(s->state == SESSION_READY);
@@ -125,11 +146,16 @@ say_mail(struct session *s, const struct command *command)
 	s->txn.began = clock_mono();
 	arena_init(&s->txn.arena, config->limits.message_memory);
 	refusal = mail_parse(command->arg, extension_params(s), &mail);
+	if (refusal == NULL)
+		refusal = mailbox_lower_domain(&mail.from.mailbox, room,
+		    REFUSAL_BAD_SENDER);
 	if (refusal != NULL) {
 		v = session_verdict_of(refusal);
 		mail_refuse(s, command->arg, &v);
 		return;
 	}
+	s->txn.body = mail.body;
+	s->txn.is_utf8 = mail.smtputf8;
 	v = mail_count(s, config);
 	if (v.disposition == DELIVERED)
 		v = mail_judge(s, &mail);
@@ -165,7 +191,7 @@ rcpt_take(struct session *s, const struct rcpt_params *rcpt)
 
 static struct verdict
 rcpt_judge(struct session *s, const struct command *command,
-    struct rcpt_params *rcpt)
+    struct rcpt_params *rcpt, char *room)
 {
 	struct judge_client facts = session_facts(s);
 	const struct refusal *refusal;
@@ -175,6 +201,9 @@ rcpt_judge(struct session *s, const struct command *command,
 	rcpt->to.mailbox.text = command->arg;
 	refusal = rcpt_parse(command->arg, extension_params(s),
 	    s->txn.is_utf8 ? MAILBOX_UTF8 : MAILBOX_STRICT, rcpt);
+	if (refusal == NULL)
+		refusal = mailbox_lower_domain(&rcpt->to.mailbox, room,
+		    REFUSAL_BAD_RECIPIENT);
 	if (refusal != NULL)
 		return session_verdict_of(refusal);
 	judgment = judge_rcpt(s->txn.config, &facts, s->txn.sender,
@@ -189,10 +218,11 @@ yields void
 say_rcpt(struct session *s, const struct command *command)
 {
 	struct rcpt_params rcpt = { 0 };
+	char room[MAILBOX_ROOM];
 	struct verdict v;
 
 	must(s->state >= SESSION_MAIL && s->txn.intake != NULL);
-	v = rcpt_judge(s, command, &rcpt);
+	v = rcpt_judge(s, command, &rcpt, room);
 	if (v.disposition != DELIVERED) {
 		session_refuse(s, "RCPT", rcpt.to.mailbox.text, &v);
 		return;
