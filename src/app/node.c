@@ -113,19 +113,19 @@ message_recover(void *arg, const struct kept *k, const struct envelope *e)
 		.tries = kept_attempts(k), .warned = kept_warned(k),
 		.is_held = kept_is_held(k),
 		.held_since = kept_held_since(k) };
-	struct str *list;
+	const struct recipient **list;
 	struct arena a;
 
 	arena_init(&a, RECOVER_MEMORY);
 	list = arena_alloc(&a, e->n_rcpts * sizeof *list);
 	for (size_t i = 0; list != NULL && i < e->n_rcpts; i++)
 		if (!kept_has_ended(k, i) && !recipient_is_over(&e->rcpts[i]))
-			list[entry.n++] = e->rcpts[i].address;
+			list[entry.n++] = &e->rcpts[i];
 	if (poison_is_held(entry.id) && !entry.is_held) {
 		entry.is_held = true;
 		poison_note(r, entry.id);
 	}
-	entry.addresses = list;
+	entry.rcpts = list;
 	if (list == NULL || (entry.n > 0 &&
 	    arrival_admit(c->deliver, &entry) != 0))
 		trouble_tell(c, list == NULL ? "no memory to recover a message" :
@@ -300,16 +300,16 @@ message_kept(struct intake_core *ic, const struct kept *k,
 	struct arrival entry = { .id = e->id, .sender = e->sender,
 		.tenant = e->tenant, .stream = e->stream, .arrived = e->arrived,
 		.due = e->release, .expires = e->expires, .size = e->size };
-	struct str few[16];
-	struct str *list = few;
+	const struct recipient *few[16];
+	const struct recipient **list = few;
 
 	(void)k;
 	if (e->n_rcpts > 16)
 		list = calloc(e->n_rcpts, sizeof *list);
 	for (size_t i = 0; list != NULL && i < e->n_rcpts; i++)
 		if (!recipient_is_over(&e->rcpts[i]))
-			list[entry.n++] = e->rcpts[i].address;
-	entry.addresses = list;
+			list[entry.n++] = &e->rcpts[i];
+	entry.rcpts = list;
 	if (list == NULL || (entry.n > 0 &&
 	    arrival_admit(c->deliver, &entry) != 0))
 		trouble_tell(c, "no memory to queue a message; it is on disk "

@@ -2,20 +2,32 @@
  * A request is one packet on the porter's socket: struct porter_request with
  * two descriptors, the message and the end of a socket for the one reply.
  *
- *	 0  u32  magic    "NMP1"
- *	 4  u16  version  1
- *	 6  u16  length   of the mailbox, 1..PORTER_MAILBOX
- *	 8  u64  size     octets of the message
- *	16  ...  mailbox  "local@domain", as the envelope has it
+ *	   0  u32  magic    "NMP2"
+ *	   4  u16  version  2
+ *	   6  u16  length   of the mailbox, 1..PORTER_MAILBOX
+ *	   8  u16  length   of the sender, 0..PORTER_MAILBOX
+ *	  10  u16  length   of the original recipient, 0..PORTER_MAILBOX
+ *	  12  u16  length   of the target, 0..PORTER_TARGET
+ *	  14  u16  0
+ *	  16  u64  size     octets of the message
+ *	  24  ...  mailbox  "local@domain", as the envelope has it
+ *	 344  ...  sender
+ *	 664  ...  original recipient
+ *	 984  ...  target   of the alias `mailbox': "|command", "/path/"
+ *
+ * What the configuration says of the mailbox is done: its Maildir is written or
+ * its command run.  A target is only the name of what the configuration's alias
+ * has.
  *
  * The life of a request: TAKEN (checked, looked up in the porter's own
  * configuration) -> CHILD (forked, another user) -> REPLIED by the child, or by
- * nobody when the child dies or takes CHILD_SECONDS: the closed socket tells the
+ * nobody when the child dies or takes too long: the closed socket tells the
  * worker.  A child outlives a porter that is replaced.
  */
 #include "app/porter.h"
 
 #include "app/passed.h"
+#include "app/porter_run.h"
 #include "base/err.h"
 #include "base/must.h"
 #include "deliver/maildir.h"
@@ -40,14 +52,17 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { CHILD_SECONDS = 60, REAP_MS = 1000 };
+enum { CHILD_SECONDS = 60, GRACE_SECONDS = 20, REAP_MS = 1000,
+	ENVIRONMENT = 16 };
 
 struct carrying {			/* one request, in the child */
+	const struct config *config;
+	const struct porter_request *request;
+	struct str mailbox, sender, orig, target;
+	struct route route;		/* of the mailbox, without target */
 	struct mailbox_place place;
-	struct str hostname;
+	struct arena *arena;
 	int message, reply_to;
-	uint64_t size;
-	int status;
 };
 
 void
@@ -72,19 +87,29 @@ reply_send(int fd, const struct porter_reply *r)
 static void
 reply_trouble(int fd, int error, const char *text)
 {
-	struct porter_reply r = { .magic = PORTER_MAGIC,
-		.version = PORTER_VERSION, .error = (uint16_t)error };
+	struct porter_reply r;
 
-	snprintf(r.text, sizeof r.text, "%s", text);
+	porter_reply_trouble(&r, error, text);
+	reply_send(fd, &r);
+}
+
+static void
+reply_words(int fd, enum porter_end end, const char *text)
+{
+	struct porter_reply r;
+
+	porter_reply_trouble(&r, 0, text);
+	r.end = (uint16_t)end;
 	reply_send(fd, &r);
 }
 
 static yields int
 message_copy(struct carrying *c, struct maildir *m, char *room, size_t n)
 {
+	uint64_t size = c->request->size;
 	int64_t got;
 
-	for (uint64_t at = 0; at < c->size; at += (uint64_t)got) {
+	for (uint64_t at = 0; at < size; at += (uint64_t)got) {
 		got = disk_pread(c->message, room, n, at);
 		if (got <= 0)
 			return err_set("the message ends after %llu octets",
@@ -99,19 +124,16 @@ static yields void
 carry(void *arg)
 {
 	struct carrying *c = arg;
-	struct porter_reply r = { .magic = PORTER_MAGIC,
-		.version = PORTER_VERSION };
 	struct maildir m = { .fd = -1 };
 	struct arena a;
 	char *room;
 
 	arena_init(&a, 256 * 1024);
 	room = arena_alloc(&a, MAILDIR_BUFFER);
-	if (room != NULL &&
-	    maildir_open(&m, c->place.path, c->hostname, &a) == 0 &&
+	if (room != NULL && maildir_open(&m, maildir_choose(c->place.path,
+	    c->place.folder), c->config->hostname, &a) == 0 &&
 	    message_copy(c, &m, room, MAILDIR_BUFFER) == 0) {
-		snprintf(r.text, sizeof r.text, "%s", m.new_name);
-		reply_send(c->reply_to, &r);
+		reply_words(c->reply_to, PORTER_KEPT, m.new_name);
 	} else {
 		reply_trouble(c->reply_to,
 		    m.maildir_errno != 0 ? m.maildir_errno : EIO, err_text());
@@ -120,48 +142,171 @@ carry(void *arg)
 	arena_clear(&a);
 }
 
+/* ---- a command's words and environment ---- */
+
+static struct str
+mailbox_local_part(struct str mailbox)
+{
+	return str_sub(mailbox, 0, str_find_last(mailbox, '@'));
+}
+
+static void
+values_take(const struct carrying *c, struct str values[PIPE_VARS])
+{
+	const struct user *u = c->route.user;
+
+	values[PIPE_recipient] = c->mailbox;
+	values[PIPE_original_recipient] = c->orig.n > 0 ? c->orig : c->mailbox;
+	values[PIPE_sender] = c->sender;
+	values[PIPE_user] = u != NULL ? u->name : mailbox_local_part(c->mailbox);
+	values[PIPE_home] = u != NULL ? u->home : STR_NONE;
+	values[PIPE_domain] = c->route.home != NULL ? c->route.home->name :
+	    c->route.domain;
+	values[PIPE_extension] = c->route.detail;
+}
+
+struct environment {
+	struct arena *arena;
+	size_t n;
+	const char *list[ENVIRONMENT + 1];
+	bool is_full;
+};
+
+static void
+environment_add(struct environment *e, const char *name, struct str value)
+{
+	const char *line = arena_printf(e->arena, "%s="STR_FMT, name,
+	    STR_ARG(value)).p;
+
+	must(e->n < ENVIRONMENT);
+	e->is_full |= line == NULL;
+	e->list[e->n++] = line;
+}
+
+static const char *
+environment_make(const struct carrying *c, const struct str *values,
+    struct environment *e)
+{
+	const struct passwd *pw = getpwuid(c->place.uid);
+	struct str home = values[PIPE_home];
+	struct str user = pw != NULL ? str_of(pw->pw_name) : values[PIPE_user];
+
+	if (home.n == 0 && pw != NULL)
+		home = str_of(pw->pw_dir);
+	environment_add(e, "PATH", STR("/usr/local/bin:/usr/bin:/bin"));
+	environment_add(e, "LANG", STR("C"));
+	environment_add(e, "HOME", home.n > 0 ? home : STR("/"));
+	environment_add(e, "LOGNAME", user);
+	environment_add(e, "USER", user);
+	environment_add(e, "SENDER", values[PIPE_sender]);
+	environment_add(e, "RECIPIENT", values[PIPE_recipient]);
+	environment_add(e, "ORIGINAL_RECIPIENT",
+	    values[PIPE_original_recipient]);
+	environment_add(e, "DOMAIN", values[PIPE_domain]);
+	environment_add(e, "EXTENSION", values[PIPE_extension]);
+	environment_add(e, "LOCAL", mailbox_local_part(c->mailbox));
+	return arena_cstr(e->arena, home);
+}
+
+static void
+command_run(const struct carrying *c)
+{
+	struct str values[PIPE_VARS] = { STR_NONE };
+	struct environment e = { .arena = c->arena };
+	const char *argv[PIPE_WORDS + 1], *why;
+	struct porter_run run = { .argv = argv, .environ = e.list,
+		.message = c->message, .size = c->request->size,
+		.most_ms = c->config->timeouts.pipe / NS_PER_MS };
+	struct porter_reply reply;
+
+	values_take(c, values);
+	run.home = environment_make(c, values, &e);
+	why = pipe_words(c->place.pipe, values, c->arena, argv);
+	if (why == NULL && e.is_full)
+		why = "there is no memory for its environment";
+	if (why != NULL) {
+		reply_words(c->reply_to, PORTER_UNFIT, why);
+		return;
+	}
+	porter_run(&run, &reply);
+	reply_send(c->reply_to, &reply);
+}
+
+/* ---- becoming the user ---- */
+
+/* Who is not root is himself already, and nobody else. */
+static int
+become_nobody_else(uint32_t uid)
+{
+	if (uid == geteuid() || uid == PLACE_NOBODY)
+		return 0;
+	return err_set("it belongs to uid %u; only a server started as root "
+	    "can become that", uid);
+}
+
 static int
 become(uint32_t uid, uint32_t gid)
 {
-	struct rlimit seconds = { CHILD_SECONDS, CHILD_SECONDS };
 	struct passwd *pw = getpwuid(uid);
 
 	if (uid == 0)
 		return err_set("mail is never delivered as root");
+	if (geteuid() != 0)
+		return become_nobody_else(uid);
 	if (pw != NULL ? initgroups(pw->pw_name, gid) : setgroups(0, NULL))
 		return err_set("groups of uid %u: %m", uid);
 	if (setgid(gid) != 0 || setuid(uid) != 0)
 		return err_set("becoming uid %u: %m", uid);
-	must(geteuid() == uid && getegid() == gid);
-	(void)setrlimit(RLIMIT_CPU, &seconds);
-	umask(077);
-	return chdir("/") == 0 ? 0 : err_set("chdir: %m");
+	must(geteuid() == uid && getegid() == gid && getuid() == uid);
+	return 0;
 }
 
+static int
+maildir_carry(struct carrying *c)
+{
+	struct rlimit seconds = { CHILD_SECONDS, CHILD_SECONDS };
+
+	(void)setrlimit(RLIMIT_CPU, &seconds);
+	return core_run_all(1, carry, c);
+}
+
+/* The alarm is for a home that hangs. */
 static _Noreturn void
 child_main(struct carrying *c)
 {
-	(void)alarm(CHILD_SECONDS);	/* a home that hangs */
-	if (become(c->place.uid, c->place.gid) != 0 ||
-	    core_run_all(1, carry, c) != 0) {
+	int64_t seconds = c->place.pipe == NULL ? CHILD_SECONDS :
+	    c->config->timeouts.pipe / NS_PER_SECOND + GRACE_SECONDS;
+
+	(void)alarm((unsigned)seconds);
+	umask(077);
+	if (chdir("/") != 0 || become(c->place.uid, c->place.gid) != 0 ||
+	    (c->place.pipe == NULL && maildir_carry(c) != 0)) {
 		reply_trouble(c->reply_to, EPERM, err_text());
 		_exit(1);
 	}
+	if (c->place.pipe != NULL)
+		command_run(c);
 	_exit(0);
 }
 
 /* ---- the porter ---- */
 
 static int
-place_look_up(const struct config *conf, struct str mailbox, struct arena *a,
-    struct mailbox_place *place)
+place_look_up(struct carrying *c)
 {
-	struct route r = route_find(conf, STR_NONE, mailbox);
-
-	if (r.kind != ROUTE_LOCAL)
+	if (c->target.n > 0) {
+		c->route.domain = str_sub(c->mailbox,
+		    str_find_last(c->mailbox, '@') + 1, c->mailbox.n);
+		c->route.home = config_domain(c->config, c->route.domain);
+		return place_of_alias(c->config, c->mailbox, c->target,
+		    c->arena, &c->place);
+	}
+	c->route = route_find(c->config, STR_NONE, c->mailbox);
+	if (c->route.kind != ROUTE_LOCAL)
 		return err_set("'" STR_FMT "' has no mailbox here",
-		    STR_ARG(mailbox));
-	return place_find(conf, &r, UINT32_MAX, UINT32_MAX, a, place);
+		    STR_ARG(c->mailbox));
+	return place_find(c->config, &c->route, UINT32_MAX, UINT32_MAX,
+	    c->arena, &c->place);
 }
 
 /* How many children it took: 1 or 0. */
@@ -169,14 +314,17 @@ static unsigned
 request_serve(const struct config *conf, const struct porter_request *q,
     int message, int reply_to)
 {
-	struct carrying c = { .hostname = conf->hostname, .message = message,
-		.reply_to = reply_to, .size = q->size };
 	struct arena a;
+	struct carrying c = { .config = conf, .request = q,
+		.mailbox = { q->mailbox, q->length },
+		.sender = { q->sender, q->sender_length },
+		.orig = { q->orig, q->orig_length },
+		.target = { q->target, q->target_length },
+		.message = message, .reply_to = reply_to, .arena = &a };
 	pid_t pid = -1;
 
-	arena_init(&a, 64 * 1024);
-	if (place_look_up(conf, (struct str){ q->mailbox, q->length }, &a,
-	    &c.place) != 0)
+	arena_init(&a, 256 * 1024);
+	if (place_look_up(&c) != 0)
 		reply_trouble(reply_to, ENOENT, err_text());
 	else if ((pid = fork()) == 0)
 		child_main(&c);
@@ -187,12 +335,28 @@ request_serve(const struct config *conf, const struct porter_request *q,
 	return pid > 0;
 }
 
+/* No NUL may end an address early, no control character reach an environment. */
+static bool
+text_is_sound(const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			return false;
+	return true;
+}
+
 static bool
 request_is_sound(const struct porter_request *q, unsigned n_fds)
 {
 	return n_fds == 2 && q->magic == PORTER_MAGIC &&
 	    q->version == PORTER_VERSION && q->length > 0 &&
-	    q->length <= PORTER_MAILBOX;
+	    q->length <= PORTER_MAILBOX &&
+	    q->sender_length <= PORTER_MAILBOX &&
+	    q->orig_length <= PORTER_MAILBOX &&
+	    q->target_length <= PORTER_TARGET &&
+	    text_is_sound(q->mailbox, q->length) &&
+	    text_is_sound(q->sender, q->sender_length) &&
+	    text_is_sound(q->orig, q->orig_length);
 }
 
 /* At most `most' stay. */
@@ -257,11 +421,12 @@ porter_main(const struct config *conf, int socket)
 	}
 }
 
-/* Mailboxes of other uids are written by root alone. */
+/* Mailboxes of other uids are written by root alone; commands are started by
+ * nobody else. */
 static bool
-porter_is_needed(void)
+porter_is_needed(const struct config *conf)
 {
-	return geteuid() == 0;
+	return geteuid() == 0 || place_has_commands(conf);
 }
 
 int
@@ -271,7 +436,7 @@ porter_restart(struct porter_process *p, const struct config *conf)
 	int pair[2];
 
 	porter_stop(p);
-	if (!porter_is_needed())
+	if (!porter_is_needed(conf))
 		return 0;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return err_set("socketpair: %m");

@@ -4,8 +4,9 @@
  * The promise: the porter is forked before rights are dropped and is the only
  * one that starts children.  It takes requests of fixed form: the mailbox of a
  * recipient whom it looks up in its own configuration, and a descriptor with
- * the message.  A child becomes that user and writes his Maildir; no path, uid
- * or command comes from the worker.
+ * the message.  A child becomes that user and writes his Maildir or runs his
+ * command; no path, uid or command comes from the worker.  Without root there is
+ * a porter only where the configuration has commands, and it changes no uid.
  * Not for: mailboxes of the server's own user (deliver/local writes them).
  * Waiting: porter_restart() and porter_stop() block shortly; the porter's own
  * loop blocks in poll.
@@ -21,7 +22,7 @@
 
 #include <sys/types.h>
 
-enum { PORTER_CHILDREN = 32 };
+enum { PORTER_CHILDREN = 64 };
 
 struct porter_process {
 	pid_t pid;			/* 0: none */

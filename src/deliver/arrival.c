@@ -81,7 +81,7 @@ groups_make(struct deliver *d, const struct arrival *e,
     const struct config *c, struct table *t, struct arena *a)
 {
 	for (size_t i = 0; i < e->n; i++) {
-		struct str key = key_make(c, e->sender, e->addresses[i], a);
+		struct str key = key_make(c, e->sender, e->rcpts[i], a);
 		struct group *g = key.p == NULL ? NULL :
 		    group_of(t, d->queue_config->key, key, a);
 

@@ -26,7 +26,7 @@ struct arrival {
 	bool is_held;
 	struct wall held_since;		/* 0: not said, now */
 	size_t n;
-	const struct str *addresses;	/* of recipients that have not ended */
+	const struct recipient *const *rcpts;	/* that have not ended */
 };
 
 int arrival_admit(struct deliver *, const struct arrival *);

@@ -52,13 +52,17 @@ retry_set(struct retry *r, const struct config *c)
 }
 
 static struct site_rule *
-local_rule_make(struct deliver *d)
+local_rules_make(struct deliver *d, const struct config *c)
 {
-	struct site_rule *r = calloc(1, sizeof *r);
+	struct site_rule *r = calloc(2, sizeof *r);
+	uint64_t share = (c->deliver.pipes + d->n_cores - 1) / d->n_cores;
 
-	if (r != NULL)
-		*r = (struct site_rule){ str_of(d->local_site),
-			{ .connections = LOCALS } };
+	if (r == NULL)
+		return NULL;
+	r[0] = (struct site_rule){ str_of(d->local_site),
+		{ .connections = LOCALS } };
+	r[1] = (struct site_rule){ str_of(d->pipe_site),
+		{ .connections = (unsigned)share } };
 	return r;
 }
 
@@ -100,24 +104,25 @@ queue_config_make(struct deliver *d, const struct config *c,
 		.connections = (unsigned)c->outbound.connections,
 		.per_connection = (unsigned)c->outbound.per_connection,
 		.rate = { c->outbound.rate.n, c->outbound.rate.per_ns, BURST } };
-	q->rules = local_rule_make(d);
+	q->rules = local_rules_make(d, c);
 	if (q->rules == NULL) {
 		queue_config_free(q);
 		return NULL;
 	}
-	q->n_rules = 1;
+	q->n_rules = 2;
 	must(queue_config_is_sane(q));
 	return q;
 }
 
 /* A site's key decides which core owns it; mailboxes are every core's own. */
 static void
-local_site_name(struct deliver *d, const struct shard_map *map)
+local_site_name(const struct deliver *d, const struct shard_map *map,
+    const char *kind, char name[static LOCAL_SITE_MOST])
 {
 	for (unsigned i = 0;; i++) {
-		snprintf(d->local_site, sizeof d->local_site, "local %u", i);
+		snprintf(name, LOCAL_SITE_MOST, "%s %u", kind, i);
 		if (shard_owner(map, shard_of(STR(LOCAL_SOURCE),
-		    str_of(d->local_site))) == d->core)
+		    str_of(name))) == d->core)
 			return;
 	}
 }
@@ -162,7 +167,8 @@ deliver_adopt(struct deliver *d)
 static int
 deliver_fill(struct deliver *d, const struct deliver_setup *s)
 {
-	local_site_name(d, s->map);
+	local_site_name(d, s->map, "local", d->local_site);
+	local_site_name(d, s->map, "pipe", d->pipe_site);
 	d->queue_config = queue_config_make(d, config_now(s->holder), s->map,
 	    s->key);
 	if (d->queue_config == NULL)

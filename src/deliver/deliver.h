@@ -25,7 +25,7 @@
 
 /* A report's gate serves all domains whose names fall on it. */
 enum { DELIVERY_MEMORY = 64 * 1024 * 1024, DELIVER_SPOOLS = 256,
-	BOUNCE_GATES = 1024 };
+	BOUNCE_GATES = 1024, LOCAL_SITE_MOST = 32 };
 
 struct deliver_counts {
 	uint64_t delivered, deferred, failed, expired, bounces;
@@ -58,7 +58,8 @@ struct deliver {
 	int porter_fd;			/* -1: none */
 	uint32_t own_uid, own_gid;
 	bool is_stopping;
-	char local_site[32];		/* a site key that this core owns */
+	char local_site[LOCAL_SITE_MOST];	/* site keys that this core */
+	char pipe_site[LOCAL_SITE_MOST];	/*  owns: mailboxes, commands */
 	struct gcra bounce_gates[BOUNCE_GATES];
 	struct deliver_counts counts;
 };

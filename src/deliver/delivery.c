@@ -101,14 +101,14 @@ recipients_choose(struct delivery *d, const bool *ended)
 		const struct recipient *r = &e->rcpts[i];
 
 		if (ended[i] || recipient_is_over(r) ||
-		    !key_has(d->handoff.domain, r->address))
+		    !key_has(d->handoff.domain, r))
 			continue;
 		d->rcpts[n++] = (struct delivery_recipient){
 			.index = (uint32_t)i, .address = r->address,
 			.sender = recipient_sender(r, e),
 			.is_from_list = recipient_more(r)->sender.p != NULL,
 			.orig = r->orig, .notify = r->notify,
-			.orcpt = r->orcpt };
+			.orcpt = r->orcpt, .transport = r->transport };
 	}
 	d->n = n;
 	return 0;

@@ -30,6 +30,8 @@ struct delivery_recipient {
 	struct str orig;		/* as given; p == NULL: the same */
 	unsigned notify;		/* enum notify; 0: not given */
 	struct str orcpt;		/* p == NULL: none */
+	struct str transport;		/* of the alias `address'; p == NULL: as
+					 * the configuration says */
 	bool is_tried;			/* verdict stands */
 	bool is_discarded;		/* DELIVERED means: dropped by a rule */
 	struct verdict verdict;

@@ -123,8 +123,9 @@ destination_find(struct deliver *d, struct str key, const struct config *conf,
 	case ROUTE_LOCAL:
 	case ROUTE_DISCARD:	/* what becomes of each recipient is said */
 	case ROUTE_REFUSED:	/* where mailboxes are filled (local.c) */
-		destination_found(d, key, str_of(d->local_site),
-		    STR(LOCAL_SOURCE), WHILE_CONFIGURED);
+		destination_found(d, key, str_of(key_has_commands(key, &r) ?
+		    d->pipe_site : d->local_site), STR(LOCAL_SOURCE),
+		    WHILE_CONFIGURED);
 		break;
 	}
 }

@@ -1,6 +1,7 @@
 #include "deliver/key.h"
 
 #include "base/must.h"
+#include "policy/domain.h"
 
 struct str
 mailbox_domain(struct str mailbox)
@@ -28,14 +29,45 @@ sender_matters(const struct config *c, struct str sender_domain)
 	return false;
 }
 
-struct str
-key_make(const struct config *c, struct str sender, struct str rcpt,
-    struct arena *a)
+/* '|' may begin a mailbox, but a mailbox has an '@'. */
+static bool
+key_is_mailbox(struct str key)
 {
-	struct str domain = mailbox_domain(rcpt);
+	return str_find(key, '@') < key.n;
+}
+
+static bool
+key_is_alias(struct str key)
+{
+	return key.n > 0 && key.p[0] == '|' && !key_is_mailbox(key);
+}
+
+static bool
+domain_is_mixed(const struct domain *d)
+{
+	return d != NULL && d->users != NULL && d->users->has_transports;
+}
+
+/* The configuration sees to it that a mixed domain's name leaves room. */
+static struct str
+key_of_mailbox(struct str mailbox, struct arena *a)
+{
+	must(mailbox.n <= KEY_MOST);
+	return arena_lower(a, mailbox);
+}
+
+struct str
+key_make(const struct config *c, struct str sender,
+    const struct recipient *rcpt, struct arena *a)
+{
+	struct str domain = mailbox_domain(rcpt->address);
 	struct str from = mailbox_domain(sender);
 
-	must(domain.n > 0 && domain.n <= KEY_MOST);
+	must(domain.n > 0 && domain.n < KEY_MOST);
+	if (rcpt->transport.p != NULL)
+		return arena_join(a, STR("|"), arena_lower(a, domain));
+	if (domain_is_mixed(config_domain(c, domain)))
+		return key_of_mailbox(rcpt->address, a);
 	if (!sender_matters(c, from) || domain.n + 1 + from.n > KEY_MOST)
 		return arena_lower(a, domain);
 	domain = arena_printf(a, STR_FMT "!" STR_FMT, STR_ARG(domain),
@@ -45,9 +77,15 @@ key_make(const struct config *c, struct str sender, struct str rcpt,
 
 /* A domain holds no '!', a literal neither. */
 bool
-key_has(struct str key, struct str rcpt)
+key_has(struct str key, const struct recipient *rcpt)
 {
-	return str_eq_icase(str_cut(&key, '!'), mailbox_domain(rcpt));
+	if (key_is_mailbox(key))
+		return rcpt->transport.p == NULL &&
+		    str_eq_icase(key, rcpt->address);
+	if (key_is_alias(key) != (rcpt->transport.p != NULL))
+		return false;
+	(void)str_skip(&key, STR("|"));
+	return str_eq_icase(str_cut(&key, '!'), mailbox_domain(rcpt->address));
 }
 
 /* Of a key without a sender's domain it is only known that no rule asks for it:
@@ -61,12 +99,42 @@ key_sender(bool is_told, struct str domain, struct arena *a)
 	    arena_join(a, STR("postmaster@"), domain);
 }
 
+/* As most who live there. */
+static struct route
+route_of_own(const struct domain *d, struct str domain)
+{
+	struct route r = { .kind = ROUTE_LOCAL, .domain = domain, .home = d,
+		.by = d->transport };
+
+	if (d->transport->lmtp != NULL) {
+		r.kind = ROUTE_RELAY_HOST;
+		r.relay = d->transport->lmtp;
+	}
+	return r;
+}
+
 struct route
 key_route(const struct config *c, struct str key, struct arena *a)
 {
 	bool is_told = str_find(key, '!') < key.n;
-	struct str domain = str_cut(&key, '!');
+	const struct domain *d;
+	struct str domain;
 
+	if (key_is_mailbox(key))
+		return route_find(c, key_sender(false, STR_NONE, a), key);
+	if (key_is_alias(key))
+		return (struct route){ .kind = ROUTE_LOCAL,
+			.domain = str_sub(key, 1, key.n) };
+	domain = str_cut(&key, '!');
+	d = config_domain(c, domain);
+	if (d != NULL && d->relay_to == NULL)
+		return route_of_own(d, domain);
 	return route_find(c, key_sender(is_told, key, a),
 	    arena_join(a, STR("postmaster@"), domain));
+}
+
+bool
+key_has_commands(struct str key, const struct route *r)
+{
+	return key_is_alias(key) || (r->by != NULL && r->by->pipe != NULL);
 }

@@ -1,20 +1,20 @@
 #include "deliver/local.h"
 
 #include "base/must.h"
+#include "deliver/carrier.h"
 #include "deliver/connection.h"
 #include "deliver/delivery.h"
 #include "deliver/maildir.h"
-#include "deliver/porter_wire.h"
+#include "deliver/remote.h"
 #include "deliver/strip.h"
 #include "fiber/clock.h"
 #include "fiber/disk.h"
-#include "fiber/process.h"
 #include "fiber/random.h"
 #include "policy/place.h"
 
 #include <errno.h>
 
-enum { COPY_SIZE = 16 * 1024, PORTER_WAIT_S = 60, COPY_MEMORY = 128 * 1024 };
+enum { COPY_SIZE = 16 * 1024, COPY_MEMORY = 128 * 1024 };
 
 /* ---- one copy ---- */
 
@@ -26,6 +26,7 @@ struct copy {
 	uint64_t at;
 	int error;			/* of writing: errno; 0: none */
 	bool is_unread;			/* the spool did not give it */
+	bool is_command;		/* it hears what the client said, too */
 };
 
 static yields int
@@ -52,6 +53,9 @@ trace_put(struct copy *c, const struct delivery_recipient *r, struct arena *a)
 	    "Delivered-To: " STR_FMT "\r\n",
 	    STR_ARG(r->sender), STR_ARG(r->address));
 
+	if (head.p != NULL && c->is_command && r->orig.n > 0)
+		head = arena_printf(a, STR_FMT "X-Original-To: " STR_FMT "\r\n",
+		    STR_ARG(head), STR_ARG(r->orig));
 	if (head.p != NULL)
 		return copy_put(c, head);
 	c->error = ENOMEM;
@@ -95,23 +99,13 @@ message_copy(struct copy *c, const struct delivery_recipient *r,
 }
 
 static struct verdict
-disk_verdict(int error)
-{
-	if (error == ENOSPC || error == EDQUOT)
-		return verdict_make(DEFERRED, 0, "4.2.2",
-		    "the mailbox is full: %s", err_text());
-	return verdict_make(DEFERRED, 0, "4.3.0",
-	    "the mailbox could not be written: %s", err_text());
-}
-
-static struct verdict
 copy_verdict(const struct copy *c)
 {
 	if (c->is_unread)
 		return verdict_make(DEFERRED, 0, "4.3.0",
 		    "our copy of the message could not be read: %s",
 		    err_text());
-	return disk_verdict(c->error);
+	return carrier_trouble(c->error);
 }
 
 /* ---- a mailbox of our own ---- */
@@ -125,15 +119,16 @@ maildir_deliver(struct delivery *d, struct delivery_recipient *r,
 	struct copy c = { .delivery = d, .maildir = &m, .fd = -1 };
 	struct verdict v;
 
-	if (maildir_open(&m, place->path, conf->hostname, a) != 0)
-		return disk_verdict(m.maildir_errno);
+	if (maildir_open(&m, maildir_choose(place->path, place->folder),
+	    conf->hostname, a) != 0)
+		return carrier_trouble(m.maildir_errno);
 	if (message_copy(&c, r, a) != 0) {
 		v = copy_verdict(&c);
 		maildir_abandon(&m);
 		return v;
 	}
 	if (maildir_commit(&m) != 0) {
-		v = disk_verdict(m.maildir_errno);
+		v = carrier_trouble(m.maildir_errno);
 		maildir_abandon(&m);
 		return v;
 	}
@@ -161,57 +156,39 @@ unnamed_file(const struct config *conf, struct arena *a)
 	return fd;
 }
 
-static struct verdict
-porter_verdict(const struct porter_reply *r, int got, struct delivery *d,
-    struct delivery_recipient *rcpt)
-{
-	if (got != (int)sizeof *r || r->magic != PORTER_MAGIC ||
-	    r->version != PORTER_VERSION)
-		return verdict_make(DEFERRED, 0, "4.3.0",
-		    "the porter gave no answer");
-	if (r->error != 0) {
-		err_set("%.*s", PORTER_TEXT - 1, r->text);
-		return disk_verdict(r->error);
-	}
-	rcpt->file = arena_copy(&d->arena, str_of(r->text));
-	return verdict_make(DELIVERED, 0, "2.0.0", "delivered to maildir");
-}
-
-static yields struct verdict
-porter_ask(struct delivery *d, struct delivery_recipient *r,
-    const struct copy *c)
-{
-	struct porter_request q = { .magic = PORTER_MAGIC,
-		.version = PORTER_VERSION, .size = c->at,
-		.length = (uint16_t)r->address.n };
-	struct porter_reply reply;
-	int got;
-
-	must(r->address.n <= PORTER_MAILBOX);
-	memcpy(q.mailbox, r->address.p, r->address.n);
-	got = process_ask(d->at->porter_fd,
-	    (struct str){ (const char *)&q, sizeof q }, c->fd, &reply,
-	    sizeof reply, mono_add(clock_mono(), PORTER_WAIT_S * NS_PER_SECOND));
-	reply.text[PORTER_TEXT - 1] = '\0';
-	return porter_verdict(&reply, got, d, r);
-}
-
 static yields struct verdict
 porter_deliver(struct delivery *d, struct delivery_recipient *r,
-    const struct config *conf, struct arena *a)
+    bool is_command, const struct config *conf, struct arena *a)
 {
-	struct copy c = { .delivery = d };
+	struct copy c = { .delivery = d, .is_command = is_command };
 	struct verdict v;
 
-	if (r->address.n > PORTER_MAILBOX)
-		return verdict_make(FAILED, 0, "5.1.3",
-		    "the address is too long for a mailbox");
+	if (d->at->porter_fd < 0)
+		return verdict_make(DEFERRED, 0, "4.3.5", "there is no porter");
 	c.fd = unnamed_file(conf, a);
 	if (c.fd < 0)
-		return disk_verdict(-c.fd);
-	v = message_copy(&c, r, a) == 0 ? porter_ask(d, r, &c) :
+		return carrier_trouble(-c.fd);
+	v = message_copy(&c, r, a) == 0 ? carrier_ask(d, r,
+	    &(struct carrier_copy){ c.fd, c.at, is_command }, conf, a) :
 	    copy_verdict(&c);
 	disk_close(c.fd);
+	return v;
+}
+
+/* What an alias names, which the porter looks up again. */
+static yields struct verdict
+target_deliver(struct delivery *d, struct delivery_recipient *r,
+    const struct config *conf)
+{
+	struct verdict v;
+	struct arena a;
+
+	arena_init(&a, COPY_MEMORY);
+	v = alias_target_is_place(r->transport) ? porter_deliver(d, r,
+	    r->transport.p[0] == '|', conf, &a) : verdict_make(FAILED, 0,
+	    "5.3.5", "'" STR_FMT "' is neither |command nor /path/",
+	    STR_ARG(r->transport));
+	arena_clear(&a);
 	return v;
 }
 
@@ -231,40 +208,48 @@ mailbox_deliver(struct delivery *d, struct delivery_recipient *r,
 		v = verdict_make(DEFERRED, 0, "4.3.5", "%s", err_text());
 	else if (!place.needs_porter)
 		v = maildir_deliver(d, r, &place, conf, &a);
-	else if (d->at->porter_fd >= 0)
-		v = porter_deliver(d, r, conf, &a);
 	else
-		v = verdict_make(DEFERRED, 0, "4.3.5", "the mailbox belongs "
-		    "to uid %u; only a server started as root can write it",
-		    place.uid);
+		v = porter_deliver(d, r, place.pipe != NULL, conf, &a);
 	arena_clear(&a);
 	return v;
 }
 
 static yields void
-recipient_deliver(struct delivery *d, struct delivery_recipient *r,
-    const struct config *conf)
+route_deliver(struct delivery *d, struct delivery_recipient *r,
+    const struct route *route, const struct config *conf)
 {
-	struct route route = route_find(conf, d->envelope.sender, r->address);
-
-	r->is_tried = true;
-	switch (route.kind) {
+	switch (route->kind) {
 	case ROUTE_LOCAL:
-		r->verdict = mailbox_deliver(d, r, &route, conf);
+		r->verdict = mailbox_deliver(d, r, route, conf);
 		break;
 	case ROUTE_DISCARD:
 		r->is_discarded = true;
-		r->verdict = route.why;
+		r->verdict = route->why;
 		break;
 	case ROUTE_REFUSED:
-		r->verdict = route.why;
+		r->verdict = route->why;
+		break;
+	case ROUTE_RELAY_HOST:	/* a reload since the queue knew where */
+		remote_deliver_one(d, r, route->relay, conf);
 		break;
 	case ROUTE_RELAY_MX:
-	case ROUTE_RELAY_HOST:	/* a reload between queue and here */
 		r->verdict = verdict_make(DEFERRED, 0, "4.3.5",
 		    "its route has changed; it is tried again");
 		break;
 	}
+}
+
+yields void
+local_deliver(struct delivery *d, struct delivery_recipient *r,
+    const struct config *conf)
+{
+	struct route route = route_find(conf, r->sender, r->address);
+
+	if (r->transport.p != NULL)
+		r->verdict = target_deliver(d, r, conf);
+	else
+		route_deliver(d, r, &route, conf);
+	r->is_tried = true;
 	err_clear();
 }
 
@@ -280,7 +265,7 @@ message_deliver(struct deliver *at, const struct handoff *h,
 	d.reach = REACH_MAILBOX;
 	d.times.sent_from = clock_mono();
 	for (size_t i = 0; i < d.n && !d.is_damaged; i++)
-		recipient_deliver(&d, &d.rcpts[i], conf);
+		local_deliver(&d, &d.rcpts[i], conf);
 	d.times.done = clock_mono();
 	delivery_finish(&d);
 }

@@ -1,10 +1,11 @@
 /*
- * local.h -- messages into mailboxes of this machine.
+ * local.h -- messages into mailboxes and commands of this machine.
  *
  * The promise: each recipient whose route is local gets his own file in his
- * Maildir, with Return-Path and Delivered-To on top and no other Return-Path;
- * those whom a rule discards or refuses come to that end.  A mailbox of another
- * uid is written by the porter.
+ * Maildir, or a run of his command, with Return-Path and Delivered-To on top and
+ * no other Return-Path; those whom a rule discards or refuses come to that end.
+ * A mailbox of another uid, a command, and whatever an alias names is the
+ * porter's work.
  * Not for: aliases, which were expanded at acceptance.
  * Waiting: a fiber of its own, as remote.h.
  * Memory: as remote.h.
@@ -15,9 +16,15 @@
 #ifndef NM_DELIVER_LOCAL_H
 #define NM_DELIVER_LOCAL_H
 
-#include "fiber/fiber.h"
+#include "deliver/delivery.h"
+#include "policy/config.h"
 
 /* A struct connection that was just started. */
 yields void local_run(void *connection);
+
+/* One recipient of a message that is being delivered, wherever his route leads
+ * now. */
+yields void local_deliver(struct delivery *, struct delivery_recipient *,
+    const struct config *);
 
 #endif

@@ -179,6 +179,15 @@ maildir_open(struct maildir *m, struct str path, struct str hostname,
 	return names_make(m, hostname) != 0 ? -1 : tmp_open(m);
 }
 
+yields struct str
+maildir_choose(struct str path, struct str folder)
+{
+	struct disk_stat st;
+
+	return folder.n > 0 && disk_stat(folder.p, &st) == 0 &&
+	    st.is_directory ? folder : path;
+}
+
 static yields int
 buffer_flush(struct maildir *m)
 {

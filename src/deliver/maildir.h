@@ -38,6 +38,10 @@ struct maildir {
 
 yields int maildir_open(struct maildir *, struct str path, struct str hostname,
     struct arena *);
+/* The folder, where there is such a directory; else the path.  Both are
+ * NUL-terminated; no folder: n == 0. */
+yields struct str maildir_choose(struct str path, struct str folder);
+
 /* Content with CRLF line ends, cut anywhere; stored with LF alone, as every
  * reader of Maildirs expects of a Unix mailbox. */
 yields int maildir_write(struct maildir *, struct str);

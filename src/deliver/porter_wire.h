@@ -3,8 +3,7 @@
  *
  * The promise: both sides are one binary; each checks magic, version and
  * lengths and believes nothing else.
- * Not for: anything longer than a mailbox's name: the message goes as a
- * descriptor.
+ * Not for: anything longer than addresses: the message goes as a descriptor.
  * Waiting: none.
  * Memory: values.
  * Errors: none here.
@@ -15,21 +14,40 @@
 
 #include <stdint.h>
 
-enum { PORTER_MAGIC = 0x314d4e50, PORTER_VERSION = 1, PORTER_MAILBOX = 320,
-	PORTER_TEXT = 480 };
+enum { PORTER_MAGIC = 0x324d4e50, PORTER_VERSION = 2, PORTER_MAILBOX = 320,
+	PORTER_TARGET = 1024, PORTER_TEXT = 480 };
 
 struct porter_request {
 	uint32_t magic;
-	uint16_t version, length;
+	uint16_t version;
+	uint16_t length;		/* of mailbox; at least 1 */
+	uint16_t sender_length, orig_length, target_length, zero;
 	uint64_t size;			/* octets of the message */
-	char mailbox[PORTER_MAILBOX];
+	char mailbox[PORTER_MAILBOX];	/* "local@domain", of the envelope */
+	char sender[PORTER_MAILBOX];	/* none: the null sender */
+	char orig[PORTER_MAILBOX];	/* as the client gave it; none: same */
+	char target[PORTER_TARGET];	/* of the alias `mailbox'; or none */
+};
+
+/* What came of it. */
+enum porter_end {
+	PORTER_TROUBLE,			/* status: errno; text: what is wrong */
+	PORTER_KEPT,			/* text: the name of the file */
+	PORTER_EXITED,			/* status: its exit status; text: its words */
+	PORTER_KILLED,			/* status: the signal; text: its words */
+	PORTER_OVERTIME,		/* killed by us; text: its words */
+	PORTER_UNFIT,			/* text: why no command can take it */
+	PORTER_ENDS
 };
 
 struct porter_reply {
 	uint32_t magic;
 	uint16_t version;
-	uint16_t error;			/* errno; 0: delivered */
-	char text[PORTER_TEXT];		/* the file's name, or what is wrong */
+	uint16_t end;			/* enum porter_end */
+	uint16_t status;
+	uint16_t length;		/* of text */
+	uint32_t zero;
+	char text[PORTER_TEXT];
 };
 
 #endif

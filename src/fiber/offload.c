@@ -4,14 +4,15 @@
 
 #include <errno.h>
 
-enum { OFFLOAD_THREADS = 4, OFFLOAD_DISK_THREADS = 4, OFFLOAD_QUEUE = 1024 };
+enum { OFFLOAD_THREADS = 4, OFFLOAD_DISK_THREADS = 4, OFFLOAD_QUEUE = 1024,
+	OFFLOAD_PATIENT_THREADS = 64 };
 
 static struct {
 	unsigned threads, disk_threads, queue_most;
-	struct lane *work, *disk;
+	struct lane *work, *disk, *patient;
 	atomic_uint waiting;		/* submitted, not begun */
 } offloads = { OFFLOAD_THREADS, OFFLOAD_DISK_THREADS, OFFLOAD_QUEUE,
-    NULL, NULL, 0 };
+    NULL, NULL, NULL, 0 };
 
 void
 offload_configure(unsigned threads, unsigned disk_threads, unsigned queue_most)
@@ -29,7 +30,9 @@ offload_open(void)
 	atomic_store(&offloads.waiting, 0);
 	offloads.work = lane_start("offload", offloads.threads);
 	offloads.disk = lane_start("disk", offloads.disk_threads);
-	if (offloads.work != NULL && offloads.disk != NULL)
+	offloads.patient = lane_start("patient", OFFLOAD_PATIENT_THREADS);
+	if (offloads.work != NULL && offloads.disk != NULL &&
+	    offloads.patient != NULL)
 		return 0;
 	offload_close();
 	return -1;
@@ -40,7 +43,8 @@ offload_close(void)
 {
 	lane_close(offloads.work);
 	lane_close(offloads.disk);
-	offloads.work = offloads.disk = NULL;
+	lane_close(offloads.patient);
+	offloads.work = offloads.disk = offloads.patient = NULL;
 }
 
 /* ---- a job's way ---- */
@@ -105,6 +109,14 @@ offload_disk(int (*fn)(void *), void *arg)
 	struct job j = { .fn = fn, .arg = arg };
 
 	return job_wait(offloads.disk, &j);
+}
+
+yields int
+offload_patient(int (*fn)(void *), void *arg)
+{
+	struct job j = { .fn = fn, .arg = arg };
+
+	return job_wait(offloads.patient, &j);
 }
 
 /* ---- lanes ---- */

@@ -26,6 +26,10 @@ void offload_configure(unsigned threads, unsigned disk_threads,
 /* Returns fn's result, or OFFLOAD_BUSY. */
 yields int offload(int (*fn)(void *), void *arg);
 
+/* For what waits minutes for another process of ours: it takes no thread from
+ * others.  At most 64 run at once, the rest wait. */
+yields int offload_patient(int (*fn)(void *), void *arg);
+
 /* A lane is one thread with its own queue: the spool's commit thread.  Jobs of
  * a lane run in order, one at a time. */
 struct lane;

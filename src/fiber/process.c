@@ -29,10 +29,6 @@ process_ask(int socket, struct str packet, int fd, void *reply, size_t room,
 {
 	struct asking a = { socket, fd, packet, reply, room,
 		deadline.ns - clock_mono().ns };
-	int rc;
 
-	if (a.wait_ns <= 0)
-		return -ETIMEDOUT;
-	rc = offload(process_do_ask, &a);
-	return rc == OFFLOAD_BUSY ? -EBUSY : rc;
+	return a.wait_ns <= 0 ? -ETIMEDOUT : offload_patient(process_do_ask, &a);
 }

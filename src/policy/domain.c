@@ -51,6 +51,13 @@ domain_transport(const struct domain *d, const struct user *u)
 }
 
 bool
+alias_target_is_place(struct str target)
+{
+	return target.n > 1 && (target.p[0] == '|' || (target.p[0] == '/' &&
+	    target.p[target.n - 1] == '/'));
+}
+
+bool
 local_is_role(struct str local)
 {
 	return str_eq_icase(local, STR("postmaster")) ||

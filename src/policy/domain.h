@@ -94,6 +94,8 @@ struct resident domain_resident(const struct domain *, struct str local);
 const struct user *user_find(const struct user_set *, struct str name);
 const struct alias_entry *alias_find(const struct alias_set *,
     struct str name);
+/* "|command" or "/path/": not a mailbox. */
+bool alias_target_is_place(struct str target);
 
 /* By its own name in lower case, aliases of domains not followed; what is in
  * the table `domains' is there by this hash. */

@@ -1,6 +1,7 @@
 #include "policy/place.h"
 
 #include "base/err.h"
+#include "base/list.h"
 #include "base/must.h"
 
 /* SECURITY.md row 14: the name is a configured user's, checked at load. */
@@ -35,7 +36,7 @@ template_fill(struct str template, const struct route *r, struct arena *a)
 static struct str
 template_of(const struct config *c, const struct route *r)
 {
-	struct str template = domain_transport(r->home, r->user)->maildir;
+	struct str template = r->by->maildir;
 
 	return template.n > 0 && template.p[0] == '~' && r->user->home.n == 0 ?
 	    c->deliver.virtual : template;
@@ -45,18 +46,46 @@ static void
 place_owner(const struct config *c, const struct user *u,
     struct mailbox_place *out)
 {
-	uint32_t own_uid = out->uid;
-
-	if (u == NULL)
-		return;
-	if (u->has_uid) {
+	if (u != NULL && u->has_uid) {
 		out->uid = u->uid;
 		out->gid = u->gid;
 	} else if (c->deliver.user.n > 0) {
 		out->uid = c->deliver.uid;
 		out->gid = c->deliver.gid;
-	}
-	out->needs_porter = out->uid != own_uid;
+	} else if (out->pipe != NULL)
+		out->uid = out->gid = PLACE_NOBODY;
+}
+
+/* Maildir++: a folder is a directory that begins with a dot. */
+static int
+place_folder(const struct config *c, const struct route *r, struct arena *a,
+    struct mailbox_place *out)
+{
+	if (c->deliver.detail != DETAIL_FOLDER || !local_is_safe(r->detail))
+		return 0;
+	out->folder = arena_printf(a, STR_FMT"/."STR_FMT, STR_ARG(out->path),
+	    STR_ARG(r->detail));
+	return out->folder.p == NULL ? err_set("no room for a folder's path") :
+	    0;
+}
+
+static int
+place_of_user(const struct config *c, const struct route *r, uint32_t own_uid,
+    struct arena *a, struct mailbox_place *out)
+{
+	struct str template = template_of(c, r);
+
+	out->pipe = r->by->pipe;
+	place_owner(c, r->user, out);
+	out->needs_porter = out->uid != own_uid || out->pipe != NULL;
+	must(!out->needs_porter || out->uid != 0);
+	if (out->pipe != NULL)
+		return 0;
+	if (template.n == 0)
+		return err_set("the user has no Maildir");
+	out->path = template_fill(template, r, a);
+	return out->path.p == NULL ? err_set("no room for a mailbox's path") :
+	    place_folder(c, r, a, out);
 }
 
 int
@@ -65,14 +94,101 @@ place_find(const struct config *c, const struct route *r, uint32_t own_uid,
 {
 	must(r->kind == ROUTE_LOCAL);
 	*out = (struct mailbox_place){ .uid = own_uid, .gid = own_gid };
-	if (r->user != NULL && template_of(c, r).n == 0)
-		return err_set("the user has no Maildir");
-	out->path = r->user == NULL ? arena_copy(a,
-	    r->home->admin.n > 0 ? r->home->admin : c->deliver.admin) :
-	    template_fill(template_of(c, r), r, a);
-	if (out->path.p == NULL)
-		return err_set("no room for a mailbox's path");
-	place_owner(c, r->user, out);
-	must(!out->needs_porter || out->uid != 0);
-	return 0;
+	if (r->user != NULL)
+		return place_of_user(c, r, own_uid, a, out);
+	out->path = arena_copy(a, r->home->admin.n > 0 ? r->home->admin :
+	    c->deliver.admin);
+	return out->path.p == NULL ? err_set("no room for a mailbox's path") :
+	    0;
+}
+
+/* ---- what aliases name ---- */
+
+static bool
+alias_has(const struct alias_entry *e, struct str target)
+{
+	for (size_t i = 0; e != NULL && i < e->n; i++)
+		if (str_eq(e->targets[i], target))
+			return true;
+	return false;
+}
+
+static const struct alias_entry *
+alias_of_mailbox(const struct config *c, struct str mailbox)
+{
+	char local[LOCAL_MOST];
+	struct buf b = BUF_OF(local);
+	const struct domain *d;
+	struct mailbox m;
+
+	if (mailbox_parse(mailbox, MAILBOX_UTF8, &m) != NULL)
+		return NULL;
+	d = config_domain(c, m.domain);
+	mailbox_local(&m, &b);
+	return d == NULL ? NULL : domain_resident(d, buf_str(&b)).alias;
+}
+
+static int
+place_of_target(struct str target, struct arena *a, struct mailbox_place *out)
+{
+	struct pipe *pipe;
+	const char *why;
+
+	if (str_skip(&target, STR("|"))) {
+		pipe = arena_new(a, struct pipe);
+		why = pipe == NULL ? "no memory" : pipe_parse(pipe, target, a);
+		out->pipe = pipe;
+		return why == NULL ? 0 : err_set("%s", why);
+	}
+	while (target.n > 1 && target.p[target.n - 1] == '/')
+		target.n--;
+	out->path = arena_copy(a, target);
+	return out->path.p == NULL ? err_set("no room for a mailbox's path") :
+	    0;
+}
+
+int
+place_of_alias(const struct config *c, struct str mailbox, struct str target,
+    struct arena *a, struct mailbox_place *out)
+{
+	*out = (struct mailbox_place){ .uid = PLACE_NOBODY,
+		.gid = PLACE_NOBODY, .needs_porter = true };
+	if (!alias_has(alias_of_mailbox(c, mailbox), target))
+		return err_set("'"STR_FMT"' no longer names this",
+		    STR_ARG(mailbox));
+	if (!alias_target_is_place(target))
+		return err_set("'"STR_FMT"' is neither |command nor /path/",
+		    STR_ARG(target));
+	place_owner(c, NULL, out);
+	return place_of_target(target, a, out);
+}
+
+static bool
+aliases_have_places(const struct alias_set *set)
+{
+	struct table_walk walk = { 0 };
+	struct table_node *k;
+
+	while (set != NULL && (k = table_walk(&set->entries, &walk)) != NULL) {
+		const struct alias_entry *e = OWNER_OF(k, struct alias_entry,
+		    node);
+
+		for (size_t i = 0; i < e->n; i++)
+			if (alias_target_is_place(e->targets[i]))
+				return true;
+	}
+	return false;
+}
+
+bool
+place_has_commands(const struct config *c)
+{
+	bool has = c->deliver.by.pipe != NULL;
+
+	for (size_t i = 0; i < c->n_transports; i++)
+		has |= c->transports[i].pipe != NULL;
+	for (size_t i = 0; i < c->n_domains && !has; i++)
+		has = c->domain_list[i]->deliver.pipe != NULL ||
+		    aliases_have_places(c->domain_list[i]->aliases);
+	return has;
 }

@@ -93,6 +93,7 @@ route_home(struct route *r, const struct domain *d, const struct mailbox *m)
 	r->home = d;
 	r->kind = ROUTE_LOCAL;
 	r->user = who.user;
+	r->by = who.user == NULL ? NULL : by;
 	r->detail = who.detail;
 	/* An alias that names itself means the user; expand() followed others. */
 	if (d->relay_to != NULL && who.kind != RESIDENT_NONE)

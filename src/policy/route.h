@@ -31,6 +31,8 @@ struct route {
 	struct str domain;		/* of the recipient, as it was given */
 	const struct domain *home;	/* LOCAL */
 	const struct user *user;	/* LOCAL; NULL: the admin's mailbox */
+	const struct transport *by;	/* LOCAL: maildir or pipe of the user;
+					 * NULL: the admin's mailbox */
 	struct str detail;		/* LOCAL: subaddress; may be absent */
 	const struct relay *relay;	/* RELAY_HOST */
 	struct str rule;		/* "route[2]", its name, or absent */
