@@ -403,7 +403,7 @@ descriptors_shed(int socket)
 static _Noreturn void
 porter_main(const struct config *conf, int socket)
 {
-	struct porter_request q;
+	static struct porter_request q;	/* one at a time, one thread */
 	unsigned children = 0, n_fds;
 	int fds[2], rc;
 

@@ -30,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHUNK = 4096, FILES_AT_FIRST = 1024 };
+enum { CHUNK = 2048, FILES_AT_FIRST = 1024 };
 
 /* The three pipes: [0] is read from, [1] written to. */
 struct command {
@@ -349,16 +349,14 @@ porter_run(const struct porter_run *run, struct porter_reply *reply)
 {
 	struct command c;
 	struct pump p = { .run = run, .command = &c, .reply = reply };
-	char text[PORTER_TEXT];
 	int error = command_start(&c, run);
 
 	*reply = (struct porter_reply){ .magic = PORTER_MAGIC,
 		.version = PORTER_VERSION };
 	if (error != 0) {
 		errno = error;
-		snprintf(text, sizeof text, "%s cannot be started: %m",
-		    run->argv[0]);
-		porter_reply_trouble(reply, error, text);
+		err_set("%s cannot be started: %m", run->argv[0]);
+		porter_reply_trouble(reply, error, err_text());
 	} else {
 		p.in = c.in[1];
 		p.out = c.out[0];

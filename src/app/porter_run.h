@@ -10,7 +10,7 @@
  * Not for: root, or a process that does anything else (it is the porter's
  * child, one for each message).
  * Waiting: blocks until the command has ended.
- * Memory: 8 KiB on the stack.
+ * Memory: 4 KiB on the stack.
  * Errors: PORTER_TROUBLE with errno and words in the reply; otherwise what the
  * command said.
  * Source: execve(2); pidfd_open(2); setsid(2).

@@ -406,10 +406,17 @@ config_begin(struct worker *w, const struct notice *n)
 	w->config_path = str_of(w->config_path_text);
 }
 
+/* One descriptor number for the porter, whichever process it is; while there is
+ * none, what answers nobody. */
+static int
+porter_place(int fd)
+{
+	return fd >= 0 ? fd : open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void
 porter_adopt(struct worker *w, int fd)
 {
-	/* One descriptor number for the porter, whichever process it is. */
 	if (w->node_setup.porter_fd >= 0 && fd >= 0) {
 		(void)dup2(fd, w->node_setup.porter_fd);
 		close(fd);
@@ -626,7 +633,7 @@ worker_main(const struct worker_setup *setup)
 	w.node_setup = (struct node_setup){ .config = setup->config,
 		.cores = setup->cores, .door_fd = door_fd, .local_fd = local_fd, .sink = sink_make,
 		.started = started, .ended = ended, .arg = &w,
-		.porter_fd = setup->porter_fd, .own_uid = geteuid(),
+		.porter_fd = porter_place(setup->porter_fd), .own_uid = geteuid(),
 		.own_gid = getegid() };
 	faults_set();
 	group_set(&w.control.setup, setup->config);

@@ -12,6 +12,7 @@
 #include "deliver/connection.h"
 #include "deliver/delivery.h"
 #include "deliver/key.h"
+#include "deliver/local.h"
 #include "fiber/clock.h"
 #include "smtp/client.h"
 
@@ -19,9 +20,10 @@ enum { BATCH_MOST = 1000, ROUTE_MEMORY = 16 * 1024 };
 
 /* What one connection is made of, on its fiber's stack. */
 struct line {
-	struct connection *c;
+	struct connection *c;		/* NULL: for one recipient alone */
 	struct deliver *d;
-	struct config *conf;		/* pinned while the line stands */
+	const struct config *conf;	/* pinned while the line stands */
+	const struct relay *hop;	/* the route's; NULL: MX */
 	struct client_patience patience;
 	struct net_end *end;
 	struct stream net;
@@ -46,8 +48,11 @@ site_policy_make(struct site_policy *p, const struct config *c, uint16_t port)
 }
 
 static const struct address *
-source_for(const struct config *c, const struct address *to)
+source_for(const struct config *c, const struct relay *hop,
+    const struct address *to)
 {
+	if (hop != NULL && hop->is_lmtp)
+		return NULL;		/* a neighbour, not the Internet */
 	for (size_t i = 0; i < c->outbound.bind.n; i++)
 		if (c->outbound.bind.v[i].family == to->family)
 			return &c->outbound.bind.v[i];
@@ -61,8 +66,9 @@ relay_name(struct line *l, const struct site_try *t)
 	struct buf r = BUF_OF(l->remote_text);
 	struct address_text ip = address_print(t->address);
 
-	buf_printf(&b, STR_FMT "[%s]:%u", STR_ARG(t->host->name), ip.text,
-	    t->address->port);
+	buf_printf(&b, STR_FMT "[%s]", STR_ARG(t->host->name), ip.text);
+	if (t->address->family != ADDRESS_UNIX)
+		buf_printf(&b, ":%u", t->address->port);
 	buf_put(&r, t->host->name);
 	l->relay = buf_str(&b);
 	l->remote = buf_str(&r);
@@ -83,7 +89,7 @@ is_ourselves(const struct line *l, const struct address *to)
 {
 	struct address self;
 
-	if (!net_local(l->end, &self) || !address_eq_ip(&self, to))
+	if (to->family == ADDRESS_UNIX || !net_local(l->end, &self) || !address_eq_ip(&self, to))
 		return false;
 	for (size_t i = 0; i < l->conf->n_listeners; i++)
 		if (l->conf->listeners[i].port == to->port)
@@ -101,10 +107,11 @@ host_greet(struct line *l, const struct site_try *t)
 	if (is_ourselves(l, t->address)) {
 		l->verdict = verdict_make(FAILED, 0, "5.4.6",
 		    "mail for " STR_FMT " loops back to this server",
-		    STR_ARG(l->c->ready.domain));
+		    STR_ARG(l->c == NULL ? t->host->name : l->c->ready.domain));
 		return TRIAL_OURSELVES;
 	}
-	client_init(&l->client, &l->net, CLIENT_SMTP, &l->patience);
+	client_init(&l->client, &l->net, l->hop != NULL && l->hop->is_lmtp ?
+	    CLIENT_LMTP : CLIENT_SMTP, &l->patience);
 	l->verdict = client_greet(&l->client,
 	    name.n > 0 ? name : l->conf->hostname);
 	if (l->verdict.disposition == DELIVERED) {
@@ -124,13 +131,22 @@ host_greet(struct line *l, const struct site_try *t)
 	return TRIAL_FAILED;
 }
 
+static yields void
+line_close(struct line *l)
+{
+	if (l->c != NULL)
+		l->c->net = NULL;
+	stream_close(&l->net);
+}
+
 static yields enum trial
 host_try(struct line *l, const struct site_try *t)
 {
 	enum trial said;
 
 	relay_name(l, t);
-	l->end = net_connect(t->address, source_for(l->conf, t->address),
+	l->end = net_connect(t->address, source_for(l->conf, l->hop,
+	    t->address),
 	    mono_add(clock_mono(), l->conf->timeouts.client.connect));
 	if (l->end == NULL) {
 		l->verdict = verdict_make(DEFERRED, 0, "4.4.1",
@@ -140,12 +156,11 @@ host_try(struct line *l, const struct site_try *t)
 		return TRIAL_FAILED;
 	}
 	stream_init(&l->net, l->end);
-	l->c->net = &l->net;
+	if (l->c != NULL)
+		l->c->net = &l->net;
 	said = host_greet(l, t);
-	if (said != TRIAL_GOOD) {
-		l->c->net = NULL;
-		stream_close(&l->net);
-	}
+	if (said != TRIAL_GOOD)
+		line_close(l);
 	return said;
 }
 
@@ -182,6 +197,16 @@ hosts_try(struct line *l, const struct site *s, const struct site_policy *p)
 	return false;
 }
 
+/* A server of this machine goes by our name. */
+static yields bool
+socket_try(struct line *l, const struct relay_host *h)
+{
+	struct site_host host = { .name = l->conf->hostname };
+	struct site_try t = { &host, &h->literal };
+
+	return host_try(l, &t) == TRIAL_GOOD;
+}
+
 /* One host, by name or address; its own addresses, no MX. */
 static yields bool
 relay_host_try(struct line *l, const struct relay_host *h)
@@ -193,6 +218,8 @@ relay_host_try(struct line *l, const struct relay_host *h)
 	const struct site *s;
 	bool ok = false;
 
+	if (h->literal.family == ADDRESS_UNIX)
+		return socket_try(l, h);
 	buf_printf(&b, "[%s]", ip.text);
 	site_policy_make(&p, l->conf, h->port);
 	s = site_find(l->d->sites, h->literal.family == ADDRESS_NONE ?
@@ -213,6 +240,7 @@ relay_host_try(struct line *l, const struct relay_host *h)
 static yields bool
 relay_connect(struct line *l, const struct relay *relay)
 {
+	l->hop = relay;
 	for (size_t i = 0; i < relay->n && !l->d->is_stopping; i++) {
 		if (relay_host_try(l, &relay->hosts[i]))
 			return true;
@@ -333,6 +361,16 @@ batch_init(struct batch *b, struct line *l, struct delivery *d)
 	    0;
 }
 
+static void
+batch_add(struct batch *b, const struct delivery *d, size_t i)
+{
+	must(b->n < b->most);
+	b->who[b->n] = (uint32_t)i;
+	b->list[b->n++] = (struct client_recipient){
+		.address = d->rcpts[i].address, .notify = d->rcpts[i].notify,
+		.orcpt = d->rcpts[i].orcpt };
+}
+
 /* Those of one sender.  False: there is nobody left to try. */
 static bool
 batch_fill(struct batch *b, const struct delivery *d)
@@ -340,20 +378,19 @@ batch_fill(struct batch *b, const struct delivery *d)
 	b->n = 0;
 	for (size_t i = 0; i < d->n && b->n < b->most; i++)
 		if (!d->rcpts[i].is_tried && (b->n == 0 ||
-		    str_eq(d->rcpts[i].sender, d->rcpts[b->who[0]].sender))) {
-			b->who[b->n] = (uint32_t)i;
-			b->list[b->n++] = (struct client_recipient){
-				.address = d->rcpts[i].address,
-				.notify = d->rcpts[i].notify,
-				.orcpt = d->rcpts[i].orcpt };
-		}
+		    str_eq(d->rcpts[i].sender, d->rcpts[b->who[0]].sender)))
+			batch_add(b, d, i);
 	return b->n > 0;
 }
 
-/* RFC 5321 4.5.3.1.10: "too many recipients" is for the next transaction. */
+/* RFC 5321 4.5.3.1.10: "too many recipients" is for the next transaction.  By
+ * LMTP 452 may as well be one mailbox that is full, unless it says 5.3. */
 static bool
-is_crowded(const struct verdict *v)
+is_crowded(const struct line *l, const struct verdict *v)
 {
+	if (l->hop != NULL && l->hop->is_lmtp &&
+	    (v->esc.subject != 5 || v->esc.detail != 3))
+		return false;
 	return v->disposition == DEFERRED &&
 	    (v->code == 452 || v->code == 552) &&
 	    (v->esc.detail == 3 || (v->esc.subject == 0 &&
@@ -373,7 +410,7 @@ batch_judge(const struct batch *b, struct line *l, struct delivery *d)
 
 		r->verdict = b->verdicts[i];
 		r->remote = l->remote;
-		r->is_tried = !goes_on || !is_crowded(&r->verdict);
+		r->is_tried = !goes_on || !is_crowded(l, &r->verdict);
 	}
 }
 
@@ -395,6 +432,24 @@ batch_send(const struct batch *b, struct line *l, struct delivery *d)
 	batch_judge(b, l, d);
 }
 
+/* Of our own domains users may be delivered in other ways, and roles have a
+ * mailbox here. */
+static yields void
+others_deliver(struct line *l, struct delivery *d)
+{
+	for (size_t i = 0; i < d->n && !d->is_damaged; i++) {
+		struct delivery_recipient *r = &d->rcpts[i];
+		struct route route;
+
+		if (config_domain(l->conf, mailbox_domain(r->address)) == NULL)
+			continue;
+		route = route_find(l->conf, r->sender, r->address);
+		if (route.kind != ROUTE_RELAY_MX && (route.relay == NULL ||
+		    !str_eq(route.relay->text, l->hop->text)))
+			local_deliver(d, r, l->conf);
+	}
+}
+
 static yields void
 message_send(struct line *l, const struct handoff *h, struct mono connect_from)
 {
@@ -406,11 +461,38 @@ message_send(struct line *l, const struct handoff *h, struct mono connect_from)
 	d.relay = l->relay;
 	d.times.connect_from = connect_from;
 	d.times.sent_from = clock_mono();
+	if (l->hop != NULL)
+		others_deliver(l, &d);
 	if (batch_init(&b, l, &d) == 0)
 		while (client_is_usable(&l->client) && batch_fill(&b, &d))
 			batch_send(&b, l, &d);
 	d.times.done = clock_mono();
 	delivery_finish(&d);
+}
+
+yields void
+remote_deliver_one(struct delivery *d, struct delivery_recipient *r,
+    const struct relay *relay, const struct config *conf)
+{
+	struct line l = { .d = d->at, .conf = conf,
+		.patience = client_patience_of(conf) };
+	struct batch b;
+
+	must(!r->is_tried);
+	r->verdict = l.verdict = verdict_make(DEFERRED, 0, "4.3.0",
+	    "no memory");
+	if (!relay_connect(&l, relay)) {
+		r->verdict = l.verdict;
+		return;
+	}
+	if (batch_init(&b, &l, d) == 0) {
+		b.n = 0;
+		batch_add(&b, d, (size_t)(r - d->rcpts));
+		batch_send(&b, &l, d);
+	}
+	r->remote = arena_copy(&d->arena, l.remote);
+	client_quit(&l.client);
+	line_close(&l);
 }
 
 /* ---- the life of the line ---- */
@@ -497,19 +579,18 @@ line_run(struct line *l)
 	ready_opened(l->d->ready, clock_mono(), &l->c->ready);
 	line_work(l, began);
 	client_quit(&l->client);
-	l->c->net = NULL;
-	stream_close(&l->net);
+	line_close(l);
 }
 
 yields void
 remote_run(void *arg)
 {
 	struct connection *c = arg;
-	struct line l = { .c = c, .d = c->deliver,
-		.conf = config_pin(c->deliver->holder) };
+	struct config *conf = config_pin(c->deliver->holder);
+	struct line l = { .c = c, .d = c->deliver, .conf = conf };
 
 	must(!c->is_local);
 	line_run(&l);
-	config_unpin(l.d->holder, l.conf);
+	config_unpin(l.d->holder, conf);
 	connection_end(c);
 }

@@ -13,11 +13,17 @@
 #ifndef NM_DELIVER_REMOTE_H
 #define NM_DELIVER_REMOTE_H
 
+#include "deliver/delivery.h"
 #include "deliver/site.h"
 #include "policy/config.h"
 
 /* A struct connection that was just started. */
 yields void remote_run(void *connection);
+
+/* One recipient over a connection of his own, which ends with it: where a reload
+ * has changed how a message that is already on its way goes on. */
+yields void remote_deliver_one(struct delivery *, struct delivery_recipient *,
+    const struct relay *, const struct config *);
 
 /* How sites are asked for under this configuration. */
 void site_policy_make(struct site_policy *, const struct config *,
