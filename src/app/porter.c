@@ -162,7 +162,7 @@ values_take(const struct carrying *c, struct str values[PIPE_VARS])
 	values[PIPE_home] = u != NULL ? u->home : STR_NONE;
 	values[PIPE_domain] = c->route.home != NULL ? c->route.home->name :
 	    c->route.domain;
-	values[PIPE_extension] = c->route.detail;
+	values[PIPE_extension] = route_detail(&c->route);
 }
 
 struct environment {

@@ -61,10 +61,10 @@ static int
 place_folder(const struct config *c, const struct route *r, struct arena *a,
     struct mailbox_place *out)
 {
-	if (c->deliver.detail != DETAIL_FOLDER || !local_is_safe(r->detail))
+	if (c->deliver.detail != DETAIL_FOLDER || !local_is_safe(route_detail(r)))
 		return 0;
 	out->folder = arena_printf(a, STR_FMT"/."STR_FMT, STR_ARG(out->path),
-	    STR_ARG(r->detail));
+	    STR_ARG(route_detail(r)));
 	return out->folder.p == NULL ? err_set("no room for a folder's path") :
 	    0;
 }

@@ -94,7 +94,11 @@ route_home(struct route *r, const struct domain *d, const struct mailbox *m)
 	r->kind = ROUTE_LOCAL;
 	r->user = who.user;
 	r->by = who.user == NULL ? NULL : by;
-	r->detail = who.detail;
+	must(who.detail.n <= sizeof r->detail);
+	r->has_detail = who.detail.p != NULL;
+	r->detail_n = (unsigned char)who.detail.n;
+	if (who.detail.n > 0)
+		memcpy(r->detail, who.detail.p, who.detail.n);
 	/* An alias that names itself means the user; expand() followed others. */
 	if (d->relay_to != NULL && who.kind != RESIDENT_NONE)
 		route_to_relay(r, d->relay_to);
@@ -141,6 +145,12 @@ route_is_self(const struct config *c, struct str host)
 	return str_eq_icase(host, c->hostname) ||
 	    str_eq_icase(host, c->outbound.ehlo) ||
 	    str_eq_icase(host, STR("localhost"));
+}
+
+struct str
+route_detail(const struct route *r)
+{
+	return (struct str){ r->detail, r->detail_n };
 }
 
 const char *

@@ -33,7 +33,9 @@ struct route {
 	const struct user *user;	/* LOCAL; NULL: the admin's mailbox */
 	const struct transport *by;	/* LOCAL: maildir or pipe of the user;
 					 * NULL: the admin's mailbox */
-	struct str detail;		/* LOCAL: subaddress; may be absent */
+	bool has_detail;		/* LOCAL: a subaddress, route_detail() */
+	unsigned char detail_n;
+	char detail[LOCAL_MOST];
 	const struct relay *relay;	/* RELAY_HOST */
 	struct str rule;		/* "route[2]", its name, or absent */
 	struct verdict why;		/* DISCARD, REFUSED */
@@ -47,6 +49,9 @@ struct route route_find(const struct config *, struct str sender,
 /* Is this name one by which this server is known (hostname, ehlo, localhost)?
  * For loops back to ourselves. */
 bool route_is_self(const struct config *, struct str host);
+
+/* What stands behind the separator, unquoted; lives as long as the route. */
+struct str route_detail(const struct route *);
 
 const char *route_kind_name(enum route_kind);
 

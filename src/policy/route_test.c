@@ -57,8 +57,8 @@ print(struct route r)
 	if (r.kind == ROUTE_LOCAL)
 		buf_printf(&b, " "STR_FMT"@"STR_FMT"%s"STR_FMT,
 		    STR_ARG(r.user == NULL ? STR("(admin)") : r.user->name),
-		    STR_ARG(r.home->name), r.detail.p == NULL ? "" : "+",
-		    STR_ARG(r.detail));
+		    STR_ARG(r.home->name), r.has_detail ? "+" : "",
+		    STR_ARG(route_detail(&r)));
 	if (r.kind == ROUTE_RELAY_HOST)
 		buf_printf(&b, " "STR_FMT, STR_ARG(r.relay->text));
 	if (r.kind == ROUTE_REFUSED || r.kind == ROUTE_DISCARD)
