@@ -97,13 +97,23 @@ poison_count(struct poison_table *t)
 	return held;
 }
 
+static uint32_t
+deaths_at(uint64_t id)
+{
+	const struct poison_suspect *s = table == NULL ? NULL :
+	    suspect_find(table, id);
+
+	return s == NULL ? 0 : s->deaths;
+}
+
 bool
 poison_is_held(uint64_t id)
 {
-	const struct poison_suspect *s;
+	return deaths_at(id) >= POISON_DEATHS;
+}
 
-	if (table == NULL)
-		return false;
-	s = suspect_find(table, id);
-	return s != NULL && s->deaths >= POISON_DEATHS;
+bool
+poison_is_suspect(uint64_t id)
+{
+	return deaths_at(id) > 0;
 }

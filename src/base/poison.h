@@ -41,5 +41,6 @@ void poison_leave(int slot);			/* -1 is allowed */
  * Returns how many are now at POISON_DEATHS or more. */
 unsigned poison_count(struct poison_table *);
 bool poison_is_held(uint64_t id);
+bool poison_is_suspect(uint64_t id);		/* one death, or more */
 
 #endif

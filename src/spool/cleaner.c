@@ -1,6 +1,7 @@
 #include "spool/cleaner.h"
 
 #include "base/must.h"
+#include "base/poison.h"
 #include "fiber/clock.h"
 #include "spool/draft_own.h"
 #include "spool/move.h"
@@ -17,6 +18,9 @@
  *	(3) or the log is longer than twice what lives in it, and some: else one
  *	    old message would keep everything behind it,
  *	(4) or the disk is full and two segments' worth of the log are dead.
+ * A message at which workers died twice stays where it is, and its segment with
+ * it; one at which one died is moved alone, that no others are blamed with it.
+ *
  * By (3) an octet of live mail is written again for each octet of new mail at
  * worst, and the log is at most twice as long as what it must keep.
  */
@@ -107,29 +111,41 @@ struct moving {
 static yields void
 moving_flush(struct moving *m)
 {
-	for (size_t i = 0; i < m->n; i++)
+	int watched[MOVES];
+
+	must(m->n <= MOVES);
+	for (size_t i = 0; i < m->n; i++) {
+		watched[i] = poison_enter(m->ids[i]);
 		(void)move_start(&m->moves[i], m->spool, m->ids[i], m->segment);
-	for (size_t i = 0; i < m->n; i++)
+	}
+	for (size_t i = 0; i < m->n; i++) {
 		if (move_end(&m->moves[i]) == 0)
 			m->n_moved++;
 		else
 			m->n_failed++;
+		poison_leave(watched[i]);
+	}
 	m->n = 0;
 }
 
 static yields void
 moving_add(struct moving *m, uint64_t id)
 {
+	bool is_alone = poison_is_suspect(id);
+
 	must(m->n < MOVES);
+	if (is_alone)
+		moving_flush(m);
 	m->ids[m->n++] = id;
-	if (m->n == MOVES)
+	if (is_alone || m->n == MOVES)
 		moving_flush(m);
 }
 
 static bool
 moving_concerns(const struct moving *m, const struct kept *k)
 {
-	if (k == NULL || (k->flags & KEPT_OVER) != 0 || k->pins > 0)
+	if (k == NULL || (k->flags & KEPT_OVER) != 0 || k->pins > 0 ||
+	    poison_is_held(kept_id(k)))
 		return false;
 	if (k->segment == m->segment)
 		return true;
@@ -201,8 +217,13 @@ moving_chunks(struct moving *m)
 			const struct kept *kept =
 			    OWNER_OF(k, struct kept_more, link)->kept;
 
-			if (moving_concerns(m, kept))
-				m->ids[m->n++] = kept_id(kept);
+			if (!moving_concerns(m, kept))
+				continue;
+			if (poison_is_suspect(kept_id(kept)) && m->n > 0)
+				break;		/* alone, next time */
+			m->ids[m->n++] = kept_id(kept);
+			if (poison_is_suspect(kept_id(kept)))
+				break;
 		}
 		moving_flush(m);
 	} while (m->n_moved > before && !sp->cleaner.is_stopping);

@@ -134,6 +134,13 @@ quarantine_is_poison(const struct quarantine *q, uint64_t segment, uint64_t at)
 	return false;
 }
 
+yields void
+quarantine_rest(struct quarantine *q)
+{
+	if (q->is_careful && q->note_fd >= 0)
+		(void)quarantine_write_note(q, 0, 0, 0);
+}
+
 yields bool
 quarantine_note(struct quarantine *q, uint64_t segment, uint64_t at)
 {

@@ -42,6 +42,8 @@ yields void quarantine_put(struct quarantine *, struct spool *,
 
 bool quarantine_is_poison(const struct quarantine *, uint64_t segment,
     uint64_t at);
+/* Nothing is read now: a death here is no record's fault. */
+yields void quarantine_rest(struct quarantine *);
 /* About to believe this record.  False: it has killed us often enough. */
 yields bool quarantine_note(struct quarantine *, uint64_t segment, uint64_t at);
 

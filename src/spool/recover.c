@@ -432,6 +432,7 @@ recover_read(struct recover *r, struct spool *sp)
 	}
 	if (trouble != SPOOL_FINE)
 		return trouble;
+	quarantine_rest(&r->quarantine);
 	recover_open_end(r);
 	if (sp->super.is_clean && sp->super.sequence > r->sequence) {
 		sp->stats.damaged++;

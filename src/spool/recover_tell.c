@@ -1,5 +1,7 @@
 #include "base/id.h"
 #include "base/must.h"
+#include "spool/fault.h"
+#include "spool/index.h"
 #include "spool/own.h"
 #include "spool/recover.h"
 #include "spool/walk.h"
@@ -117,19 +119,43 @@ teller_lost(struct teller *t, const struct recover_found *f)
 	    id_print(f->id).text, err_text());
 }
 
+/* Looking at it again kills: its record is set aside, and is passed over from
+ * now on. */
+static yields void
+teller_quarantine(struct teller *t, const struct recover_found *f,
+    struct kept *k)
+{
+	struct spool *sp = t->recover->spool;
+	const struct segment *s = k->segment;
+	uint64_t at = (uint64_t)k->at * RECORD_ALIGN;
+
+	err_set("doing so killed the server");
+	teller_lost(t, f);
+	quarantine_put(&t->recover->quarantine, sp, s, at,
+	    at + (uint64_t)k->size * RECORD_ALIGN, QUARANTINE_POISON);
+	kept_end_all(k);
+	index_settle(&sp->index, k);
+}
+
 static yields void
 teller_tell(struct teller *t, const struct recover_found *f,
     yields void (*each)(void *, const struct kept *, const struct envelope *),
     void *arg)
 {
 	struct spool *sp = t->recover->spool;
-	const struct kept *k = index_find(&sp->index, f->id);
+	struct kept *k = index_find(&sp->index, f->id);
 	struct arena_mark mark = arena_mark(&t->arena);
 	struct envelope e;
 	struct record r;
 
 	if (k == NULL || k->segment != sp->log.segments[f->slot])
 		return;			/* ended, or moved on */
+	if (!quarantine_note(&t->recover->quarantine, k->segment->number,
+	    (uint64_t)k->at * RECORD_ALIGN)) {
+		teller_quarantine(t, f, k);
+		return;
+	}
+	(void)fault_here(FAULT_recover_tell);
 	if (teller_read(t, f, k, &r) != 0 ||
 	    envelope_decode(r.payload, &t->arena, &e) != ENVELOPE_FINE) {
 		teller_lost(t, f);
@@ -158,6 +184,7 @@ recover_tell(struct recover *r,
 	for (size_t i = 0; i < r->n; i++)
 		if (i + 1 == r->n || r->found[i + 1].id != r->found[i].id)
 			teller_tell(t, &r->found[i], each, arg);
+	quarantine_rest(&t->recover->quarantine);
 	for (size_t i = 0; i < READERS; i++)
 		reader_close(&t->readers[i]);
 	arena_clear(&t->arena);

@@ -1,6 +1,7 @@
 #include "spool/spool_test.h"
 
 #include "base/crc32c.h"
+#include "base/poison.h"
 #include "fiber/disk.h"
 #include "fiber/world_sim.h"
 #include "spool/check.h"
@@ -20,6 +21,7 @@ static struct ledger {
 	enum spool_trouble trouble;
 	unsigned good, damaged, gone;
 	uint64_t check_damaged, check_live, check_records, check_lines;
+	struct poison_table poison;
 } *ledger;
 
 static char *
@@ -411,6 +413,67 @@ a_record_that_kills_is_passed_over_at_last(void **state)
 	assert_int_equal(ledger->told, N - ledger->gone);
 }
 
+static yields void
+tell_and_die(void *arg)
+{
+	must(fault_set(STR("recover_tell:crash:5")));
+	look(arg);
+}
+
+static void
+a_message_whose_telling_kills_is_passed_over(void **state)
+{
+	unsigned deaths = 0;
+
+	(void)state;
+	while (deaths < 10 && life(tell_and_die) == SIM_BROKEN)
+		deaths++;
+	/* one careless, three at the fifth; then the sixth is the fifth told */
+	assert_int_equal(deaths, 10);
+	for (int turn = 0; turn < 2; turn++) {
+		assert_int_equal(life(look), SIM_ENDED);
+		assert_int_equal(ledger->trouble, SPOOL_FINE);
+		assert_true(ledger->gone >= 1 && ledger->gone <= 3);
+		assert_int_equal(ledger->good, N - ledger->gone);
+		assert_int_equal(ledger->told, N - ledger->gone);
+	}
+}
+
+/* All but one have ended: it is written again further on. */
+static yields void
+compact(void *arg)
+{
+	struct spool *sp = test_open();
+	uint64_t id = 0;
+
+	(void)arg;
+	poison_use(&ledger->poison);
+	must(fault_set(STR("compact_before_copy:crash:1")));
+	for (uint64_t i = 0; i < N; i++)
+		if (i != 3)
+			(void)test_deliver(sp, ledger->ids[i], 0);
+	for (uint64_t i = 0; i < N; i++) {	/* the log goes on */
+		must(test_commit(sp, i, BODY, 1, &id) == DRAFT_FINE);
+		must(test_deliver(sp, id, 0) == 0);
+	}
+	fiber_sleep(in_ms(60000));
+	must(test_body(sp, ledger->ids[3], 3, BODY) == 1);
+	must(spool_stats(sp).compacted == 0);
+	must(spool_close(sp) == SPOOL_FINE);
+}
+
+static void
+a_message_whose_moving_kills_stays_where_it_is(void **state)
+{
+	(void)state;
+	for (unsigned death = 1; death <= POISON_DEATHS; death++) {
+		assert_int_equal(life(compact), SIM_BROKEN);
+		assert_int_equal(poison_count(&ledger->poison),
+		    death == POISON_DEATHS);
+	}
+	assert_int_equal(life(compact), SIM_ENDED);
+}
+
 int
 main(void)
 {
@@ -428,6 +491,8 @@ main(void)
 		TEST(an_unknown_hint_is_skipped),
 		TEST(nonsense_in_a_whole_record_is_set_aside),
 		TEST(a_record_that_kills_is_passed_over_at_last),
+		TEST(a_message_whose_telling_kills_is_passed_over),
+		TEST(a_message_whose_moving_kills_stays_where_it_is),
 	};
 #undef TEST
 
