@@ -488,6 +488,15 @@ bundle_send(struct master *m, const struct source_memory *recorded,
 	return notice_give(m, NOTICE_CONFIG_END, m->generation, STR_NONE, -1);
 }
 
+/* Who edits a file in place empties it first: that is a good configuration,
+ * and would close every door. */
+static bool
+reload_is_bare(const struct master *m)
+{
+	return config_extent(m->next).all == 0 &&
+	    config_extent(m->config).all > 0;
+}
+
 static void
 reload_try(struct master *m, struct arena *a)
 {
@@ -498,6 +507,13 @@ reload_try(struct master *m, struct arena *a)
 	m->next = config_read(&recorded.source, m->options->config, &text, a);
 	if (m->next == NULL) {
 		reload_refuse(m, text);
+		return;
+	}
+	if (reload_is_bare(m)) {
+		reload_refuse(m, arena_join(a, m->options->config, STR(": nothing "
+		    "is set in it; if that is meant, restart the server\n")));
+		config_release(m->next);	/* no door was opened for it */
+		m->next = NULL;
 		return;
 	}
 	if (doors_open(&m->doors, m->next, m->cores) == 0 &&

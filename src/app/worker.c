@@ -305,6 +305,21 @@ log_reopen(struct worker *w, struct buf *say)
 
 /* ---- the swap ---- */
 
+/* Half of a file may be a good configuration, too. */
+static void
+losses_say(struct bundle *b)
+{
+	struct config_extent old = config_extent(b->old);
+	struct config_extent now = config_extent(b->config);
+
+	if (old.listeners > 0 && now.listeners == 0)
+		buf_printf(&b->say, "\nwarning: listen is set no more: only "
+		    "this machine is listened to, on port 25");
+	if (old.domains > 0 && now.domains == 0)
+		buf_printf(&b->say, "\nwarning: there are no domains any more: "
+		    "their mail is refused, or sent elsewhere");
+}
+
 static yields int
 bundle_swap(struct worker *w, struct bundle *b)
 {
@@ -322,6 +337,8 @@ bundle_swap(struct worker *w, struct bundle *b)
 	problems_init(&b->problems);
 	rc = offload(bundle_load, b);
 	problems_clear(&b->problems);
+	if (rc == 0)
+		losses_say(b);
 	config_unpin(holder, old);
 	if (rc == 0)
 		rc = node_reload(&w->node, b->config);

@@ -54,6 +54,30 @@ config_keep_places(struct config *c)
 	}
 }
 
+static size_t
+origins_count(const struct origin *o)
+{
+	size_t n = 0;
+
+	for (; o != NULL; o = o->next)
+		n++;
+	return n;
+}
+
+struct config_extent
+config_extent(const struct config *c)
+{
+	struct config_extent x = { .all = origins_count(c->origins) };
+
+	for (size_t i = 0; i < c->n_listeners; i++)
+		x.listeners += c->listeners[i].origins != NULL;
+	for (size_t i = 0; i < c->n_domains; i++)
+		x.domains += !c->domain_list[i]->is_implied ||
+		    c->domain_list[i]->origins != NULL;
+	x.all += x.listeners + x.domains + c->n_routes;
+	return x;
+}
+
 /* ---- loading ---- */
 
 /* The configuration lives in its own arena. */

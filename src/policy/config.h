@@ -264,6 +264,11 @@ struct config *config_load(struct conf_source *, struct str path,
 /* Only for whoever still has the only reference; others config_release(). */
 void config_free(struct config *);
 
+/* How much of what makes a server was set; a file that was emptied, or half
+ * written, sets none of it. */
+struct config_extent { size_t listeners, domains, all; };
+struct config_extent config_extent(const struct config *);
+
 /* An own domain by its name in any case; NULL when it is not ours.  Aliases of
  * domains are followed. */
 const struct domain *config_domain(const struct config *, struct str name);

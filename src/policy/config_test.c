@@ -408,10 +408,37 @@ test_takes_many_domains(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+static void
+extent(const char *text, size_t listeners, size_t domains, bool has_some)
+{
+	struct config *c = conf_of(text);
+	struct config_extent x = config_extent(c);
+
+	assert_int_equal(x.listeners, listeners);
+	assert_int_equal(x.domains, domains);
+	assert_int_equal(x.all > 0, has_some);
+	config_free(c);
+}
+
+static void
+what_is_set_is_counted(void **state)
+{
+	(void)state;
+	extent("", 0, 0, false);
+	extent("# all of it is a comment\n", 0, 0, false);
+	extent("hostname: mx.example.org\n", 0, 0, true);
+	extent("listen: [ { port: 26 }, { port: 27 } ]\n", 2, 0, true);
+	extent("domains: { a.test: , b.test: { users: [ u ] } }\n", 0, 2, true);
+	extent("route: [ { relay: smtp://a.test } ]\n", 0, 0, true);
+	extent("outbound: { idle: 1s }\n", 0, 0, true);
+	conf_end();
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(what_is_set_is_counted),
 		TEST(test_empty_is_valid),
 		TEST(test_no_file_is_valid),
 		TEST(test_defaults_keep_the_rfc),

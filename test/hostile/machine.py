@@ -238,6 +238,24 @@ def empty_configuration(where):
     expect("25" in run.stderr and "root" in run.stderr, run.stderr)
 
 
+def emptied_configuration(where):
+    """An editor that empties the file before it writes it, and a SIGHUP in between."""
+    s = server(where).start()
+    text = s.config.read_text()
+    for nothing in ("", "# nothing yet\n", "\n"):
+        replace(s.config, nothing)
+        run = s.ask("reload")
+        expect(run.returncode != 0 and "nothing is set" in run.stdout + run.stderr, f"{run.returncode}: {run.stdout}{run.stderr}")
+        s.process.send_signal(signal.SIGHUP)
+        good_mail(s, "still")
+    replace(s.config, text)
+    expect(s.ask("reload").returncode == 0, s.tail())
+    replace(s.config, re.sub(r"(?m)^domains:.*(\n .*)*\n", "", text))
+    run = s.ask("reload")
+    expect(run.returncode == 0 and "no domains any more" in run.stdout + run.stderr, f"{run.returncode}: {run.stdout}{run.stderr}")
+    stop(s)
+
+
 def crc32c(data):
     """CRC-32C (Castagnoli), bit by bit."""
     crc = 0xFFFFFFFF
@@ -268,4 +286,4 @@ def newer_spool(where):
     expect("newer" in s.tail() + mail_log(s), f"it does not say why: {s.tail()}{mail_log(s)[-500:]}")
 
 
-CASES = [disk_full, read_only, worker_killed, poison, doors_come_and_go, hangup_storm, many_listeners, ordinary_user, empty_configuration, newer_spool]
+CASES = [disk_full, read_only, worker_killed, poison, doors_come_and_go, hangup_storm, many_listeners, ordinary_user, empty_configuration, emptied_configuration, newer_spool]
