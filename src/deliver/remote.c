@@ -131,7 +131,7 @@ host_greet(struct line *l, const struct site_try *t)
 	return TRIAL_FAILED;
 }
 
-static yields void
+static void
 line_close(struct line *l)
 {
 	if (l->c != NULL)

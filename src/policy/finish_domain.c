@@ -109,6 +109,20 @@ domain_alias_of(struct load *l, struct domain *d)
 		d->alias_of = to;
 }
 
+/* Where users are delivered in several ways the queue knows each by his whole
+ * mailbox (deliver/key.h). */
+static void
+domain_check_length(struct load *l, const struct domain *d)
+{
+	enum { NAME_MOST = 190 };
+
+	if (d->users != NULL && d->users->has_transports &&
+	    d->name.n > NAME_MOST)
+		problem_add(l->reader.problems, PROBLEM_ERROR, d->place,
+		    "a domain whose users have transports of their own has a "
+		    "name of at most %d octets", NAME_MOST);
+}
+
 static void
 domain_check(struct load *l, struct domain *d)
 {
@@ -217,6 +231,7 @@ finish_domains(struct load *l)
 		finish_domain_by(l, d);
 		domain_users(&sets, d);
 		domain_aliases(&sets, d);
+		domain_check_length(l, d);
 		if (l->reader.problems->counts[PROBLEM_ERROR] == 0)
 			domain_check(l, d);
 	}
