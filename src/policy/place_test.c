@@ -104,6 +104,75 @@ test_gives_virtual_mail_to_its_user(void **state)
 	config_free(c);
 }
 
+/* "recipient: way uid" of a domain with several. */
+static void
+ways_are(const struct config *c, const char *rcpt, const char *want)
+{
+	struct route r = route_find(c, STR(""), str_of(rcpt));
+	struct mailbox_place p;
+	char said[256];
+
+	assert_int_equal(r.kind, ROUTE_LOCAL);
+	assert_int_equal(place_find(c, &r, 500, 501, &arena, &p), 0);
+	snprintf(said, sizeof said, "%s" STR_FMT "%s" STR_FMT " %u%s",
+	    p.pipe != NULL ? "|" : "", STR_ARG(p.pipe != NULL ?
+	    p.pipe->text : p.path), p.folder.p != NULL ? " or " : "",
+	    STR_ARG(p.folder), p.uid, p.needs_porter ? " porter" : "");
+	assert_string_equal(said, want);
+}
+
+static const char ways[] =
+    "domains:\n"
+    "  example.org: { users: file:/users, deliver: { admin: /adm,\n"
+    "    pipe: /bin/take } }\n"
+    "  example.net: { users: [ ann ], maildir: /m/%u }\n"
+    "  example.com: { users: file:/more }\n"
+    "transports: { box: { maildir: /b/%u }, own: { pipe: /bin/own } }\n"
+    "deliver: { detail: folder }\n";
+
+static void
+test_each_his_way(void **state)
+{
+	struct config *c;
+
+	(void)state;
+	conf_file("/more", "a:x:2000:2000::::deliver=own\nb:::::::x=y "
+	    "deliver=box\nc:x:3000:3000::/home/c:\n");
+	c = conf_of(ways);
+	ways_are(c, "ben@example.org", "|/bin/take 2000 porter");
+	ways_are(c, "ann@example.org", "|/bin/take 65534 porter");
+	ways_are(c, "roo@example.org", "/adm 500");
+	ways_are(c, "abuse@example.org", "/adm 500");
+	ways_are(c, "abuse@example.com", "/var/lib/nightmail/admin 500");
+	ways_are(c, "a@example.com", "|/bin/own 2000 porter");
+	ways_are(c, "b@example.com", "/b/b 500");
+	ways_are(c, "b+lists@example.com", "/b/b or /b/b/.lists 500");
+	ways_are(c, "b+Li.x@example.com", "/b/b or /b/b/.Li.x 500");
+	ways_are(c, "\"b+../x\"@example.com", "/b/b 500");
+	ways_are(c, "\"b+a b\"@example.com", "/b/b 500");
+	ways_are(c, "b+@example.com", "/b/b 500");
+	ways_are(c, "ann+x@example.net", "/m/ann or /m/ann/.x 500");
+	ways_are(c, "c@example.com", "/home/c/Maildir 3000 porter");
+	assert_true(place_has_commands(c));
+	config_free(c);
+	c = conf_of("deliver: { user: vmail, pipe: /bin/x }\n"
+	    "domains: { example.org: { users: [ ann ] } }\n");
+	ways_are(c, "ann@example.org", "|/bin/x 150 porter");
+	assert_true(place_has_commands(c));
+	config_free(c);
+	c = conf_of("deliver: { lmtp: \"unix:/l\" }\n"
+	    "domains: { a.example: { users: [ ann ] }, b.example: { } }\n");
+	assert_int_equal(route_find(c, STR(""), STR("ann@a.example")).kind,
+	    ROUTE_RELAY_HOST);
+	assert_int_equal(route_find(c, STR(""), STR("joe@a.example")).kind,
+	    ROUTE_REFUSED);
+	assert_int_equal(route_find(c, STR(""), STR("joe@b.example")).kind,
+	    ROUTE_RELAY_HOST);
+	ways_are(c, "abuse@a.example", "/var/lib/nightmail/admin 500");
+	assert_false(place_has_commands(c));
+	config_free(c);
+}
+
 static void
 test_tells_when_there_is_no_room(void **state)
 {
@@ -126,6 +195,8 @@ main(void)
 		cmocka_unit_test(test_finds_the_mailbox),
 		cmocka_unit_test_setup_teardown(
 		    test_gives_virtual_mail_to_its_user, begin, end),
+		cmocka_unit_test_setup_teardown(
+		    test_each_his_way, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    test_tells_when_there_is_no_room, begin, end),
 	};

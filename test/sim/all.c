@@ -14,6 +14,7 @@ enum { JOBS_MOST = 64 };
 static const struct scenario *const all[] = {
 	&scenario_crash,
 	&scenario_crash_lying,
+	&scenario_lmtp,
 	&scenario_notes,
 	&scenario_notes_unsynced,
 	&scenario_retry,

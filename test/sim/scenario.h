@@ -28,6 +28,7 @@ struct scenario {
 extern const struct scenario scenario_notes, scenario_notes_unsynced;
 extern const struct scenario scenario_spool, scenario_spool_hasty;
 extern const struct scenario scenario_crash, scenario_crash_lying;
+extern const struct scenario scenario_lmtp;
 extern const struct scenario scenario_retry, scenario_storm, scenario_walk;
 
 #endif

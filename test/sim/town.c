@@ -28,7 +28,10 @@
 	"admin: admin@home.test\n" \
 	"listen: [ { address: 192.0.2.1, port: 25, role: mx } ]\n" \
 	"trusted: [ 203.0.113.0/24 ]\n" \
-	"domains: { home.test: { users: [ admin, u0, u1, u2, u3, u4, u5 ] } }\n" \
+	"domains:\n" \
+	"  home.test: { users: [ admin, u0, u1, u2, u3, u4, u5 ] }\n" \
+	"  box.test:\n" \
+	"    deliver: { lmtp: [ \"unix:/none\", \"unix:" TOWN_LMTP "\" ] }\n" \
 	"deliver: { maildir: /mail/%u }\n" \
 	"spool: { path: /spool, segment: 256K, reserve: 64K }\n"
 

@@ -34,6 +34,8 @@ enum town_want {
 	WANT_NO_DOMAIN,			/* the domain does not exist */
 	WANT_NO_HOST,			/* nobody listens there: expires */
 	WANT_NO_DNS,			/* SERVFAIL for ever: expires */
+	WANT_BOX,			/* by LMTP, after so many 4xx to the dot */
+	WANT_FULL,			/* by LMTP: 552 to the dot */
 	WANTS
 };
 
@@ -140,6 +142,7 @@ void town_copied(struct town_rcpt *, const struct town_reading *);
 void town_reported(const struct town_reading *);
 
 /* town_peer.c */
+#define TOWN_LMTP "/run/lmtp"
 void town_servers_open(void);		/* on a core: the others listen */
 void town_servers_close(void);
 void town_clients_start(void);		/* each sends its share */

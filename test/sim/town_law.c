@@ -36,7 +36,8 @@ breaks(unsigned m, size_t r, const char *what)
 static bool
 is_delivered(enum town_want w)
 {
-	return w == WANT_DELIVERED || w == WANT_LATER || w == WANT_MAILBOX;
+	return w == WANT_DELIVERED || w == WANT_LATER || w == WANT_MAILBOX ||
+	    w == WANT_BOX;
 }
 
 /* Was this copy's life cut off right after it? */
@@ -72,6 +73,14 @@ copies_are_few(const struct town *t, const struct town_rcpt *r)
 	return r->copies <= 1 + cut;
 }
 
+/* A power cut may take back both that he failed and that the report of it was
+ * delivered: the report comes again, and another. */
+static bool
+reports_are_few(const struct town *t, const struct town_rcpt *r)
+{
+	return t->may_lose_replies || r->failed <= 1 + 2 * crashes();
+}
+
 static bool
 outcome_is_right(const struct town *t, const struct town_message *m,
     const struct town_rcpt *r)
@@ -96,7 +105,7 @@ rcpt_is_right(const struct town *t, unsigned m, size_t i)
 		return breaks(m, i, "something came of what was never sent");
 	if (!copies_are_few(t, r))
 		return breaks(m, i, "too many copies");
-	if (!t->may_lose_replies && r->failed > 1 + crashes())
+	if (!reports_are_few(t, r))
 		return breaks(m, i, "too many reports");
 	if (msg->is_acked && !outcome_is_right(t, msg, r))
 		return breaks(m, i, "not what becomes of a 250");

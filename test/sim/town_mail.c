@@ -20,7 +20,8 @@ static const char *const domains[WANTS] = {
 	[WANT_REFUSED] = "sink.test", [WANT_NEVER] = "sink.test",
 	[WANT_NOT_THIS] = "picky.test", [WANT_MAILBOX] = "home.test",
 	[WANT_NO_DOMAIN] = "nowhere.test", [WANT_NO_HOST] = "dead.test",
-	[WANT_NO_DNS] = "trouble.test",
+	[WANT_NO_DNS] = "trouble.test", [WANT_BOX] = "box.test",
+	[WANT_FULL] = "box.test",
 };
 
 unsigned

@@ -5,6 +5,7 @@
  *	198.51.100.13		mx.origin.test, where reports go
  *	198.51.100.14		mx.picky.test: 554 to every dot
  *	198.51.100.19		mx.dead.test: nobody listens
+ *	TOWN_LMTP		box.test: LMTP
  *	203.0.113.10 ...	the clients
  */
 #include "town.h"
@@ -17,9 +18,9 @@
 
 #include <stdio.h>
 
-enum { SERVERS = 4, RCPTS_HEARD = 32 };
+enum { LMTP_SERVER = 4, SERVERS = 5, RCPTS_HEARD = 32 };
 
-static const char *const server_ips[SERVERS] = {
+static const char *const server_ips[LMTP_SERVER] = {
 	"198.51.100.11", "198.51.100.12", "198.51.100.13", "198.51.100.14",
 };
 
@@ -36,7 +37,7 @@ in_seconds(int64_t s)
 
 struct visit {
 	struct stream s;
-	bool is_picky;
+	bool is_picky, is_lmtp;
 	bool is_from_null;
 	size_t n;
 	struct town_rcpt *rcpts[RCPTS_HEARD];	/* taken; NULL: a report's */
@@ -69,6 +70,8 @@ rcpt_judge(struct town_rcpt *r)
 	case WANT_NO_DOMAIN:
 	case WANT_NO_HOST:
 	case WANT_NO_DNS:
+	case WANT_BOX:			/* said at the dot */
+	case WANT_FULL:
 	case WANTS:
 		break;
 	}
@@ -114,6 +117,25 @@ data_read(struct visit *v, struct town_reading *t)
 	}
 }
 
+/* RFC 2033: each has a reply of his own. */
+static void
+boxes_take(struct visit *v, const struct town_reading *t)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		struct town_rcpt *r = v->rcpts[i];
+
+		must(r != NULL);
+		if (r->want == WANT_FULL) {
+			stream_put(&v->s, STR("552 5.2.2 no room\r\n"));
+		} else if (r->attempts <= r->laters) {
+			stream_put(&v->s, STR("452 4.2.2 no room yet\r\n"));
+		} else {
+			town_copied(r, t);
+			stream_put(&v->s, STR("250 2.0.0 kept\r\n"));
+		}
+	}
+}
+
 static void
 mail_take(struct visit *v, const struct town_reading *t)
 {
@@ -139,7 +161,9 @@ data_hear(struct visit *v)
 	stream_put(&v->s, STR("354 go on\r\n"));
 	if (!data_read(v, &t))
 		return false;
-	if (v->is_picky) {
+	if (v->is_lmtp) {
+		boxes_take(v, &t);
+	} else if (v->is_picky) {
 		stream_put(&v->s, STR("554 5.6.0 not this\r\n"));
 	} else {
 		mail_take(v, &t);
@@ -153,7 +177,8 @@ data_hear(struct visit *v)
 static yields bool
 command_hear(struct visit *v, struct str line)
 {
-	if (str_has_prefix_icase(line, STR("EHLO ")))
+	if (str_has_prefix_icase(line, v->is_lmtp ? STR("LHLO ") :
+	    STR("EHLO ")))
 		stream_put(&v->s, sim_chance(4) == 0 ?
 		    STR("250-hello\r\n250 8BITMIME\r\n") :
 		    STR("250-hello\r\n250-PIPELINING\r\n250-8BITMIME\r\n"
@@ -185,7 +210,9 @@ visit_run(void *arg)
 	struct address here;
 
 	stream_init(&v.s, arg);
-	v.is_picky = net_local(arg, &here) &&
+	must(net_local(arg, &here));
+	v.is_lmtp = here.family == ADDRESS_UNIX;
+	v.is_picky = !v.is_lmtp &&
 	    str_eq(str_of(address_print(&here).text), STR("198.51.100.14"));
 	v.s.deadline = in_seconds(1200);
 	stream_put(&v.s, STR("220 other.test\r\n"));
@@ -213,7 +240,11 @@ town_servers_open(void)
 	struct address at;
 
 	for (size_t i = 0; i < SERVERS; i++) {
-		must(address_parse(str_of(server_ips[i]), 25, &at));
+		if (i == LMTP_SERVER)
+			at = (struct address){ .family = ADDRESS_UNIX,
+				.of.path = TOWN_LMTP };
+		else
+			must(address_parse(str_of(server_ips[i]), 25, &at));
 		listeners[i] = net_listen(&at);
 		must(listeners[i] != NULL);
 		must(fiber_go("others", server_run, listeners[i]) == 0);
