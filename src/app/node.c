@@ -13,6 +13,7 @@
 #include "base/must.h"
 #include "base/poison.h"
 #include "deliver/arrival.h"
+#include "deliver/flush.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
 #include "fiber/disk.h"
@@ -513,6 +514,15 @@ dns_set(const struct config *conf)
 	return dns_configure(&d);
 }
 
+/* ETRN's way from smtp/ to the queues. */
+static yields int64_t
+node_flush(void *arg, struct str domain, bool is_below)
+{
+	struct node *n = arg;
+
+	return deliver_flush(n->delivers, n->setup->cores, domain, is_below);
+}
+
 int
 node_run(struct node *n, const struct node_setup *setup)
 {
@@ -520,6 +530,8 @@ node_run(struct node *n, const struct node_setup *setup)
 	n->key = random_hash_key();
 	n->house.key = n->key;
 	n->house.n = setup->cores;
+	n->house.flush = node_flush;
+	n->house.flush_arg = n;
 	n->started_at = clock_wall();
 	n->local = (struct server_listener){ .name = STR("submit"),
 		.role = ROLE_SUBMISSION, .is_local = true,

@@ -134,6 +134,8 @@ struct config {
 	size_t n_listeners;
 	struct listener *listeners;
 	struct conf_networks trusted;
+	struct conf_networks etrn;	/* may have a queue flushed */
+	struct conf_networks xclient;	/* are believed who their client is */
 
 	struct table domains;		/* struct domain by name */
 	size_t n_domains;

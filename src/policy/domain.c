@@ -1,6 +1,7 @@
 #include "policy/domain.h"
 
 #include "base/list.h"
+#include "wire/idna.h"
 
 static const struct hash_key no_key;	/* only the operator adds names */
 
@@ -55,6 +56,18 @@ alias_target_is_place(struct str target)
 {
 	return target.n > 1 && (target.p[0] == '|' || (target.p[0] == '/' &&
 	    target.p[target.n - 1] == '/'));
+}
+
+bool
+domain_canonical(struct arena *arena, struct str s, struct str *out)
+{
+	char room[DOMAIN_MOST];
+	struct buf b = BUF_OF(room);
+
+	if (!idna_ascii(s, &b))
+		return false;
+	*out = arena_copy(arena, buf_str(&b));
+	return out->p != NULL;
 }
 
 bool

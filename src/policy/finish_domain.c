@@ -71,7 +71,7 @@ domain_add(struct load *l, struct domain *d)
 	struct config *c = l->config;
 	const struct domain *other;
 
-	if (!value_domain(l->reader.arena, d->name, &d->name))
+	if (!domain_canonical(l->reader.arena, d->name, &d->name))
 		return false;
 	other = domain_find(c, d->name);
 	if (other != NULL) {

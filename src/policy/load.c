@@ -239,7 +239,7 @@ member_is_named(struct load *l, enum schema_scope scope, const struct node *n)
 	bool is_domain = scope == SCOPE_domain;
 	struct str unused;
 
-	if (is_domain ? value_domain(l->reader.scratch, n->key, &unused) :
+	if (is_domain ? domain_canonical(l->reader.scratch, n->key, &unused) :
 	    local_is_safe(n->key))
 		return true;
 	problem_add(l->reader.problems, PROBLEM_ERROR, n->key_at,

@@ -293,7 +293,7 @@ guess_elsewhere(struct str name)
 const struct schema *
 schema_guess(struct str parent, struct str name)
 {
-	const struct schema *best = NULL;
+	const struct schema *best = NULL, *same = guess_elsewhere(name);
 	size_t least = near_least(name);
 
 	for (const struct schema *row = schema_first(parent); row != NULL;
@@ -305,7 +305,10 @@ schema_guess(struct str parent, struct str name)
 			least = d == 0 ? 0 : d - 1;
 		}
 	}
+	/* the very name in another place goes before what is only like it */
+	if (best != NULL && least >= 1 && same != NULL)
+		return same;
 	if (best == NULL)
 		best = guess_longer(parent, name);
-	return best != NULL ? best : guess_elsewhere(name);
+	return best != NULL ? best : same;
 }

@@ -5,7 +5,6 @@
 #include "policy/domain.h"
 #include "policy/pipe.h"
 #include "policy/relay.h"
-#include "wire/idna.h"
 
 struct value_kind {
 	/* One text into *to. */
@@ -55,18 +54,6 @@ network_read(struct value_reader *r, const struct schema *row, struct str s,
 	return network_parse(s, to);
 }
 
-bool
-value_domain(struct arena *arena, struct str s, struct str *out)
-{
-	char room[DOMAIN_MOST];
-	struct buf b = BUF_OF(room);
-
-	if (!idna_ascii(s, &b))
-		return false;
-	*out = arena_copy(arena, buf_str(&b));
-	return out->p != NULL;
-}
-
 static bool
 domain_read(struct value_reader *r, const struct schema *row, struct str s,
     void *to)
@@ -74,7 +61,7 @@ domain_read(struct value_reader *r, const struct schema *row, struct str s,
 	struct str *out = to;
 
 	(void)row;
-	return value_domain(r->arena, s, out);
+	return domain_canonical(r->arena, s, out);
 }
 
 static bool
@@ -139,7 +126,7 @@ pattern_read(struct value_reader *r, const struct schema *row, struct str s,
 	(void)row;
 	if (!str_eq(s, STR("*")) && !str_eq(s, STR("<>"))) {
 		(void)str_skip(&rest, STR("*."));
-		if (!value_domain(r->arena, rest, out))
+		if (!domain_canonical(r->arena, rest, out))
 			return false;
 		*out = arena_join(r->arena, str_sub(s, 0, s.n - rest.n), *out);
 		return out->p != NULL;

@@ -35,9 +35,6 @@ bool value_read(struct value_reader *, const struct schema *, struct str name,
  * false. */
 bool value_defaults(struct value_reader *, enum schema_scope, void *base);
 
-/* A domain in the form it is looked up by: A-labels, lower case. */
-bool value_domain(struct arena *, struct str text, struct str *out);
-
 /* A file that a value names, in the scratch arena. */
 bool value_file(struct value_reader *, struct str path, struct place at,
     struct source_file *out);

@@ -131,22 +131,42 @@ door_add(struct guest *g, const struct config *config)
 	door_watch(g->server, config);
 }
 
-yields struct judgment
-door_enter(struct guest *g, const struct config *config)
+/* In his network. */
+static yields struct judgment
+door_count(struct guest *g, const struct config *config)
 {
 	struct judgment judgment;
 
+	must(!g->is_counted);
+	if (g->listener->is_local || config_trusts(config, &g->client))
+		return judge_say(JUDGE_ok, STR_NONE);
+	judgment = door_ask(g, config, door_count_connection);
+	g->is_counted = judgment.reason == JUDGE_ok;
+	return judgment;
+}
+
+yields struct judgment
+door_enter(struct guest *g, const struct config *config)
+{
 	must(!g->is_inside && !g->is_counted);
 	g->server->counts.connections++;
 	if (door_is_full(g, config))
 		return judge_say(JUDGE_busy, STR_NONE);
 	/* Counted before the wait, or a burst would all find room. */
 	door_add(g, config);
-	if (g->listener->is_local || config_trusts(config, &g->client))
-		return judge_say(JUDGE_ok, STR_NONE);
-	judgment = door_ask(g, config, door_count_connection);
-	g->is_counted = judgment.reason == JUDGE_ok;
-	return judgment;
+	return door_count(g, config);
+}
+
+yields struct judgment
+door_rename(struct guest *g, const struct config *config,
+    const struct address *client)
+{
+	must(g->is_inside && !g->listener->is_local);
+	if (g->is_counted)
+		door_ask(g, config, door_forget_connection);
+	g->is_counted = false;
+	g->client = *client;
+	return door_count(g, config);
 }
 
 yields void

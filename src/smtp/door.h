@@ -8,7 +8,8 @@
  * patience all at once (SECURITY.md row 25), also those that began to wait
  * before.
  * Not for: what a client may do once inside (policy/judge.h).
- * Waiting: door_enter(), door_leave() and door_mail() yield (core_call).
+ * Waiting: door_enter(), door_leave(), door_rename() and door_mail() yield
+ * (core_call).
  * Memory: the guest and the waiter are the session's.
  * Errors: a judgment that is not yes.
  * Source: SECURITY.md rows 25, 26; DESIGN.md section 3.
@@ -33,6 +34,9 @@ struct guest {
 /* config stays pinned for the call. */
 yields struct judgment door_enter(struct guest *, const struct config *);
 yields void door_leave(struct guest *, const struct config *);
+/* He speaks for another, who is counted in his place. */
+yields struct judgment door_rename(struct guest *, const struct config *,
+    const struct address *);
 /* One more MAIL of a guest. */
 yields struct judgment door_mail(const struct guest *, const struct config *);
 

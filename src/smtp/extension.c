@@ -9,6 +9,42 @@ when_always(const struct session *s)
 	return true;
 }
 
+static bool
+when_etrn(const struct session *s)
+{
+	return !s->listener->is_local &&
+	    networks_have(&session_config(s)->etrn, &s->guest.client);
+}
+
+/* Whoever connected, not whoever he says he is. */
+static bool
+when_xclient(const struct session *s)
+{
+	return !s->listener->is_local &&
+	    networks_have(&session_config(s)->xclient, &s->peer);
+}
+
+/* RFC 1985 5.2: 4xx says that others may. */
+static enum session_reply
+else_etrn(const struct session *s)
+{
+	return session_config(s)->etrn.n == 0 ? REPLY_ABSENT : REPLY_NO_ETRN;
+}
+
+static enum session_reply
+else_xclient(const struct session *s)
+{
+	(void)s;
+	return REPLY_NO_XCLIENT;
+}
+
+static enum session_reply
+else_absent(const struct session *s)
+{
+	(void)s;
+	return REPLY_ABSENT;
+}
+
 static void
 words_nothing(const struct session *s, struct buf *out)
 {
@@ -35,15 +71,26 @@ words_limits(const struct session *s, struct buf *out)
 	buf_printf(out, " RCPTMAX=%" PRIu64, config->limits.recipients);
 }
 
+static void
+words_xclient(const struct session *s, struct buf *out)
+{
+	(void)s;
+#define XCLIENT(name) buf_put(out, STR(" " #name));
+#include "smtp/xclient.def"
+#undef XCLIENT
+}
+
 static const struct extension {
 	struct str keyword;
 	bool (*when)(const struct session *);
 	void (*words)(const struct session *, struct buf *);
 	enum verb verb;
+	enum session_reply (*otherwise)(const struct session *);
 	uint32_t params;
 } extensions[] = {
-#define EXTENSION(keyword, when, words, verb, params) \
-	{ STR_INIT(keyword), when_##when, words_##words, verb, params },
+#define EXTENSION(keyword, when, words, verb, otherwise, params) \
+	{ STR_INIT(keyword), when_##when, words_##words, verb, \
+	    else_##otherwise, params },
 #include "smtp/extensions.def"
 #undef EXTENSION
 };
@@ -73,11 +120,11 @@ extension_params(const struct session *s)
 	return params;
 }
 
-bool
-extension_has(const struct session *s, enum verb verb)
+enum session_reply
+extension_reply(const struct session *s, enum verb verb)
 {
 	for (size_t i = 0; i < EXTENSIONS; i++)
-		if (extensions[i].verb == verb)
-			return extensions[i].when(s);
-	return true;
+		if (extensions[i].verb == verb && !extensions[i].when(s))
+			return extensions[i].otherwise(s);
+	return REPLY_GO;
 }

@@ -9,7 +9,7 @@
  * Waiting: all yield.
  * Memory: the command's strings are the stream's, and gone once it is read.
  * Errors: told to the client.
- * Source: RFC 5321 4.1.1; RFC 1985; RFC 3030.
+ * Source: RFC 5321 4.1.1; RFC 1985; RFC 3030; Postfix XCLIENT_README.
  */
 #ifndef NM_SMTP_SAY_H
 #define NM_SMTP_SAY_H
@@ -28,5 +28,9 @@ yields void say_rcpt(struct session *, const struct command *);
 /* content.c, bdat.c */
 yields void say_data(struct session *, const struct command *);
 yields void say_bdat(struct session *, const struct command *);
+
+/* etrn.c, xclient.c */
+yields void say_etrn(struct session *, const struct command *);
+yields void say_xclient(struct session *, const struct command *);
 
 #endif

@@ -61,7 +61,7 @@ say_vrfy(struct session *s, const struct command *command)
 static bool
 verb_is_offered(const struct session *s, enum verb verb)
 {
-	return extension_has(s, verb) &&
+	return extension_reply(s, verb) == REPLY_GO &&
 	    (session_rows[verb].in[SESSION_RCPT] == REPLY_GO ||
 	    session_rows[verb].in[SESSION_READY] == REPLY_GO);
 }
@@ -107,10 +107,11 @@ say_quit(struct session *s, const struct command *command)
 static yields void (*const session_verbs[VERBS])(struct session *,
     const struct command *) = {
 	[VERB_BDAT] = say_bdat, [VERB_DATA] = say_data,
-	[VERB_EHLO] = say_ehlo, [VERB_HELO] = say_helo,
+	[VERB_EHLO] = say_ehlo, [VERB_ETRN] = say_etrn,
+	[VERB_HELO] = say_helo,
 	[VERB_HELP] = say_help, [VERB_MAIL] = say_mail, [VERB_NOOP] = say_noop,
 	[VERB_QUIT] = say_quit, [VERB_RCPT] = say_rcpt, [VERB_RSET] = say_rset,
-	[VERB_VRFY] = say_vrfy,
+	[VERB_VRFY] = say_vrfy, [VERB_XCLIENT] = say_xclient,
 };
 
 static yields void
@@ -123,8 +124,8 @@ session_obey(struct session *s, const struct command *command)
 	must((s->state >= SESSION_MAIL) == (s->txn.config != NULL));
 	reply = row->in[s->state];
 	s->stage = verb_name(command->verb);
-	if (!extension_has(s, command->verb))
-		reply = REPLY_ABSENT;
+	if (reply == REPLY_GO)
+		reply = extension_reply(s, command->verb);
 	if (reply != REPLY_GO) {
 		session_say(s, reply);
 	} else if (row->argument == ARGUMENT_BARE && command->arg.n > 0) {
@@ -312,17 +313,12 @@ session_enter(struct session *s)
 {
 	struct config *config = config_pin(s->server->configs);
 	struct judgment judgment = door_enter(&s->guest, config);
-	char room[300];
-	struct buf banner = BUF_OF(room);
 
 	must(s->state == SESSION_START && s->txn.config == NULL);
 	s->net.deadline = mono_add(clock_mono(), config->timeouts.server.write);
 	if (judgment_is_yes(&judgment)) {
 		arena_init(&s->arena, config->limits.session_memory);
-		buf_put(&banner, config->hostname);
-		buf_put(&banner, STR(" ESMTP Nightmail"));
-		must(!banner.full);
-		session_put(s, 220, ESC_NONE, buf_str(&banner));
+		session_greet(s);
 		session_tell_connected(s);
 	} else {
 		s->server->counts.turned_away++;
@@ -398,6 +394,7 @@ server_session(struct server *server, const struct server_listener *listener,
 		.server = server, .listener = listener,
 		.guest = { .server = server, .listener = listener,
 		    .client = *client },
+		.peer = *client,
 		.client = address_print(client), .began = clock_mono(),
 		.stage = "CONNECT",
 	};

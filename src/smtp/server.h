@@ -31,6 +31,11 @@ struct server_house {
 	struct hash_key key;		/* of the limit tables */
 	unsigned n;			/* cores that count clients */
 	struct server *cores[CORES_MOST];
+	/* ETRN: have what waits for a domain (and all below it) tried now; how
+	 * many that are, or -1 when not all cores could be told. */
+	yields int64_t (*flush)(void *flush_arg, struct str domain,
+	    bool is_below);
+	void *flush_arg;
 	unsigned _Atomic sessions;	/* at once, all cores, all listeners */
 };
 

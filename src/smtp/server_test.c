@@ -150,6 +150,13 @@ static const struct trial {
 	[VERB_EHLO] = { "EHLO me.test\r\n", "250-",
 	    { SESSION_READY, SESSION_READY, SESSION_READY, SESSION_READY,
 	    SESSION_READY }, { 0 } },
+	/* configured for nobody here: transaction_test.c is for others */
+	[VERB_ETRN] = { .text = "ETRN two.test\r\n",
+	    .answers = { [SESSION_READY] = "502 5.5.1" },
+	    .to = { -1, -1, -1, -1, -1 } },
+	[VERB_XCLIENT] = { .text = "XCLIENT ADDR=1.2.3.4\r\n",
+	    .answers = { "550 5.7.0", "550 5.7.0" },
+	    .to = { -1, -1, -1, -1, -1 } },
 	[VERB_HELO] = { "HELO me.test\r\n", "250 mx.test",
 	    { SESSION_READY, SESSION_READY, SESSION_READY, SESSION_READY,
 	    SESSION_READY }, { 0 } },

@@ -37,8 +37,10 @@ session_facts(const struct session *s)
 struct str
 session_protocol(const struct session *s)
 {
-	return str_of(received_with((s->is_extended ? WITH_EXTENDED : 0) |
-	    (s->txn.is_utf8 ? WITH_UTF8 : 0)));
+	bool is_login = s->user.n > 0 && !s->listener->is_local;
+
+	return str_of(received_with((s->is_extended ? WITH_EXTENDED : 0u) |
+	    (is_login ? WITH_AUTH : 0u) | (s->txn.is_utf8 ? WITH_UTF8 : 0u)));
 }
 
 void
@@ -75,6 +77,8 @@ session_event(const struct session *s, enum event_type type)
 	event_str(&e, FIELD_client, str_of(s->client.text));
 	if (s->listener->is_local)
 		event_str(&e, FIELD_client_name, STR("localhost"));
+	else if (s->client_name.n > 0)
+		event_str(&e, FIELD_client_name, s->client_name);
 	event_str(&e, FIELD_listener, s->listener->name);
 	if (s->helo.p != NULL) {
 		event_str(&e, FIELD_helo, s->helo);
@@ -171,6 +175,19 @@ session_put(struct session *s, short code, struct esc esc, struct str text)
 	/* RFC 5321 3.8: 421 is said before the connection is closed. */
 	if (code == 421)
 		s->is_over = true;
+}
+
+yields void
+session_greet(struct session *s)
+{
+	char room[300];
+	struct buf banner = BUF_OF(room);
+
+	must(s->state == SESSION_START);
+	buf_put(&banner, session_config(s)->hostname);
+	buf_put(&banner, STR(" ESMTP Nightmail"));
+	must(!banner.full);
+	session_put(s, 220, ESC_NONE, buf_str(&banner));
 }
 
 yields void

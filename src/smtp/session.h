@@ -32,6 +32,8 @@ enum session_reply {
 	SESSION_REPLIES
 };
 
+enum { SESSION_TOLD = 255 };		/* octets of what XCLIENT tells */
+
 /* All of a mail transaction.  It has no life outside txn_reset(). */
 struct txn {
 	struct arena arena;
@@ -53,8 +55,11 @@ struct session {
 	struct stream net;
 	struct guest guest;
 	struct waiter waiter;
+	struct address peer;		/* who connected, whatever XCLIENT told */
 	struct address_text client;	/* address, or "uid:1000" */
+	struct str client_name;		/* told by XCLIENT; n == 0: not known */
 	struct str user;		/* who he is known to be; n == 0: nobody */
+	char told_name[SESSION_TOLD], told_user[SESSION_TOLD];
 	struct mono began;
 
 	/* What the client told since the conversation began; a conversation
@@ -88,6 +93,8 @@ void session_weigh(struct session *);
  * envelope and draft die with the arena, the configuration is let go. */
 void txn_reset(struct session *);
 
+/* The banner: a conversation begins, or begins again. */
+yields void session_greet(struct session *);
 yields void session_put(struct session *, short code, struct esc, struct str);
 yields void session_say(struct session *, enum session_reply);
 yields void session_say_verdict(struct session *, const struct verdict *);

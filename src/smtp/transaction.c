@@ -96,7 +96,7 @@ mail_open(struct session *s, const struct mail_params *mail)
 	struct intake_origin origin = {
 		.listener = s->listener->name, .protocol = session_protocol(s),
 		.helo = s->helo, .client = str_of(s->client.text),
-		.user = s->user,
+		.client_name = s->client_name, .user = s->user,
 		.is_submission = s->listener->role == ROLE_SUBMISSION,
 		.envid = mail_envid(arena, mail), .ret = mail->ret,
 		.flags = mail_flags(mail),
