@@ -4,8 +4,8 @@ paths they were built for.
 Namespaces of mounts and processes, and of the network when asked.  /usr and
 /etc are this machine's, seen through overlays with packages (package.py) laid
 in; /run, /var/spool, /var/mail, /var/log and what else is named are the box's
-own and empty.  All that is written goes below its directory; everything
-else is this machine's, at the same paths.  When the box ends, or whoever made
+own and empty.  All that is written goes below its directory, and is there again
+when the box is opened again; everything else is this machine's, at the same paths.  When the box ends, or whoever made
 it dies, the kernel ends every process in it and takes the mounts away.
 
     with Box(directory, ["exim"], users={"Debian-exim": 112}) as box:
@@ -123,8 +123,8 @@ def lay_in(plan, upper):
     for at in SEEN_THROUGH:
         over = [root + at for root in plan["roots"] if os.path.isdir(root + at)]
         up, work = upper / at[1:].replace("/", "-"), upper / (at[1:].replace("/", "-") + ".work")
-        up.mkdir(parents=True)
-        work.mkdir()
+        up.mkdir(parents=True, exist_ok=True)
+        work.mkdir(exist_ok=True)
         lower = ":".join([*over, at])
         mount("-t", "overlay", "overlay", "-o", f"lowerdir={lower},upperdir={up},workdir={work}", at)
 
@@ -133,13 +133,16 @@ def make_own(plan, upper):
     for at in plan["own"]:
         if os.path.isdir(at) and not os.path.islink(at):
             own = upper / at[1:].replace("/", "-")
-            own.mkdir(parents=True)
+            own.mkdir(parents=True, exist_ok=True)
             own.chmod(os.stat(at).st_mode & 0o7777)
             mount("--bind", own, at)
 
 
 def add_users(users):
+    there = pathlib.Path("/etc/passwd").read_text()
     for name, uid in users.items():
+        if f"{name}:" in there:         # the box was open before
+            continue
         with open("/etc/passwd", "a") as passwd, open("/etc/group", "a") as group:
             passwd.write(f"{name}:x:{uid}:{uid}::/home/{name}:/bin/sh\n")
             group.write(f"{name}:x:{uid}:\n")

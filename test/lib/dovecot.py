@@ -1,12 +1,11 @@
 """dovecot -- Dovecot in a box: LMTP in, IMAP and POP3 out, Maildirs below.
 
-    with Dovecot(directory, maildirs="/var/tmp/x/%n") as dovecot:
-        imaplib.IMAP4("127.0.0.1", dovecot.imap) ... any name, any password
+    with Dovecot(directory, ["alice"], maildirs="/var/tmp/x/%n") as dovecot:
+        imaplib.IMAP4("127.0.0.1", dovecot.imap) ... password "any"
 
 Its LMTP listens on directory/lmtp and on 127.0.0.1 port dovecot.lmtp.  All
 mailboxes belong to one uid, nobody's unless told.
 """
-import grp
 import imaplib
 import os
 import poplib
@@ -30,12 +29,12 @@ mail_gid = {gid}
 mail_location = maildir:{maildirs}
 auth_username_format = %Ln
 passdb {{
-  driver = static
-  args = nopassword=y
+  driver = passwd-file
+  args = username_format=%n {dir}/users
 }}
 userdb {{
-  driver = static
-  args = uid={uid} gid={gid} home={dir}/home/%n {users}
+  driver = passwd-file
+  args = username_format=%n {dir}/users
 }}
 service imap-login {{
   inet_listener imap {{
@@ -73,7 +72,7 @@ namespace inbox {{
 
 
 class Dovecot:
-    def __init__(self, directory, maildirs, owner=NOBODY, users="allow_all_users=yes", more=""):
+    def __init__(self, directory, users, maildirs, owner=NOBODY, more=""):
         self.box = Box(directory, ["dovecot"], USERS)
         self.dir = self.box.dir
         self.imap, self.pop3, self.lmtp = free_port(), free_port(), free_port()
@@ -81,8 +80,10 @@ class Dovecot:
         home = self.dir / "home"
         home.mkdir(exist_ok=True)
         os.chown(home, who.pw_uid, who.pw_gid)
-        self.conf = CONF.format(dir=self.dir, maildirs=maildirs, uid=who.pw_uid, gid=grp.getgrgid(who.pw_gid).gr_gid,
-                                users=users, imap=self.imap, pop3=self.pop3, lmtp=self.lmtp, more=more)
+        (self.dir / "users").write_text("".join(
+            f"{user}:{{PLAIN}}any:{who.pw_uid}:{who.pw_gid}::{home}/{user}::\n" for user in users))
+        self.conf = CONF.format(dir=self.dir, maildirs=maildirs, uid=who.pw_uid, gid=who.pw_gid,
+                                imap=self.imap, pop3=self.pop3, lmtp=self.lmtp, more=more)
 
     def start(self, wait=30):
         self.box.open()

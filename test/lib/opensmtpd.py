@@ -6,6 +6,8 @@
 It relays without the five seconds it waits by default between two connections
 to one host.
 """
+import os
+
 from box import Box
 from exim import greets, tail_of
 from server import free_port, wait_for
@@ -52,7 +54,9 @@ class OpenSMTPD:
         return self.box.run("smtpctl", "enqueue", "-f", sender, *recipients, input=message, text=False)
 
     def queued(self):
-        return len(self.box.run("smtpctl", "show", "queue").stdout.splitlines())
+        """Envelopes on its disk."""
+        return sum(len(name) == 16 for _, _, names in os.walk(self.dir / "upper/var-spool/smtpd/queue")
+                   for name in names)
 
     def tail(self, n=30):
         return tail_of([self.dir / "said"], n)
