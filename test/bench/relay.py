@@ -13,7 +13,10 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "lib"))
+from exim import Exim  # noqa: E402
+import haraka  # noqa: E402
 from meter import Meter  # noqa: E402
+from opensmtpd import OpenSMTPD  # noqa: E402
 from postfix import Postfix  # noqa: E402
 from server import Server, free_port, wait_for  # noqa: E402
 
@@ -45,6 +48,22 @@ POSTFIX = {
     "in_flow_delay": "0s",
 }
 
+# Exim as Debian has it: each message is delivered at once by a process of its own.
+EXIM = """\
+smtp_connect_backlog = 1024
+# no log of its own for each message, and directories that stay small
+message_logs = false
+split_spool_directory
+"""
+
+# OpenSMTPD with as many connections to the sink as the others, and without its
+# limit of 100 messages a connection.
+OPENSMTPD = """\
+smtp limit max-mails 1000000 max-rcpt 1000
+mta limit max-conn-per-host 64 max-conn-per-route 64 max-conn-per-source 64 max-conn-per-connector 64 \
+max-conn-per-relay 64 max-conn-per-domain 64
+"""
+
 
 class Sink:
     def __init__(self, build, port=0):
@@ -60,9 +79,9 @@ class Sink:
         self.talk.flush()
         return json.loads(self.talk.readline()[4:])
 
-    def wait_for(self, messages, seconds):
-        """Until so many have come in all."""
-        wait_for(lambda: self.stat()["messages"] >= messages, seconds, 0.02)
+    def wait_for(self, recipients, seconds):
+        """Until so many have it in all."""
+        wait_for(lambda: self.stat()["recipients"] >= recipients, seconds, 0.02)
         return self.stat()
 
     def stop(self):
@@ -73,11 +92,16 @@ class Sink:
 
 
 class Runner:
-    """What the two servers have in common."""
+    """What the servers have in common."""
+    words = []                  # further ones for load
 
     def __init__(self, directory, sink_port):
         self.dir, self.sink_port = directory, sink_port
         self.meter = Meter(self.name)
+
+    @staticmethod
+    def lacks():
+        """None, or what it needs and this machine has not."""
 
     def first_220(self, seconds=120):
         def greets():
@@ -155,7 +179,62 @@ class PostfixRunner(Runner):
         return None
 
 
-def load(build, port, messages, *words, seconds=600):
+class PeerRunner(Runner):
+    """One whose library object tells how many are queued."""
+
+    def start(self, wait=60):
+        with self.meter.inside():
+            self.server.start(wait=wait)
+        self.port = self.server.port
+
+    def stop(self):
+        self.server.stop()
+
+    def kill(self):
+        self.server.stop()
+
+    def queued(self):
+        return self.server.queued(), None
+
+    def syncs(self):
+        return None
+
+
+class EximRunner(PeerRunner):
+    name = "exim"
+
+    def __init__(self, build, directory, sink_port):
+        super().__init__(directory, sink_port)
+        self.server = Exim(directory, sink_port, more=EXIM)
+        self.port = self.server.port
+
+
+class OpenSMTPDRunner(PeerRunner):
+    name = "opensmtpd"
+    # It does not offer PIPELINING; its queue of connections not yet accepted is 5
+    # long, and clients beyond that wait for seconds.
+    words = ["--no-pipelining", "--connections", "8"]
+
+    def __init__(self, build, directory, sink_port):
+        super().__init__(directory, sink_port)
+        self.server = OpenSMTPD(directory, sink_port, more=OPENSMTPD)
+        self.port = self.server.port
+
+
+class HarakaRunner(PeerRunner):
+    name = "haraka"
+    lacks = staticmethod(haraka.missing)
+
+    def __init__(self, build, directory, sink_port):
+        super().__init__(directory, sink_port)
+        self.server = haraka.Haraka(directory, sink_port)
+        self.port = self.server.port
+
+    def kill(self):
+        self.server.stop(signal.SIGKILL)
+
+
+def load(build, port, messages, *words, seconds=240):
     out = subprocess.run(
         [build / "test/bench/load", "--to", f"127.0.0.1:{port}", "--messages",
          str(messages), "--connections", str(CONNECTIONS), "--seconds", str(seconds), *words],
@@ -168,11 +247,12 @@ def load(build, port, messages, *words, seconds=600):
     return told
 
 
-def relayed(build, runner, sink, messages, *words):
-    """Send and wait until all are at the sink: (load's JSON, the sink's)."""
-    before = sink.stat()["messages"]
-    told = load(build, runner.port, messages, "--size", str(SIZE), *words)
-    return told, sink.wait_for(before + told["accepted"], 300)
+def relayed(build, runner, sink, messages, *words, size=SIZE, recipients=1):
+    """Send and wait until all recipients have it at the sink: (load's JSON, the
+    sink's)."""
+    before = sink.stat()["recipients"]
+    told = load(build, runner.port, messages, "--size", str(size), "--rcpts", str(recipients), *runner.words, *words)
+    return told, sink.wait_for(before + told["accepted"] * recipients, 300)
 
 
-RUNNERS = {"nightmail": NightmailRunner, "postfix": PostfixRunner}
+RUNNERS = {r.name: r for r in (NightmailRunner, PostfixRunner, EximRunner, OpenSMTPDRunner, HarakaRunner)}
