@@ -441,13 +441,24 @@ others_deliver(struct line *l, struct delivery *d)
 		struct delivery_recipient *r = &d->rcpts[i];
 		struct route route;
 
-		if (config_domain(l->conf, mailbox_domain(r->address)) == NULL)
+		if (r->is_tried || config_domain(l->conf,
+		    mailbox_domain(r->address)) == NULL)
 			continue;
 		route = route_find(l->conf, r->sender, r->address);
 		if (route.kind != ROUTE_RELAY_MX && (route.relay == NULL ||
 		    !str_eq(route.relay->text, l->hop->text)))
 			local_deliver(d, r, l->conf);
 	}
+}
+
+/* RFC 3461 5.2.1, 5.2.3: who does not offer DSN tells nobody; by LMTP he is the
+ * end of the way all the same (RFC 2033 2). */
+static enum delivery_reach
+line_reach(const struct line *l)
+{
+	if ((l->client.ehlo.has & CAPABILITY_BIT(DSN)) != 0)
+		return REACH_REPORTER;
+	return l->hop != NULL && l->hop->is_lmtp ? REACH_MAILBOX : REACH_RELAY;
 }
 
 static yields void
@@ -459,6 +470,7 @@ message_send(struct line *l, const struct handoff *h, struct mono connect_from)
 	if (delivery_open(&d, l->d, h) != 0)
 		return;
 	d.relay = l->relay;
+	d.reach = line_reach(l);
 	d.times.connect_from = connect_from;
 	d.times.sent_from = clock_mono();
 	if (l->hop != NULL)
