@@ -332,10 +332,20 @@ text_connection(const struct event *e, const char *words, struct buf *out)
 static void
 text_bounce(const struct event *e, const char *words, struct buf *out)
 {
-	struct id_text id = id_print(e->id);
+	struct str report = event_get_str(e, FIELD_report);
+	struct str reason = event_get_str(e, FIELD_reason);
 
-	text_put_word(out, "", event_get_str(e, FIELD_parent));
-	buf_printf(out, ": %s: %s", words, id.text);
+	buf_put(out, str_of(id_print(e->id).text));
+	buf_put(out, STR(": "));
+	if (report.n == 0) {		/* why there is none */
+		text_put_prose(out, event_get_str(e, FIELD_text));
+		return;
+	}
+	buf_put(out, str_eq(reason, STR("delayed")) ?
+	    STR("sender delay notification") :
+	    str_eq(reason, STR("failed")) ? str_of(words) :
+	    STR("sender delivery status notification"));
+	text_put_word(out, ": ", report);
 }
 
 static void

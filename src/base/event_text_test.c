@@ -195,10 +195,24 @@ test_the_queue(void **state)
 	expect(&e, "0000000000007: from=<a@x.example>, size=4213, nrcpt=2 "
 	    "(queue active), client=unknown[192.0.2.7], "
 	    "message-id=<1@x.example>");
-	e = make(EVENT_bounce_made, 9);
-	event_str(&e, FIELD_parent, STR("0000000000007"));
+	e = make(EVENT_bounce_made, 7);
+	event_str(&e, FIELD_report, STR("0000000000009"));
+	event_str(&e, FIELD_reason, STR("failed"));
 	expect(&e, "0000000000007: sender non-delivery notification: "
 	    "0000000000009");
+	e = make(EVENT_bounce_made, 7);
+	event_str(&e, FIELD_report, STR("0000000000009"));
+	event_str(&e, FIELD_reason, STR("delayed"));
+	expect(&e, "0000000000007: sender delay notification: 0000000000009");
+	e = make(EVENT_bounce_made, 7);
+	event_str(&e, FIELD_report, STR("0000000000009"));
+	event_str(&e, FIELD_reason, STR("relayed"));
+	expect(&e, "0000000000007: sender delivery status notification: "
+	    "0000000000009");
+	e = make(EVENT_bounce_made, 7);
+	event_str(&e, FIELD_reason, STR("none"));
+	event_str(&e, FIELD_text, STR("no report: the sender is null"));
+	expect(&e, "0000000000007: no report: the sender is null");
 	e = make(EVENT_held, 7);
 	expect(&e, "0000000000007: placed on hold");
 	e = make(EVENT_trouble, 0);

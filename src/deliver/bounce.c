@@ -115,7 +115,7 @@ piece_add(struct report *r)
 static struct str
 piece_quote(struct report *r, struct str piece)
 {
-	size_t n = dsn_quoted_size(piece);
+	size_t n = dsn_quoted_most(piece.n);
 	struct buf b = { .p = arena_alloc(&r->arena, n), .cap = n };
 
 	if (b.p == NULL || piece.p == NULL)
@@ -367,13 +367,15 @@ report_tell(struct deliver *home, struct report *r, const struct verdict *v,
 {
 	struct event e = event_make(EVENT_bounce_made, clock_wall(),
 	    r->about->handoff.ref.id);
+	struct id_text name = id_print(id);
 
 	event_str(&e, FIELD_recipient, r->dsn.to);
 	event_str(&e, FIELD_reason, str_of(v->disposition == FAILED ?
 	    "refused" : dsn_word(r->dsn.action)));
-	event_str(&e, FIELD_text, v->disposition == DELIVERED ?
-	    arena_printf(&r->arena, "report %s", id_print(id).text) :
-	    str_of(v->text));
+	if (v->disposition == DELIVERED)
+		event_str(&e, FIELD_report, str_of(name.text));
+	else
+		event_str(&e, FIELD_text, str_of(v->text));
 	intake_tell(home->intake, &e);
 }
 

@@ -283,7 +283,7 @@ reason_tell(struct event *e, const struct verdict *v)
 {
 	const struct reason *why = reason_find(v->esc, v->code);
 
-	event_str(e, FIELD_bounce, str_of(reason_kind(why)));
+	event_str(e, FIELD_bounce, str_of(reason_kind(why, v->esc)));
 	event_str(e, FIELD_class, str_of(why->name));
 }
 

@@ -744,7 +744,7 @@ intake_post_envelope(struct intake *in, const struct intake_post *post)
 
 	for (size_t i = 0; i < post->n_recipients; i++) {
 		path = (struct path){ 0 };
-		refusal = mailbox_parse(post->recipients[i], MAILBOX_STRICT,
+		refusal = mailbox_parse(post->recipients[i], MAILBOX_UTF8,
 		    &path.mailbox);
 		if (refusal != NULL)
 			return verdict_of(FAILED, refusal->code, refusal->esc,

@@ -101,7 +101,7 @@ walk_to_text(struct walk *w, struct str text, struct str domain, unsigned depth)
 	struct mailbox m;
 	struct str local;
 
-	if (mailbox_parse(text, MAILBOX_STRICT, &m) != NULL) {
+	if (mailbox_parse(text, MAILBOX_UTF8, &m) != NULL) {
 		walk_to(w, text, domain, depth);
 		return;
 	}

@@ -5,10 +5,11 @@
 #include "base/utf8.h"
 #include "wire/date.h"
 #include "wire/header.h"
+#include "wire/qp.h"
 #include "wire/reason.h"
 #include "wire/unitext.h"
 
-enum { LINE_ROOM = 1024, ADDRESS_ROOM = 1536, FORM_MOST = 900, QUOTED_COLUMNS = 76 };
+enum { LINE_ROOM = 1024, ADDRESS_ROOM = 1536, FORM_MOST = 900 };
 
 static const struct { const char *word; enum words subject, first; }
 actions[] = {
@@ -50,64 +51,21 @@ dsn_encoding(const struct dsn *d, enum dsn_part part, enum dsn_octets octets)
 	return DSN_QUOTED;
 }
 
-static bool
-ends_line(struct str s)
-{
-	return s.n == 0 || (s.n >= 2 && s.p[0] == '\r' && s.p[1] == '\n');
-}
-
-/* RFC 2045 6.7 (2), (3): what stands as it is. */
-static bool
-is_literal(struct str s)
-{
-	char c = s.p[0];
-
-	if (c == ' ' || c == '\t')
-		return !ends_line(str_sub(s, 1, s.n));
-	return c > ' ' && c <= '~' && c != '=';
-}
-
-/* One octet or a line end off the front; out may be NULL.  How many octets. */
-static size_t
-octet_quote(struct buf *out, struct str *s, size_t *column)
-{
-	bool is_end = s->n > 0 && ends_line(*s);
-	bool literal = !is_end && is_literal(*s);
-	size_t n = is_end ? 2 : literal ? 1 : 3, soft = 0;
-
-	/* (5): room for the "=" of a soft line break, if one must follow. */
-	if (!is_end && *column + n > QUOTED_COLUMNS - 1) {
-		soft = 3;
-		*column = 0;
-	}
-	if (out != NULL && soft > 0)
-		buf_put(out, STR("=\r\n"));
-	if (out != NULL && (is_end || literal))
-		buf_put(out, str_sub(*s, 0, n));
-	else if (out != NULL)
-		buf_printf(out, "=%02X", (unsigned char)s->p[0]);
-	*column = is_end ? 0 : *column + n;
-	*s = str_sub(*s, is_end ? 2 : 1, s->n);
-	return soft + n;
-}
-
+/* Three octets for each, and three for each soft break between lines that hold
+ * 72 at least. */
 size_t
-dsn_quoted_size(struct str s)
+dsn_quoted_most(size_t n)
 {
-	size_t n = 0, column = 0;
-
-	while (s.n > 0)
-		n += octet_quote(NULL, &s, &column);
-	return n + 1;			/* buf_printf wants room for a NUL */
+	return 3 * n + 3 * (3 * n / 72 + 1) + QP_ROOM;
 }
 
 void
 dsn_quote(struct buf *out, struct str s)
 {
-	size_t column = 0;
+	struct qp_writer w = { 0 };
 
-	while (s.n > 0)
-		octet_quote(out, &s, &column);
+	if (!qp_put(&w, &s, out) || !qp_end(&w, out))
+		out->full = true;
 }
 
 /* ---- fields ---- */
@@ -543,7 +501,7 @@ put_class(struct buf *out, const struct dsn *d, const struct verdict *v)
 	char room[64];
 	struct buf line = BUF_OF(room);
 
-	buf_printf(&line, "%s %s", reason_kind(why), why->name);
+	buf_printf(&line, "%s %s", reason_kind(why, v->esc), why->name);
 	put_field(out, d, STR("X-Nightmail-Class"), "", buf_str(&line));
 }
 

@@ -82,9 +82,10 @@ enum dsn_octets dsn_octets(enum dsn_octets so_far, struct str);
 /* How the octets of a part must leave. */
 enum dsn_encoding dsn_encoding(const struct dsn *, enum dsn_part,
     enum dsn_octets);
-/* quoted-printable; whole lines, or the last of a part. */
-size_t dsn_quoted_size(struct str);
+/* Whole lines, or the last of a part, as quoted-printable; n octets become so
+ * many at most. */
 void dsn_quote(struct buf *, struct str);
+size_t dsn_quoted_most(size_t n);
 
 /* Up to the first part; `returned' is how the returned part leaves. */
 void dsn_begin(struct buf *, const struct dsn *, enum dsn_encoding returned);

@@ -33,8 +33,14 @@ reason_find(struct esc e, int code)
 	    &no_reason;
 }
 
-const char *
-reason_kind(const struct reason *r)
+bool
+reason_is_hard(const struct reason *r, struct esc e)
 {
-	return r->is_hard ? "hard" : "soft";
+	return r->can_be_hard && e.class != 2 && e.class != 4;
+}
+
+const char *
+reason_kind(const struct reason *r, struct esc e)
+{
+	return reason_is_hard(r, e) ? "hard" : "soft";
 }

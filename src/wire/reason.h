@@ -18,13 +18,15 @@
 
 struct reason {
 	unsigned short subject, detail;	/* 999: any */
-	bool is_hard;
+	bool can_be_hard;
 	const char *name;		/* "no_mailbox" */
 	enum words why, what;		/* in words; what the sender can do */
 };
 
 /* By the enhanced code, and without one by that of the reply (0: none). */
 const struct reason *reason_find(struct esc, int code);
-const char *reason_kind(const struct reason *);	/* "hard", "soft" */
+/* Only what failed for good is hard. */
+bool reason_is_hard(const struct reason *, struct esc);
+const char *reason_kind(const struct reason *, struct esc);	/* "hard", "soft" */
 
 #endif

@@ -15,9 +15,12 @@ reasons_are_found(void **state)
 		const char *name, *kind;
 	} rows[] = {
 		{ "5.1.1", 550, "no_mailbox", "hard" },
-		{ "4.1.1", 450, "no_mailbox", "hard" },
+		{ "4.1.1", 450, "no_mailbox", "soft" },
 		{ "5.1.10", 556, "no_mail", "hard" },
 		{ "5.1.3", 501, "bad_address", "hard" },
+		{ "5.4.4", 0, "no_route", "hard" },
+		{ "4.4.4", 0, "no_route", "soft" },
+		{ "2.1.5", 250, "bad_address", "soft" },
 		{ "5.2.2", 552, "full", "soft" },
 		{ "4.4.7", 0, "expired", "soft" },
 		{ "5.7.26", 550, "unproven", "soft" },
@@ -38,7 +41,7 @@ reasons_are_found(void **state)
 		(void)esc_parse(str_of(rows[i].esc), &e);
 		r = reason_find(e, rows[i].code);
 		assert_string_equal(r->name, rows[i].name);
-		assert_string_equal(reason_kind(r), rows[i].kind);
+		assert_string_equal(reason_kind(r, e), rows[i].kind);
 	}
 }
 

@@ -24,6 +24,11 @@ PEERS = {
     "dovecot": "dovecot-core dovecot-imapd dovecot-pop3d dovecot-lmtpd libapparmor1 libexttextcat-2.0-0"
                " libexttextcat-data libicu72 liblua5.4-0 libsodium23 libstemmer0d libtirpc3 libunwind8"
                " libwrap0 libpam0g libnsl2".split(),
+    "report-readers": "python3-flufl.bounce python3-public python3-pkg-resources python3-typing-extensions"
+                      " python3-zope.interface"
+                      " libmail-deliverystatus-bounceparser-perl libmailtools-perl libmime-tools-perl"
+                      " libtimedate-perl libconvert-binhex-perl"
+                      " libsisimai-perl libclass-accessor-lite-perl libjson-perl".split(),
     "nsd": "nsd libevent-2.1-7 libfstrm0 libprotobuf-c1".split(),
 }
 
