@@ -349,6 +349,21 @@ text_bounce(const struct event *e, const char *words, struct buf *out)
 }
 
 static void
+text_expanded(const struct event *e, const char *words, struct buf *out)
+{
+	struct str owner = event_get_str(e, FIELD_sender);
+
+	text_put_id(out, e->id, "NOQUEUE");
+	text_put_angle(out, "to=", event_get_str(e, FIELD_recipient));
+	if (owner.p != NULL)
+		text_put_angle(out, ", owner=", owner);
+	buf_printf(out, ", %s ", words);
+	buf_put_u64(out, event_get_num(e, FIELD_recipients));
+	buf_put(out, STR(": "));
+	text_put_prose(out, event_get_str(e, FIELD_text));
+}
+
+static void
 text_plain(const struct event *e, const char *words, struct buf *out)
 {
 	struct str text = event_get_str(e, FIELD_text);
@@ -372,6 +387,7 @@ static const struct shape {
 	[EVENT_delivered] = { text_outcome, "sent" },
 	[EVENT_discarded] = { text_outcome, "discarded" },
 	[EVENT_disconnected] = { text_connection, "disconnect" },
+	[EVENT_expanded] = { text_expanded, "expanded into" },
 	[EVENT_expired] = { text_outcome, "expired" },
 	[EVENT_failed] = { text_outcome, "bounced" },
 	[EVENT_held] = { text_plain, "placed on hold" },

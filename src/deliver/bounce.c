@@ -57,6 +57,9 @@ told_by(enum dsn_action action)
 static bool
 is_his(const struct report *r, const struct delivery_recipient *rcpt)
 {
+	if (rcpt->verdict.disposition == DELIVERED && (rcpt->is_expanded &&
+	    !rcpt->is_list) != (r->dsn.action == DSN_EXPANSION))
+		return false;
 	return rcpt->verdict.disposition == told_by(r->dsn.action) &&
 	    str_eq(rcpt->sender, r->sender);
 }

@@ -88,6 +88,27 @@ let_go(struct delivery *d)
 
 /* ---- opening ---- */
 
+/* RFC 3461 5.2.7.1: a list's members go on under its owner's name. */
+static bool
+recipient_is_list(const struct envelope *e, size_t parent)
+{
+	for (size_t i = parent + 1; i < e->n_rcpts; i++)
+		if (e->rcpts[i].parent == parent &&
+		    recipient_more(&e->rcpts[i])->sender.p != NULL)
+			return true;
+	return false;
+}
+
+/* Nothing is left to do for him but to tell the sender. */
+static void
+recipient_expand(struct delivery *d, struct delivery_recipient *r)
+{
+	r->is_expanded = r->is_tried = true;
+	r->is_list = recipient_is_list(&d->envelope, r->index);
+	r->verdict = verdict_make(DELIVERED, 0, "2.0.0", r->is_list ?
+	    "given to the list's members" : "given to whom it stands for");
+}
+
 static int
 recipients_choose(struct delivery *d, const bool *ended)
 {
@@ -111,6 +132,9 @@ recipients_choose(struct delivery *d, const bool *ended)
 			.orcpt = r->orcpt, .transport = r->transport };
 	}
 	d->n = n;
+	for (size_t i = 0; i < n; i++)
+		if (e->rcpts[d->rcpts[i].index].flags & RECIPIENT_EXPANDED)
+			recipient_expand(d, &d->rcpts[i]);
 	return 0;
 }
 
@@ -335,8 +359,9 @@ outcomes_record(struct delivery *d, enum disposition which,
 
 		if (r->verdict.disposition == which)
 			list[n++] = (struct outcome){ .recipient = r->index,
-				.kind = r->is_discarded ? OUTCOME_DISCARDED :
-				    kind,
+				.kind = r->verdict.disposition != DELIVERED ?
+				    kind : r->is_discarded ? OUTCOME_DISCARDED :
+				    r->is_expanded ? OUTCOME_EXPANDED : kind,
 				.code = (unsigned)r->verdict.code,
 				.text = str_of(r->verdict.text) };
 		if (n == OUTCOMES_AT_ONCE || (i + 1 == d->n && n > 0)) {
@@ -351,7 +376,8 @@ tell_all(struct delivery *d, enum disposition which, enum event_type type,
     struct wall next)
 {
 	for (size_t i = 0; i < d->n; i++)
-		if (d->rcpts[i].verdict.disposition == which)
+		if (d->rcpts[i].verdict.disposition == which &&
+		    (which != DELIVERED || !d->rcpts[i].is_expanded))
 			recipient_tell(d, &d->rcpts[i],
 			    d->rcpts[i].is_discarded ? EVENT_discarded : type,
 			    next);
@@ -513,14 +539,13 @@ rest_settle(struct delivery *d, const struct config *conf)
 }
 
 static bool
-success_is_asked(const struct delivery *d, const struct config *conf)
+success_is_asked(const struct delivery *d, bool is_expanded)
 {
-	if (d->reach == REACH_REPORTER ||
-	    conf->reports.success == SUCCESS_UNTOLD)
-		return false;
 	for (size_t i = 0; i < d->n; i++)
 		if (d->rcpts[i].verdict.disposition == DELIVERED &&
 		    !d->rcpts[i].is_discarded &&
+		    (d->rcpts[i].is_expanded && !d->rcpts[i].is_list) ==
+		    is_expanded &&
 		    (d->rcpts[i].notify & NOTIFY_SUCCESS) != 0)
 			return true;
 	return false;
@@ -531,8 +556,15 @@ success_is_asked(const struct delivery *d, const struct config *conf)
 static yields void
 successes_report(struct delivery *d, const struct config *conf)
 {
-	if (success_is_asked(d, conf) && bounce_send(d->home, conf, d,
-	    d->reach == REACH_MAILBOX ? DSN_SUCCESS : DSN_RELAY) != 0)
+	if (conf->reports.success == SUCCESS_UNTOLD)
+		return;
+	if (d->reach != REACH_REPORTER && success_is_asked(d, false) &&
+	    bounce_send(d->home, conf, d, d->reach == REACH_MAILBOX ?
+	    DSN_SUCCESS : DSN_RELAY) != 0)
+		trouble_tell(d, "report", err_text());
+	/* RFC 3461 5.2.7.3 (c) */
+	if (success_is_asked(d, true) &&
+	    bounce_send(d->home, conf, d, DSN_EXPANSION) != 0)
 		trouble_tell(d, "report", err_text());
 }
 

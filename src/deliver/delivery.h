@@ -34,6 +34,9 @@ struct delivery_recipient {
 					 * the configuration says */
 	bool is_tried;			/* verdict stands */
 	bool is_discarded;		/* DELIVERED means: dropped by a rule */
+	bool is_expanded;		/* DELIVERED means: others stand for him; was
+					 * tried from the start */
+	bool is_list;			/* is_expanded, with an owner */
 	struct verdict verdict;
 	struct str remote;		/* host that said it; or absent */
 	struct str file;		/* local: where it went; or absent */

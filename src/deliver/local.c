@@ -265,7 +265,8 @@ message_deliver(struct deliver *at, const struct handoff *h,
 	d.reach = REACH_MAILBOX;
 	d.times.sent_from = clock_mono();
 	for (size_t i = 0; i < d.n && !d.is_damaged; i++)
-		local_deliver(&d, &d.rcpts[i], conf);
+		if (!d.rcpts[i].is_tried)
+			local_deliver(&d, &d.rcpts[i], conf);
 	d.times.done = clock_mono();
 	delivery_finish(&d);
 }

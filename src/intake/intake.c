@@ -12,55 +12,26 @@
  *
  * A refused one, or one whose arena is cleared, leaves nothing in the spool.
  */
-#include "intake/intake.h"
-
 #include "base/id.h"
 #include "base/must.h"
 #include "fiber/clock.h"
-#include "policy/expand.h"
-#include "policy/route.h"
+#include "intake/inner.h"
 #include "spool/draft.h"
 #include "spool/outcome.h"
 #include "wire/date.h"
-#include "wire/header.h"
 #include "wire/received.h"
 
 #include <inttypes.h>
 
-enum {
-	INTAKE_RCPTS_FIRST = 4,		/* room at first; then four times */
-	INTAKE_RESERVE = 4096,		/* for the content, when the arena is
-					 * full of recipients */
-	INTAKE_MSGID_MOST = 250,	/* octets told in the event */
-	INTAKE_SCRATCH = 1 << 20	/* EXPAND_MOST results and their ways */
-};
+enum { INTAKE_MSGID_MOST = 250 };	/* octets told in the event */
 
-struct intake {
-	struct intake_core *core;
-	const struct config *config;
-	struct arena *arena;
-	struct intake_origin origin;
-	struct envelope envelope;
-	uint64_t *hashes;		/* of each recipient's key */
-	size_t room;			/* for recipients */
-	size_t asked;			/* recipients as the client gave them */
-	struct str asked_first;
-	struct draft *draft;
-	struct verdict no;		/* DELIVERED: nothing to say against it */
-	struct header_scan scan;
-	struct arena scan_arena;
-	struct str message_id;
-	uint64_t octets;		/* of the client's content */
-	bool in_body;
-};
-
-static struct verdict
+struct verdict
 intake_yes(void)
 {
 	return verdict_make(DELIVERED, 250, "2.0.0", "Ok");
 }
 
-static struct verdict
+struct verdict
 intake_no_memory(void)
 {
 	return verdict_make(DEFERRED, 452, "4.3.1",
@@ -144,250 +115,6 @@ uint64_t
 intake_id(const struct intake *in)
 {
 	return in->draft == NULL ? 0 : draft_id(in->draft);
-}
-
-/* Both arrays are one piece, so that there are both or neither. */
-static struct recipient *
-intake_room(struct intake *in, size_t room, uint64_t **hashes)
-{
-	struct recipient *rcpts = arena_alloc(in->arena,
-	    room * (sizeof(*rcpts) + sizeof(**hashes)));
-
-	_Static_assert(_Alignof(uint64_t) <= _Alignof(struct recipient),
-	    "hashes may stand behind recipients");
-	*hashes = rcpts == NULL ? NULL : (uint64_t *)(rcpts + room);
-	return rcpts;
-}
-
-/* Room for one more.  What was outgrown stays in the arena: by fours that is a
- * third more, and the last step is by twos if need be. */
-static int
-intake_grow(struct intake *in)
-{
-	struct envelope *e = &in->envelope;
-	size_t room = in->room == 0 ? INTAKE_RCPTS_FIRST : 4 * in->room;
-	struct recipient *rcpts;
-	uint64_t *hashes;
-
-	must(e->n_rcpts <= in->room);
-	if (e->n_rcpts < in->room)
-		return 0;
-	rcpts = intake_room(in, room, &hashes);
-	if (rcpts == NULL) {
-		room /= 2;
-		rcpts = intake_room(in, room, &hashes);
-	}
-	if (rcpts == NULL)
-		return -1;
-	if (e->n_rcpts > 0) {
-		memcpy(rcpts, e->rcpts, e->n_rcpts * sizeof(*rcpts));
-		memcpy(hashes, in->hashes, e->n_rcpts * sizeof(*hashes));
-	}
-	e->rcpts = rcpts;
-	in->hashes = hashes;
-	in->room = room;
-	return 0;
-}
-
-/* By what mailboxes are told apart: own ones without regard to case, as those
- * who live there are looked up; of others only the domain. */
-static void
-address_key(const struct config *config, struct str address, struct buf *out)
-{
-	struct mailbox mailbox;
-
-	if (mailbox_parse(address, MAILBOX_UTF8, &mailbox) != NULL) {
-		buf_put(out, address);
-		return;
-	}
-	mailbox_key(&mailbox, out);
-	if (config_domain(config, mailbox.domain) == NULL)
-		return;
-	for (size_t i = 0; i < out->n; i++)
-		out->p[i] = ascii_lower(out->p[i]);
-}
-
-/* Who stands for others and who gets a copy are different, even by one name: an
- * alias may name itself. */
-static bool
-intake_has(const struct intake *in, struct str key, uint64_t hash,
-    uint32_t expanded)
-{
-	const struct envelope *e = &in->envelope;
-	char room[MAILBOX_TEXT];
-
-	for (size_t i = 0; i < e->n_rcpts; i++) {
-		struct buf other = BUF_OF(room);
-
-		if (in->hashes[i] != hash ||
-		    (e->rcpts[i].flags & RECIPIENT_EXPANDED) != expanded)
-			continue;
-		address_key(in->config, e->rcpts[i].address, &other);
-		if (str_eq(buf_str(&other), key))
-			return true;
-	}
-	return false;
-}
-
-/* Add it unless it is there.  -1: the arena is full. */
-static int
-intake_add(struct intake *in, const struct recipient *rcpt)
-{
-	struct envelope *e = &in->envelope;
-	char room[MAILBOX_TEXT];
-	struct buf key = BUF_OF(room);
-	uint64_t hash;
-
-	address_key(in->config, rcpt->address, &key);
-	must(!key.full);
-	hash = hash_bytes((struct hash_key){ 0, 0 }, buf_str(&key));
-	if (intake_has(in, buf_str(&key), hash,
-	    rcpt->flags & RECIPIENT_EXPANDED))
-		return 0;
-	if (e->n_rcpts >= RECIPIENTS_MOST || intake_grow(in) != 0)
-		return -1;
-	in->hashes[e->n_rcpts] = hash;
-	e->rcpts[e->n_rcpts++] = *rcpt;
-	return 0;
-}
-
-/* One mailbox that gets a copy, or is dropped by a rule right now. */
-static int
-intake_add_end(struct intake *in, struct str address, struct str orig,
-    uint32_t parent, const struct intake_wish *wish)
-{
-	struct route route = route_find(in->config, in->envelope.sender,
-	    address);
-	struct recipient rcpt = {
-		.address = arena_copy(in->arena, address), .orig = orig,
-		.parent = parent, .notify = wish->notify, .orcpt = wish->orcpt,
-		.flags = route.kind == ROUTE_DISCARD ? RECIPIENT_DISCARDED : 0,
-	};
-
-	return rcpt.address.p == NULL ? -1 : intake_add(in, &rcpt);
-}
-
-/*
- * RFC 3461 5.2.7.3 (c): children are not told of as delivered, since he who
- * stands for them was told of as expanded.  Whoever wanted to hear of nothing
- * else hears nothing of them.
- */
-static struct intake_wish
-intake_wish_of_child(const struct intake_wish *wish)
-{
-	struct intake_wish child = *wish;
-
-	child.notify &= ~(unsigned)NOTIFY_SUCCESS;
-	if (wish->notify != 0 && child.notify == 0)
-		child.notify = NOTIFY_NEVER;
-	return child;
-}
-
-static int
-intake_add_expansion(struct intake *in, const struct expansion *x,
-    struct str given, const struct intake_wish *wish)
-{
-	struct recipient parent = {
-		.address = given, .parent = RECIPIENT_NO_PARENT,
-		.flags = RECIPIENT_EXPANDED, .notify = wish->notify,
-		.orcpt = wish->orcpt,
-	};
-	struct intake_wish child = intake_wish_of_child(wish);
-	uint32_t index = (uint32_t)in->envelope.n_rcpts;
-
-	if (x->n == 1)
-		return intake_add_end(in, x->to[0], given,
-		    RECIPIENT_NO_PARENT, wish);
-	if (intake_add(in, &parent) != 0)
-		return -1;
-	if (in->envelope.n_rcpts == index)
-		return 0;	/* he was expanded before */
-	for (size_t i = 0; i < x->n; i++)
-		if (intake_add_end(in, x->to[i], given, index, &child) != 0)
-			return -1;
-	return 0;
-}
-
-/* Wishes of who became another: reports name whom the sender wrote to. */
-static int
-intake_keep_wish(struct intake *in, const struct expansion *x, struct str text,
-    struct intake_wish *wish)
-{
-	const char *type = str_is_ascii(text) ? "rfc822" : "utf-8";
-
-	if (wish->orcpt.p != NULL)
-		wish->orcpt = arena_copy(in->arena, wish->orcpt);
-	else if (!x->is_same)
-		wish->orcpt = arena_printf(in->arena, "%s;" STR_FMT, type,
-		    STR_ARG(text));
-	else
-		return 0;
-	return wish->orcpt.p == NULL ? -1 : 0;
-}
-
-static struct verdict
-intake_take_expansion(struct intake *in, const struct expansion *x,
-    struct str text, struct intake_wish wish)
-{
-	struct str given = STR_NONE;
-	struct route route;
-	int rc;
-
-	if (x->verdict.disposition != DELIVERED)
-		return x->verdict;
-	must(x->n > 0);
-	route = route_find(in->config, in->envelope.sender, x->to[0]);
-	if (x->n == 1 && route.kind == ROUTE_REFUSED)
-		return route.why;
-	if (!x->is_same || in->asked == 0)
-		given = arena_copy(in->arena, text);
-	if (given.p == NULL && (!x->is_same || in->asked == 0))
-		return intake_no_memory();
-	if (intake_keep_wish(in, x, text, &wish) != 0)
-		return intake_no_memory();
-	if (in->asked++ == 0)
-		in->asked_first = given;
-	rc = intake_add_expansion(in, x, x->is_same ? STR_NONE : given,
-	    &wish);
-	return rc == 0 ? intake_yes() : intake_no_memory();
-}
-
-static bool
-intake_has_reserve(struct intake *in)
-{
-	struct arena_mark mark = arena_mark(in->arena);
-	bool has = arena_alloc(in->arena, INTAKE_RESERVE) != NULL;
-
-	arena_back(in->arena, mark);
-	return has;
-}
-
-/* A refused recipient leaves everything as it was.  What expansion needs on its
- * way is not the transaction's to keep. */
-struct verdict
-intake_recipient(struct intake *in, const struct path *to,
-    const struct intake_wish *wish)
-{
-	static const struct intake_wish none;
-	struct arena_mark mark = arena_mark(in->arena);
-	struct intake before = *in;
-	struct expansion x;
-	struct arena scratch;
-	struct verdict v;
-
-	must(in->draft == NULL);
-	arena_init(&scratch, INTAKE_SCRATCH);
-	x = expand(in->config, to, &scratch);
-	v = intake_take_expansion(in, &x, to->mailbox.text,
-	    wish != NULL ? *wish : none);
-	arena_clear(&scratch);
-	if (v.disposition == DELIVERED && !intake_has_reserve(in))
-		v = intake_no_memory();
-	if (v.disposition != DELIVERED) {
-		*in = before;
-		arena_back(in->arena, mark);
-	}
-	return v;
 }
 
 /* ---- the content ---- */
@@ -649,7 +376,7 @@ intake_tell(struct intake_core *core, const struct event *e)
 	spool_event(core->spool, e);
 }
 
-static void
+void
 intake_tell_some(struct event *e, enum event_field field, struct str s)
 {
 	if (s.n > 0)
@@ -684,26 +411,6 @@ intake_tell_queued(const struct intake *in)
 	intake_tell(in->core, &event);
 }
 
-static void
-intake_tell_discarded(const struct intake *in)
-{
-	const struct envelope *e = &in->envelope;
-	struct event event;
-	struct route route;
-
-	for (size_t i = 0; i < e->n_rcpts; i++) {
-		if (!(e->rcpts[i].flags & RECIPIENT_DISCARDED))
-			continue;
-		route = route_find(in->config, e->sender, e->rcpts[i].address);
-		event = event_make(EVENT_discarded, clock_wall(), e->id);
-		event_str(&event, FIELD_sender, e->sender);
-		event_str(&event, FIELD_recipient, e->rcpts[i].address);
-		intake_tell_some(&event, FIELD_reason, route.rule);
-		event_str(&event, FIELD_text, str_of(route.why.text));
-		intake_tell(in->core, &event);
-	}
-}
-
 yields struct verdict
 intake_commit(struct intake *in)
 {
@@ -728,7 +435,7 @@ intake_commit(struct intake *in)
 	if (kept != NULL)
 		in->core->kept(in->core, kept, &in->envelope);
 	intake_tell_queued(in);
-	intake_tell_discarded(in);
+	intake_tell_ends(in);
 	id = id_print(in->envelope.id);
 	return verdict_make(DELIVERED, 250, "2.0.0", "Kept as %s", id.text);
 }

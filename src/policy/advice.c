@@ -60,22 +60,52 @@ advise_listeners(const struct config *c, struct problems *ps)
 
 /* ---- domains ---- */
 
+static struct place
+alias_at(struct str file, unsigned line)
+{
+	return (struct place){ .file = file, .line = line, .column = 1 };
+}
+
 static void
 advise_target(const struct config *c, struct problems *ps,
-    const struct domain *d, const struct alias_entry *e, struct str target)
+    const struct domain *d, const struct alias_entry *e,
+    const struct alias_to *alias_to)
 {
-	struct place at = { .file = d->aliases->path, .line = e->line,
-		.column = 1 };
+	struct place at = alias_at(alias_to->file, alias_to->line);
+	struct str target = alias_to->text;
 	size_t sign = str_find_last(target, '@');
 	const struct domain *to = sign == target.n ? d :
 	    config_domain(c, str_sub(target, sign + 1, target.n));
 
+	if (alias_to->kind == ALIAS_TO_TRANSPORT ||
+	    alias_to->kind == ALIAS_TO_NOBODY || sign == 0)
+		return;
 	if (to != NULL && domain_resident(to, str_sub(target, 0, sign)).kind ==
 	    RESIDENT_NONE)
 		problem_add(ps, PROBLEM_WARNING, at,
 		    "alias '"STR_FMT"' leads to '"STR_FMT"', and nobody in "
 		    STR_FMT" has that name", STR_ARG(e->name), STR_ARG(target),
 		    STR_ARG(to->name));
+}
+
+/* A name with a domain counts only where that domain reads the file. */
+static void
+advise_alias_domain(const struct config *c, struct problems *ps,
+    const struct domain *d, const struct alias_entry *e)
+{
+	const struct domain *of = config_domain(c, e->domain);
+	struct place at = alias_at(d->aliases->path, e->line);
+
+	if (e->domain.n == 0 || of == d)
+		return;
+	if (of == NULL)
+		problem_add(ps, PROBLEM_WARNING, at, "alias '"STR_FMT"' counts "
+		    "for nothing: "STR_FMT" is not among the domains",
+		    STR_ARG(e->name), STR_ARG(e->domain));
+	else if (of->aliases != d->aliases)
+		problem_add(ps, PROBLEM_WARNING, at, "alias '"STR_FMT"' counts "
+		    "for nothing: "STR_FMT" does not read this file",
+		    STR_ARG(e->name), STR_ARG(e->domain));
 }
 
 static void
@@ -89,8 +119,9 @@ advise_aliases(const struct config *c, struct problems *ps,
 		const struct alias_entry *e = OWNER_OF(t, struct alias_entry,
 		    node);
 
+		advise_alias_domain(c, ps, d, e);
 		for (size_t i = 0; i < e->n; i++)
-			advise_target(c, ps, d, e, e->targets[i]);
+			advise_target(c, ps, d, e, &e->to[i]);
 	}
 }
 

@@ -351,14 +351,20 @@ test_reads_the_systems_aliases(void **state)
 
 	(void)state;
 	conf_file("/etc/aliases", "postmaster: root\nroot: alice\n"
-	    "prog: |/bin/x\nnobody: root\n");
+	    "prog: |/bin/x\nspool: /var/mail/x\nbad: |x, alice\n"
+	    "nobody: root\n");
 	c = conf_of("");
 	d = config_domain(c, STR("localhost"));
 	assert_int_equal(domain_resident(d, STR("root")).kind, RESIDENT_ALIAS);
-	assert_int_equal(domain_resident(d, STR("prog")).kind, RESIDENT_NONE);
-	assert_non_null(strstr(conf_said(false), "/etc/aliases:3:1+0 warning: "
-	    "'/bin/x' is known but not in this version: aliases lead to "
-	    "addresses, not to commands\n"));
+	assert_int_equal(domain_resident(d, STR("prog")).kind, RESIDENT_ALIAS);
+	assert_true(alias_has_transport(domain_resident(d, STR("prog")).alias,
+	    STR("|/bin/x")));
+	assert_int_equal(domain_resident(d, STR("bad")).kind, RESIDENT_NONE);
+	assert_non_null(strstr(conf_said(false), "/etc/aliases:4:8+11 warning: "
+	    "'/var/mail/x' is no Maildir; its name ends with a '/', and files "
+	    "of the mbox kind are not written\n"
+	    "/etc/aliases:5:7+1 warning: 'x' it must begin with the absolute "
+	    "path of a program\n"));
 	config_free(c);
 }
 

@@ -102,7 +102,7 @@ static bool
 resident_named(const struct domain *d, struct str local, struct resident *out)
 {
 	if (d->aliases != NULL)
-		out->alias = alias_find(d->aliases, local);
+		out->alias = alias_find(d->aliases, local, d->name);
 	if (d->users != NULL)
 		out->user = user_find(d->users, local);
 	if (out->alias != NULL)
@@ -155,6 +155,9 @@ domain_resident(const struct domain *d, struct str local)
 	else if (local_is_role(local))
 		found.kind = RESIDENT_ROLE;
 	else if (d->catch_all.n > 0)
+		found.kind = RESIDENT_CATCH_ALL;
+	if (d->aliases != NULL && found.kind != RESIDENT_ROLE &&
+	    (found.alias = alias_find(d->aliases, STR(""), d->name)) != NULL)
 		found.kind = RESIDENT_CATCH_ALL;
 	return found;
 }

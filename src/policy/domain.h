@@ -38,19 +38,37 @@ struct user_set {
 	bool has_transports;		/* some user has one of his own */
 };
 
-/* name: targets.  Targets are whole mailboxes, or local parts of the domain
- * that is being asked. */
+/* name: targets.  A name without domain counts in every domain that reads the
+ * set; "@domain" is whoever has no other name there. */
+enum alias_to_kind {
+	ALIAS_TO_ADDRESS,		/* a mailbox, or a local part of the domain
+					 * that is being asked; in "@domain:" also
+					 * "@other", with the same local part */
+	ALIAS_TO_USER,			/* the same, and no alias of his counts */
+	ALIAS_TO_TRANSPORT,		/* "|command", "/path/" */
+	ALIAS_TO_NOBODY			/* /dev/null */
+};
+struct alias_to {
+	enum alias_to_kind kind;
+	struct str text;
+	struct str file;		/* where it stands */
+	unsigned line;
+};
 struct alias_entry {
 	struct table_node node;
-	struct str name;		/* lower case */
+	struct str name;		/* lower case; "bob", "bob@a.example",
+					 * "@a.example" */
+	struct str local;		/* of the name, without quotes */
+	struct str domain;		/* of the name; n == 0: any */
 	size_t n;
-	struct str *targets;
+	struct alias_to *to;
 	unsigned line;			/* in the file */
 };
 struct alias_set {
 	struct alias_set *next;
-	struct str path;
+	struct str path;		/* of the file */
 	struct table entries;
+	bool has_transports;
 };
 
 struct domain {
@@ -86,16 +104,20 @@ enum resident_kind {
 struct resident {
 	enum resident_kind kind;
 	const struct user *user;		/* USER */
-	const struct alias_entry *alias;	/* ALIAS */
+	const struct alias_entry *alias;	/* ALIAS; CATCH_ALL by an alias */
 	struct str detail;			/* behind the separator */
 };
 struct resident domain_resident(const struct domain *, struct str local);
 
 const struct user *user_find(const struct user_set *, struct str name);
+/* The entry of local@domain, else that of local alone; local n == 0: that of
+ * "@domain".  NULL. */
 const struct alias_entry *alias_find(const struct alias_set *,
-    struct str name);
+    struct str local, struct str domain);
 /* "|command" or "/path/": not a mailbox. */
 bool alias_target_is_place(struct str target);
+/* "|command" or "/path/": does this alias lead there? */
+bool alias_has_transport(const struct alias_entry *, struct str transport);
 
 /* By its own name in lower case, aliases of domains not followed; what is in
  * the table `domains' is there by this hash. */

@@ -2,9 +2,11 @@
  * expand.h -- a recipient becomes those it stands for.
  *
  * The promise: aliases are followed to their ends, each end once, however they
- * are nested or loop; an alias that names itself means the user of that name.
- * A domain that is alias_of another is replaced by it, catch-all and roles by
- * their targets.  What is not ours, or a plain user, comes back as it is.
+ * are nested or loop; an alias that names itself, by whatever name of its domain,
+ * means the user of that name, and so does \name.  A domain that is alias_of
+ * another is replaced by it, catch-all and roles by their targets.  What is not
+ * ours, or a plain user, comes back as it is.  Whatever a list leads to has that
+ * list's owner: owner-NAME beside NAME, of the innermost list that has one.
  * Not for: mailing lists with many members (EXPAND_MOST).
  * Waiting: none.
  * Memory: results in the caller's arena.
@@ -19,13 +21,20 @@
 
 enum { EXPAND_DEPTH = 32, EXPAND_MOST = 1000 };
 
+struct expansion_end {
+	struct str address;		/* mailbox as text; of a transport and of
+					 * nobody the alias that leads there */
+	struct str transport;		/* "|command", "/path/"; or absent */
+	struct str rule;		/* it is discarded, by this rule; or absent */
+	struct str owner;		/* reports about it go there; or absent */
+};
+
 struct expansion {
 	struct verdict verdict;		/* DELIVERED: the list stands */
 	size_t n;
-	struct str *to;			/* mailboxes as text */
+	struct expansion_end *to;
 	bool is_same;			/* one result, the recipient itself */
-	struct str owner;		/* owner-NAME exists: reports go there;
-					 * otherwise absent */
+	bool is_list;			/* some result has an owner */
 };
 
 struct expansion expand(const struct config *, const struct path *rcpt,

@@ -1,6 +1,8 @@
 #include "policy/expand.h"
 #include "policy/test_conf.h"
 
+#define OWNER "(owner-list@example.org)"
+
 static struct config *config;
 static struct arena arena;
 
@@ -34,7 +36,22 @@ begin(void **state)
 	    "loop1: loop2\nloop2: loop1\nself: self\n"
 	    "some: loop1, bob\n"
 	    "list: :include:/list\nowner-list: bob\n"
+	    "outer: list, carol\n"
+	    "top: list, carol\nowner-top: carol\n"
+	    "single: bob\nowner-single: carol@far.example\n"
 	    "\"odd one\": bob\n"
+	    "whole@example.org: bob\nwhole: carol\n"
+	    "\"a b\"@example.org: carol\n"
+	    "@virt.example: nobody@example.org, bob@example.org\n"
+	    "info@virt.example: x@virt-info.example\n"
+	    "@map.example: @far.example\n"
+	    "final: \\alice\nalice2: \\alice@example.net\n"
+	    "both: \\alice, alice\n"
+	    "mine: mine@example.net\n"
+	    "carol: Carol@Example.Net\n"
+	    "trash: /dev/null\n"
+	    "cmd: \"|/bin/x -a \\\"b, c\\\"\", /var/mail/x/, bob\n"
+	    "cmds: cmd, carol\n"
 	    "dead: nobody-here\nhalf: nobody-here, bob\n"
 	    "there: \"a b\"@far.example\n"
 	    "d0: d1\n", thousand);
@@ -54,6 +71,8 @@ begin(void **state)
 	    "  all.example: { users: [ dan ], catch_all: dan }\n"
 	    "  out.example: { catch_all: x@far.example }\n"
 	    "  to.example: { catch_all: info@example.org }\n"
+	    "  virt.example: { aliases: /aliases }\n"
+	    "  map.example: { users: [ dan ], aliases: /aliases }\n"
 	    "  gate.example: { relay_to: mx }\n");
 	arena_init(&arena, 1 << 20);
 	return 0;
@@ -80,7 +99,8 @@ expansion_of(const char *rcpt)
 	return expand(config, &to, &arena);
 }
 
-/* "550 5.1.1" or the results, "=" before the one that is the same. */
+/* "550 5.1.1" or the results, "=" before the one that is the same; behind each
+ * its transport, the rule that discards it, and its owner. */
 static const char *
 print(const char *rcpt)
 {
@@ -92,11 +112,20 @@ print(const char *rcpt)
 		buf_printf(&b, "%d %s", e.verdict.code,
 		    esc_print(e.verdict.esc).text);
 	else
-		for (size_t i = 0; i < e.n; i++)
+		for (size_t i = 0; i < e.n; i++) {
 			buf_printf(&b, "%s"STR_FMT, i > 0 ? " " :
-			    e.is_same ? "=" : "", STR_ARG(e.to[i]));
-	if (e.owner.n > 0)
-		buf_printf(&b, " owner "STR_FMT, STR_ARG(e.owner));
+			    e.is_same ? "=" : "", STR_ARG(e.to[i].address));
+			if (e.to[i].transport.p != NULL)
+				buf_printf(&b, "["STR_FMT"]",
+				    STR_ARG(e.to[i].transport));
+			if (e.to[i].rule.p != NULL)
+				buf_printf(&b, "{"STR_FMT"}",
+				    STR_ARG(e.to[i].rule));
+			if (e.to[i].owner.p != NULL)
+				buf_printf(&b, "("STR_FMT")",
+				    STR_ARG(e.to[i].owner));
+			assert_true(e.is_list || e.to[i].owner.p == NULL);
+		}
 	buf_putc(&b, '\0');
 	return said;
 }
@@ -131,9 +160,37 @@ test_expands(void **state)
 		{ "<loop1@example.org>", "550 5.4.6" },
 		{ "<self@example.org>", "550 5.4.6" },
 		{ "<some@example.org>", "bob@example.org" },
-		{ "<list@example.org>", "alice@example.org m1@far.example "
-		    "m2@far.example bob@example.org backup@other.example "
-		    "owner owner-list@example.org" },
+		{ "<list@example.org>", "alice@example.org"OWNER" "
+		    "m1@far.example"OWNER" m2@far.example"OWNER" "
+		    "bob@example.org"OWNER" backup@other.example"OWNER },
+		{ "<outer@example.org>", "carol@example.org alice@example.org"
+		    OWNER" m1@far.example"OWNER" m2@far.example"OWNER" "
+		    "bob@example.org"OWNER" backup@other.example"OWNER },
+		{ "<top@example.org>", "carol@example.org(owner-top@example.org"
+		    ") alice@example.org"OWNER" m1@far.example"OWNER" "
+		    "m2@far.example"OWNER" bob@example.org"OWNER" "
+		    "backup@other.example"OWNER },
+		{ "<single@example.org>",
+		    "bob@example.org(owner-single@example.org)" },
+		{ "<Whole@example.org>", "bob@example.org" },
+		{ "<\"a b\"@example.org>", "carol@example.org" },
+		{ "<nobody@virt.example>", "bob@example.org" },
+		{ "<info@virt.example>", "x@virt-info.example" },
+		{ "<\"a b\"@map.example>", "\"a b\"@far.example" },
+		{ "<dan+x@map.example>", "=dan+x@map.example" },
+		{ "<postmaster@virt.example>", "boss@example.org" },
+		{ "<final@example.org>", "alice@example.org" },
+		{ "<alice2@example.org>", "alice@example.org" },
+		{ "<both@example.org>", "alice@example.org "
+		    "backup@other.example" },
+		{ "<mine@example.org>", "550 5.4.6" },
+		{ "<trash@example.org>",
+		    "trash@example.org{alias trash@example.org}" },
+		{ "<cmd@example.org>", "cmd@example.org[|/bin/x -a \"b, c\"] "
+		    "cmd@example.org[/var/mail/x/] bob@example.org" },
+		{ "<cmds@example.org>", "cmd@example.org[|/bin/x -a \"b, c\"] "
+		    "cmd@example.org[/var/mail/x/] carol@example.org "
+		    "bob@example.org" },
 		{ "<\"odd one\"@example.org>", "bob@example.org" },
 		{ "<dead@example.org>", "550 5.1.1" },
 		{ "<half@example.org>", "bob@example.org" },
@@ -205,7 +262,7 @@ test_keeps_admin_when_admin_is_nobody(void **state)
 	assert_null(path_take_forward(&s, MAILBOX_STRICT, &to));
 	e = expand(c, &to, &arena);
 	assert_int_equal(e.n, 1);
-	assert_true(str_eq(e.to[0], STR("postmaster@mx.example.org")));
+	assert_true(str_eq(e.to[0].address, STR("postmaster@mx.example.org")));
 	config_free(c);
 }
 

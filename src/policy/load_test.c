@@ -184,15 +184,16 @@ static const struct { const char *yaml, *says; } cases[] = {
 	{ "domains: { example.org: { aliases: aliases } }",
 	    "1:36+7 'aliases' is not an absolute path\n" },
 	{ "domains: { example.org: { aliases: /bad-aliases } }",
-	    "/bad-aliases:2:1+0 'A' stands here twice\n"
-	    "/bad-aliases:3:1+0 'nocolon' has no colon\n"
-	    "/bad-aliases:4:1+0 'cmd' is known but not in this version: "
-	    "aliases lead to addresses, not to commands\n"
-	    "/bad-aliases:5:1+0 '/file' is known but not in this version: "
-	    "aliases lead to addresses, not to files\n"
-	    "/bad-aliases:6:1+0 '/nowhere' cannot be read\n"
-	    "/bad-aliases:7:1+0 'a b' is not a target\n"
-	    "/bad-aliases:8:1+0 'v' has no targets\n" },
+	    "/bad-aliases:2:1+1 'A' stands here twice; first in line 1\n"
+	    "/bad-aliases:3:1+7 'nocolon' has no colon\n"
+	    "/bad-aliases:4:5+3 'cmd' it must begin with the absolute path of a "
+	    "program\n"
+	    "/bad-aliases:5:4+5 '/file' is no Maildir; its name ends with a '/', "
+	    "and files of the mbox kind are not written\n"
+	    "/bad-aliases:6:13+8 '/nowhere' cannot be read: there is no such "
+	    "file\n"
+	    "/bad-aliases:7:4+3 'a b' is not a target\n"
+	    "/bad-aliases:8:1+1 'v' has no targets\n" },
 	{ "domains: { example.org: { users: [ a ], catch_all: b } }",
 	    "1:41+9 'b' is not a user of example.org\n" },
 	{ "domains: { example.org: { users: [ a ], catch_all: \"b c\" "

@@ -1,7 +1,6 @@
 #include "policy/place.h"
 
 #include "base/err.h"
-#include "base/list.h"
 #include "base/must.h"
 
 /* SECURITY.md row 14: the name is a configured user's, checked at load. */
@@ -104,15 +103,6 @@ place_find(const struct config *c, const struct route *r, uint32_t own_uid,
 
 /* ---- what aliases name ---- */
 
-static bool
-alias_has(const struct alias_entry *e, struct str target)
-{
-	for (size_t i = 0; e != NULL && i < e->n; i++)
-		if (str_eq(e->targets[i], target))
-			return true;
-	return false;
-}
-
 static const struct alias_entry *
 alias_of_mailbox(const struct config *c, struct str mailbox)
 {
@@ -151,9 +141,12 @@ int
 place_of_alias(const struct config *c, struct str mailbox, struct str target,
     struct arena *a, struct mailbox_place *out)
 {
+	const struct alias_entry *alias;
+
 	*out = (struct mailbox_place){ .uid = PLACE_NOBODY,
 		.gid = PLACE_NOBODY, .needs_porter = true };
-	if (!alias_has(alias_of_mailbox(c, mailbox), target))
+	alias = alias_of_mailbox(c, mailbox);
+	if (alias == NULL || !alias_has_transport(alias, target))
 		return err_set("'"STR_FMT"' no longer names this",
 		    STR_ARG(mailbox));
 	if (!alias_target_is_place(target))
@@ -161,23 +154,6 @@ place_of_alias(const struct config *c, struct str mailbox, struct str target,
 		    STR_ARG(target));
 	place_owner(c, NULL, out);
 	return place_of_target(target, a, out);
-}
-
-static bool
-aliases_have_places(const struct alias_set *set)
-{
-	struct table_walk walk = { 0 };
-	struct table_node *k;
-
-	while (set != NULL && (k = table_walk(&set->entries, &walk)) != NULL) {
-		const struct alias_entry *e = OWNER_OF(k, struct alias_entry,
-		    node);
-
-		for (size_t i = 0; i < e->n; i++)
-			if (alias_target_is_place(e->targets[i]))
-				return true;
-	}
-	return false;
 }
 
 bool
@@ -189,6 +165,7 @@ place_has_commands(const struct config *c)
 		has |= c->transports[i].pipe != NULL;
 	for (size_t i = 0; i < c->n_domains && !has; i++)
 		has = c->domain_list[i]->deliver.pipe != NULL ||
-		    aliases_have_places(c->domain_list[i]->aliases);
+		    (c->domain_list[i]->aliases != NULL &&
+		    c->domain_list[i]->aliases->has_transports);
 	return has;
 }

@@ -70,7 +70,8 @@ route_by_rule(struct route *r, const struct route_rule *rule)
 	} else if (rule->discard.n > 0) {
 		r->kind = ROUTE_DISCARD;
 		r->why = verdict_make(DELIVERED, 250, "2.0.0",
-		    "Discarded: "STR_FMT, STR_ARG(rule->discard));
+		    "Discarded by rule "STR_FMT": "STR_FMT,
+		    STR_ARG(rule->name), STR_ARG(rule->discard));
 	} else {
 		r->kind = ROUTE_REFUSED;
 		r->why = verdict_make(FAILED, 550, "5.7.1", STR_FMT,

@@ -99,7 +99,7 @@ test_finds_the_way(void **state)
 		{ "", "eve@half.example",
 		    "refused 550 5.1.1 <eve@half.example>: User unknown" },
 		{ "", "x@drop.example",
-		    "discard 250 2.0.0 Discarded: a test by route[0]" },
+		    "discard 250 2.0.0 Discarded by rule route[0]: a test by route[0]" },
 		{ "", "x@no.example", "refused 550 5.7.1 go away by gone" },
 		{ "", "x@A.b.NO.example", "refused 550 5.7.1 go away by gone" },
 		{ "", "x@sno.example", "mx" },

@@ -27,7 +27,7 @@ struct source_item {
 	struct source_item *next;
 	enum item_kind kind;
 	enum source_status status;
-	bool is_world_readable;
+	bool is_world_readable, is_trusted;
 	struct str name, bytes;
 };
 
@@ -96,6 +96,7 @@ memory_ask_file(struct source_memory *m, struct str path, struct arena *a,
 	if (*item == NULL)
 		return source_is_full();
 	(*item)->is_world_readable = file.is_world_readable;
+	(*item)->is_trusted = file.is_trusted;
 	return SOURCE_FOUND;
 }
 
@@ -106,7 +107,7 @@ memory_read(struct conf_source *s, struct str path, struct arena *a,
 	struct source_memory *m = OWNER_OF(s, struct source_memory, source);
 	struct source_item *item;
 
-	*out = (struct source_file){ STR(""), STR(""), false };
+	*out = (struct source_file){ .name = STR(""), .bytes = STR("") };
 	if (memory_ask_file(m, path, a, &item) != SOURCE_FOUND)
 		return SOURCE_TROUBLE;
 	if (item == NULL)
@@ -116,6 +117,7 @@ memory_read(struct conf_source *s, struct str path, struct arena *a,
 	out->name = arena_copy(a, item->name);
 	out->bytes = arena_copy(a, item->bytes);
 	out->is_world_readable = item->is_world_readable;
+	out->is_trusted = item->is_trusted;
 	return out->name.p == NULL || out->bytes.p == NULL ? source_is_full() :
 	    SOURCE_FOUND;
 }
@@ -267,8 +269,13 @@ source_record(struct source_memory *m, struct arena *a,
 int
 source_memory_file(struct source_memory *m, struct str path, struct str bytes)
 {
-	return item_add(m, ITEM_FILE, SOURCE_FOUND, path, bytes) == NULL ? -1 :
-	    0;
+	struct source_item *item = item_add(m, ITEM_FILE, SOURCE_FOUND, path,
+	    bytes);
+
+	if (item == NULL)
+		return -1;
+	item->is_trusted = true;	/* whoever gave it has all of us */
+	return 0;
 }
 
 int
@@ -310,7 +317,7 @@ source_encode(const struct source_memory *m, struct buf *out)
 	for (const struct source_item *i = m->items; i != NULL; i = i->next) {
 		buf_putc(out, (char)i->kind);
 		buf_putc(out, (char)i->status);
-		buf_putc(out, (char)i->is_world_readable);
+		buf_putc(out, (char)(i->is_world_readable | i->is_trusted << 1));
 		put_bytes(out, i->name);
 		put_bytes(out, i->bytes);
 	}
@@ -328,9 +335,10 @@ take_item(struct str *s, struct source_item *out)
 		return false;
 	out->kind = (enum item_kind)(unsigned char)three.p[0];
 	out->status = (enum source_status)(unsigned char)three.p[1];
-	out->is_world_readable = three.p[2] == 1;
+	out->is_world_readable = (three.p[2] & 1) != 0;
+	out->is_trusted = (three.p[2] & 2) != 0;
 	return out->kind >= ITEM_FILE && out->kind < ITEM_KINDS &&
-	    out->status <= SOURCE_TROUBLE && (unsigned char)three.p[2] <= 1;
+	    out->status <= SOURCE_TROUBLE && (unsigned char)three.p[2] <= 3;
 }
 
 int
@@ -351,6 +359,7 @@ source_decode(struct source_memory *m, struct arena *a, struct str bytes)
 		    item.bytes) == NULL)
 			return err_set("the configuration is too large");
 		m->items->is_world_readable = item.is_world_readable;
+		m->items->is_trusted = item.is_trusted;
 	}
 	return bytes.n == 0 ? 0 : err_set("bytes behind the configuration");
 }

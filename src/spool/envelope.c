@@ -334,5 +334,7 @@ envelope_decode(struct str bytes, struct arena *a, struct envelope *e)
 bool
 recipient_is_over(const struct recipient *r)
 {
-	return (r->flags & (RECIPIENT_EXPANDED | RECIPIENT_DISCARDED)) != 0;
+	return (r->flags & RECIPIENT_DISCARDED) != 0 ||
+	    (r->flags & (RECIPIENT_EXPANDED | RECIPIENT_TELLING)) ==
+	    RECIPIENT_EXPANDED;
 }

@@ -32,7 +32,9 @@ enum envelope_flags {
 enum recipient_flags {
 	RECIPIENT_EXPANDED = 1,		/* stands for the children that name it as
 					 * parent, in the same envelope */
-	RECIPIENT_DISCARDED = 2		/* dropped by a named rule at acceptance */
+	RECIPIENT_DISCARDED = 2,	/* dropped by a named rule at acceptance */
+	RECIPIENT_TELLING = 4		/* EXPANDED, and ends by a record, when the
+					 * sender has been told as he wished */
 };
 
 #define RECIPIENT_NO_PARENT UINT32_MAX

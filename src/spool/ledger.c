@@ -244,7 +244,7 @@ static void
 account_flags(struct ledger *l, struct account *a, const struct recipient *r,
     uint32_t i)
 {
-	if ((r->flags & RECIPIENT_EXPANDED) != 0)
+	if ((r->flags & RECIPIENT_EXPANDED) != 0 && recipient_is_over(r))
 		account_tell(l, a, i, OUTCOME_EXPANDED);
 	if ((r->flags & RECIPIENT_DISCARDED) != 0)
 		account_tell(l, a, i, OUTCOME_DISCARDED);

@@ -5,7 +5,8 @@
  *	       / DQUOTE any of these DQUOTE / "\" local-part
  * A line that begins with white space continues the one before.  Lines that are
  * empty or whose first character is "#" count for nothing wherever they stand.
- * A line's end separates targets as a comma does.
+ * A line's end separates targets as a comma does.  An included file is such a
+ * list without a name.
  */
 #include "wire/aliases.h"
 
@@ -197,6 +198,14 @@ alias_target(struct str *targets, struct alias_target *out)
 	if (out->text.n == 0)
 		out->kind = ALIAS_BAD;
 	return true;
+}
+
+struct str
+alias_list(struct str file)
+{
+	while (file.n > 0 && is_void(file))
+		str_cut(&file, '\n');
+	return file;
 }
 
 void

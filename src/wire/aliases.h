@@ -47,6 +47,9 @@ void aliases_begin(struct aliases *, struct str file);
 bool aliases_next(struct aliases *, struct alias *out);
 /* The next target off the front of *targets; false at the end. */
 bool alias_target(struct str *targets, struct alias_target *out);
+/* An included file is a list of targets, on lines and between commas: what
+ * alias_target() goes through, from its first target on. */
+struct str alias_list(struct str file);
 /* Without the quotes around and the backslashes before characters. */
 void alias_unquote(struct str raw, struct buf *out);
 

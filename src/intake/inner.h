@@ -1,0 +1,45 @@
+/*
+ * inner.h -- what the files of intake/ share.
+ *
+ * The promise: recipients.c alone adds recipients and tells of them; the rest of
+ * a message is intake.c's.
+ * Not for: anybody else.
+ * Waiting: none of these.
+ * Memory: the mail arena.
+ * Errors: none.
+ * Source: HOUSE.md 7.5.
+ */
+#ifndef NM_INTAKE_INNER_H
+#define NM_INTAKE_INNER_H
+
+#include "intake/intake.h"
+#include "wire/header.h"
+
+struct intake {
+	struct intake_core *core;
+	const struct config *config;
+	struct arena *arena;
+	struct intake_origin origin;
+	struct envelope envelope;
+	uint64_t *hashes;		/* of each recipient's key */
+	size_t room;			/* for recipients */
+	size_t asked;			/* recipients as the client gave them */
+	struct str asked_first;
+	struct draft *draft;
+	struct verdict no;		/* DELIVERED: nothing to say against it */
+	struct header_scan scan;
+	struct arena scan_arena;
+	struct str message_id;
+	uint64_t octets;		/* of the client's content */
+	bool in_body;
+};
+
+struct verdict intake_yes(void);
+struct verdict intake_no_memory(void);
+
+/* A field that may be absent. */
+void intake_tell_some(struct event *, enum event_field, struct str);
+/* Of recipients that ended by being accepted: discarded, expanded. */
+void intake_tell_ends(const struct intake *);
+
+#endif
