@@ -266,18 +266,23 @@ report_write(struct report *r, size_t to)
 /* ---- to whom, and whether ---- */
 
 /* Whoever has no domain of his own here may have been forged (SECURITY.md rows
- * 15, 16): what leaves for him is rationed. */
+ * 15, 16): what leaves for him is rationed.  So are warnings to anybody: after a
+ * long time without a network all that waits is late at once. */
 static bool
-gate_open(struct deliver *home, const struct config *conf, struct str to)
+gate_open(struct deliver *home, const struct config *conf, struct str to,
+    enum dsn_action action)
 {
 	struct gcra_limit limit = { conf->limits.bounces.n,
 		conf->limits.bounces.per_ns, conf->limits.bounces.n };
 	uint64_t hash = hash_bytes(home->queue_config->key,
 	    mailbox_domain(to));
+	bool is_warning = action == DSN_DELAY;
+	struct gcra *gates = is_warning ? home->warning_gates :
+	    home->bounce_gates;
 
-	return conf->limits.bounces.n == 0 ||
-	    config_domain(conf, mailbox_domain(to)) != NULL || gcra_take(
-	    &home->bounce_gates[hash % BOUNCE_GATES], &limit, clock_mono(), 1);
+	return conf->limits.bounces.n == 0 || (!is_warning &&
+	    config_domain(conf, mailbox_domain(to)) != NULL) ||
+	    gcra_take(&gates[hash % BOUNCE_GATES], &limit, clock_mono(), 1);
 }
 
 /* RFC 5321 4.5.5: nothing is ever sent to the null sender.  The admin is told
@@ -461,7 +466,7 @@ report_ban(struct deliver *home, const struct config *conf,
 		return "no report: NOTIFY does not ask for it";
 	if (to.n == 0)
 		return "no report: the sender is null";
-	if (!gate_open(home, conf, to))
+	if (!gate_open(home, conf, to, r->dsn.action))
 		return "no report: limits.bounces reached";
 	return NULL;
 }

@@ -11,7 +11,8 @@
  *   - of a delay, when the message says it is automatic or a list's
  *     (Auto-Submitted, Precedence, List-Id) and NOTIFY does not ask for it.
  *     Its failure is reported: list managers live on those;
- *   - more than limits.bounces to one domain that is not ours.
+ *   - more than limits.bounces to one domain that is not ours, or of delay to
+ *     any.
  * Not for: deciding whether a recipient failed.
  * Waiting: yields (disk).
  * Memory: an arena of its own.

@@ -61,6 +61,7 @@ struct deliver {
 	char local_site[LOCAL_SITE_MOST];	/* site keys that this core */
 	char pipe_site[LOCAL_SITE_MOST];	/*  owns: mailboxes, commands */
 	struct gcra bounce_gates[BOUNCE_GATES];
+	struct gcra warning_gates[BOUNCE_GATES];	/* of delay */
 	struct deliver_counts counts;
 };
 

@@ -1,5 +1,6 @@
 #include "policy/config.h"
 #include "policy/domain.h"
+#include "policy/schema.h"
 #include "policy/test_conf.h"
 
 static int
@@ -150,6 +151,23 @@ whole_load(void)
 	conf_file("/aliases", "info: ann, far@away.example\nBEN: ann\n");
 	conf_file("/zone", "a.example. A 192.0.2.1\n");
 	return conf_of(whole);
+}
+
+/* The words of the key are the languages, in their order. */
+static void
+test_knows_the_languages(void **state)
+{
+	const struct schema *row = schema_find(STR("reports.language"));
+	struct str words, word;
+
+	(void)state;
+	assert_non_null(row);
+	words = str_of(row->words);
+	for (unsigned i = 0; i < LANGUAGES; i++) {
+		assert_true(schema_word(&words, &word));
+		assert_true(str_eq(word, str_of(language_tag(i))));
+	}
+	assert_true(str_eq(words, STR("auto")));
 }
 
 static void
@@ -448,6 +466,7 @@ main(void)
 		TEST(test_empty_is_valid),
 		TEST(test_no_file_is_valid),
 		TEST(test_defaults_keep_the_rfc),
+		TEST(test_knows_the_languages),
 		TEST(test_takes_a_whole_file),
 		TEST(test_takes_listeners),
 		TEST(test_knows_who_lives_where),

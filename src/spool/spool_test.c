@@ -211,7 +211,7 @@ put_off(void *arg)
 {
 	struct spool *sp = test_open();
 	uint32_t indexes[300];
-	struct attempt t = { .attempts = 4, .due = { 123456789 }, .code = 451,
+	struct attempt t = { .attempts = 4, .warned = 2, .due = { 123456789 }, .code = 451,
 		.text = STR("4.2.0 later") };
 	const struct kept *k;
 	struct wall held;
@@ -225,6 +225,7 @@ put_off(void *arg)
 	t.recipients = indexes;
 	t.n = 300;
 	t.attempts = 5;
+	t.warned = 1;			/* other recipients, told less */
 	must(spool_attempt(sp, id, &t) == 0);
 	held = clock_wall();
 	must(held.us > 1 && spool_hold(sp, id, STR("look at this")) == 0);
@@ -233,6 +234,7 @@ put_off(void *arg)
 	for (int turn = 0; turn < 2; turn++) {
 		k = spool_find(sp, id);
 		must(kept_attempts(k) == 5 && kept_due(k).us == 123456789);
+		must(kept_warned(k) == 2);
 		must(kept_is_held(k) && kept_held_since(k).us == held.us);
 		if (turn == 0)
 			sp = reopen(sp);
