@@ -9,11 +9,34 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
+#define SYSLOG_SOCKET "/dev/log"
+
 /* ---- the place ---- */
+
+static int
+syslog_connect(int fd)
+{
+	static const struct sockaddr_un at = { .sun_family = AF_UNIX,
+		.sun_path = SYSLOG_SOCKET };
+
+	return connect(fd, (const void *)&at, sizeof at);
+}
+
+static int
+syslog_open(struct log_place *p)
+{
+	p->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (p->fd < 0)
+		return err_set("log.to: syslog: %m");
+	(void)syslog_connect(p->fd);	/* it may come later */
+	return 0;
+}
 
 int
 log_place_open(struct log_place *p, const struct config *c)
@@ -22,14 +45,12 @@ log_place_open(struct log_place *p, const struct config *c)
 
 	*p = (struct log_place){ .format = c->log.format,
 		.target = c->log.target, .fd = STDERR_FILENO, .pid = getpid(),
-		.has_time = c->log.target == LOG_FILE ||
+		.has_time = c->log.target != LOG_STDERR ||
 		    getenv("JOURNAL_STREAM") == NULL };
 	(void)str_cstr(c->hostname, p->host, sizeof p->host);
 	(void)str_cstr(c->log.ident, p->ident, sizeof p->ident);
-	if (p->target == LOG_SYSLOG) {
-		p->fd = -1;
-		openlog(p->ident, LOG_NDELAY | LOG_PID, LOG_MAIL);
-	}
+	if (p->target == LOG_SYSLOG)
+		return syslog_open(p);
 	if (p->target != LOG_FILE)
 		return 0;
 	if (!str_cstr(c->log.to, path, sizeof path))
@@ -41,39 +62,57 @@ log_place_open(struct log_place *p, const struct config *c)
 void
 log_place_close(struct log_place *p)
 {
-	if (p->target == LOG_FILE && p->fd >= 0)
+	if (p->target != LOG_STDERR && p->fd >= 0)
 		close(p->fd);
-	p->fd = -1;	/* syslog(3) has one connection, which goes on */
+	p->fd = -1;
 }
 
 /* ---- lines ---- */
 
-/* "Nov 21 05:18:01 mx.example.com nightmail/smtpd[812]: ", as syslog has it. */
+/*
+ * "Nov 21 05:18:01 mx.example.com nightmail/smtpd[812]: ", and to syslog
+ * "<22>Nov 21 05:18:01 nightmail/smtpd[812]: " (RFC 3164 4.1): facility mail,
+ * informational, or a warning.  An ident with a slash is the whole tag.
+ */
 static void
-prefix_put(const struct log_place *p, const struct event *e, struct buf *out)
+prefix_put(const struct log_place *p, const struct event *e, const char *tag,
+    struct buf *out)
 {
 	time_t seconds = (time_t)(e->at.us / US_PER_SECOND);
+	bool is_whole = strchr(p->ident, '/') != NULL;
 	char stamp[32] = "";
 	struct tm tm;
 
-	if (p->has_time && p->target != LOG_SYSLOG &&
-	    localtime_r(&seconds, &tm) != NULL &&
+	if (p->target == LOG_SYSLOG)
+		buf_printf(out, "<%d>", LOG_MAIL | (e->type == EVENT_trouble ?
+		    LOG_WARNING : LOG_INFO));
+	if (p->has_time && localtime_r(&seconds, &tm) != NULL &&
 	    strftime(stamp, sizeof stamp, "%b %e %H:%M:%S", &tm) > 0)
-		buf_printf(out, "%s %s ", stamp, p->host);
-	if (p->target != LOG_SYSLOG)
-		buf_printf(out, "%s/%s[%d]: ", p->ident, event_tag(e->type),
-		    p->pid);
+		buf_printf(out, "%s %s%s", stamp, p->target == LOG_SYSLOG ? "" :
+		    p->host, p->target == LOG_SYSLOG ? "" : " ");
+	buf_printf(out, "%s%s%s[%d]: ", p->ident, is_whole ? "" : "/",
+	    is_whole ? "" : tag, p->pid);
 }
 
-static void
-line_put(const struct log_place *p, const struct event *e, struct buf *out)
+static unsigned
+lines_put(const struct log_place *p, const struct event *e, struct buf *out)
 {
-	if (p->format == LOG_JSON)
+	const char *tag;
+	unsigned n = 0;
+
+	if (p->format == LOG_JSON) {
+		if (p->target == LOG_SYSLOG)
+			prefix_put(p, e, event_tag(e->type), out);
 		event_json(e, out);
-	else {
-		prefix_put(p, e, out);
-		event_text(e, out);
+		buf_putc(out, '\n');
+		return 1;
 	}
+	for (; (tag = event_text_tag(e, n)) != NULL; n++) {
+		prefix_put(p, e, tag, out);
+		event_text(e, n, out);
+		buf_putc(out, '\n');
+	}
+	return n;
 }
 
 static void
@@ -83,15 +122,15 @@ log_event(struct event_sink *sink, const struct event *e)
 	size_t room = LOG_BUFFER - l->n;
 	struct buf b = { .p = l->gathering + l->n,
 		.cap = room < LOG_LINE ? room : LOG_LINE };
+	unsigned n;
 
 	must(l->n <= LOG_BUFFER);
-	line_put(l->place, e, &b);
-	buf_putc(&b, '\n');
+	n = lines_put(l->place, e, &b);
 	if (b.full)
-		l->dropped++;
+		l->dropped += n;
 	else {
 		l->n += b.n;
-		l->lines++;
+		l->lines += n;
 	}
 	fiber_wake(l->writer);
 }
@@ -103,13 +142,26 @@ struct writing {
 	struct str text;		/* what is left to write */
 };
 
+/* A datagram for each line.  A syslogd that was started anew has another
+ * socket behind the same name. */
 static int
-syslog_write(struct str text)
+syslog_write(int fd, struct str *text)
 {
-	while (text.n > 0) {
-		struct str line = str_cut(&text, '\n');
+	bool is_again = false;
 
-		syslog(LOG_INFO, STR_FMT, STR_ARG(line));
+	while (text->n > 0) {
+		struct str rest = *text, line = str_cut(&rest, '\n');
+		ssize_t n = send(fd, line.p, line.n, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno != EMSGSIZE && is_again)
+			return -errno;
+		is_again = n < 0 && errno != EMSGSIZE;
+		if (!is_again)
+			*text = rest;
+		else if (syslog_connect(fd) != 0)
+			return -errno;
 	}
 	return 0;
 }
@@ -120,7 +172,7 @@ text_write(void *arg)
 	struct writing *w = arg;
 
 	if (w->place->target == LOG_SYSLOG)
-		return syslog_write(w->text);
+		return syslog_write(w->place->fd, &w->text);
 	while (w->text.n > 0) {
 		ssize_t n = write(w->place->fd, w->text.p, w->text.n);
 

@@ -27,7 +27,7 @@ enum { LOG_BUFFER = 512 * 1024, LOG_LINE = EVENT_LINE_MOST };
 struct log_place {
 	enum log_format format;
 	enum log_target target;
-	int fd;				/* stderr or the file; -1: syslog */
+	int fd;				/* stderr, the file, syslog's socket */
 	bool has_time;			/* journald puts its own */
 	char host[256], ident[64];
 	int pid;

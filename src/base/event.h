@@ -75,13 +75,16 @@ void event_encode(const struct event *, struct buf *out);
 bool event_decode(struct str bytes, struct event *);
 
 /*
- * As one JSON object, and as one line with Postfix's tokens, both without a
- * newline.  The line begins after "tag[pid]: ", which is the sink's: with the
- * message's id, NOQUEUE, or the words "connect from".  No octet of a field can
- * end the line, and no field of a peer's choice stands before the address that
- * fail2ban reads.
+ * As one JSON object, and as the lines that Postfix's programs would write, all
+ * without a newline.  A line begins after "tag[pid]: ", which is the sink's: with
+ * the message's id, NOQUEUE, or the words "connect from".  No octet of a field
+ * can end the line, and no field of a peer's choice stands before the address
+ * that fail2ban reads.  event_text_tag() is the program of the nth line; NULL:
+ * there are no more than nth.
  */
+enum { EVENT_TEXT_LINES = 3 };
 void event_json(const struct event *, struct buf *out);
-void event_text(const struct event *, struct buf *out);
+const char *event_text_tag(const struct event *, unsigned nth);
+void event_text(const struct event *, unsigned nth, struct buf *out);
 
 #endif

@@ -189,7 +189,9 @@ test_any_octet_may_be_wrong(void **state)
 			event_json(&back, &out);
 			assert_false(out.full);
 			out.n = 0;
-			event_text(&back, &out);
+			for (unsigned k = 0; event_text_tag(&back, k) != NULL;
+			    k++)
+				event_text(&back, k, &out);
 			assert_false(out.full);
 		}
 		record[i / 256] = was;
@@ -238,7 +240,7 @@ test_the_longest_line_fits(void **state)
 	assert_non_null(back);
 	json_decref(back);
 	out = BUF_OF(room);
-	event_text(&e, &out);
+	event_text(&e, 0, &out);
 	assert_false(out.full);
 	assert_in_range(out.n, 5 * EVENT_TEXT_MOST, 20 * EVENT_TEXT_MOST);
 }

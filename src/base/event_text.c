@@ -173,6 +173,19 @@ text_put_reply(struct buf *out, const struct event *e, struct str reply)
 	text_put_prose(out, reply);
 }
 
+/* A host that is an address has its brackets once, as its own address. */
+static void
+text_put_relay(struct buf *out, struct str relay)
+{
+	struct str host;
+
+	if (str_skip(&relay, STR("["))) {
+		host = str_cut(&relay, ']');
+		text_put(out, host, NOT_IN_RELAYS);
+	}
+	text_put(out, relay, NOT_IN_RELAYS);
+}
+
 static void
 text_put_why(struct buf *out, const struct event *e)
 {
@@ -191,12 +204,21 @@ text_put_why(struct buf *out, const struct event *e)
 	else {
 		relay = str_sub(relay, 0, str_find_last(relay, ']') + 1);
 		buf_put(out, STR("host "));
-		text_put(out, relay, NOT_IN_RELAYS);
+		text_put_relay(out, relay);
 		buf_put(out, STR(" said: "));
 		text_put_reply(out, e, reply);
 		text_put_word(out, " (in reply to ", stage);
 		buf_put(out, stage.p == NULL ? STR("") : STR(" command)"));
 	}
+}
+
+/* Never absent: empty is what there is to tell. */
+static struct str
+text_or_empty(const struct event *e, enum event_field field)
+{
+	struct str s = event_get_str(e, field);
+
+	return s.p == NULL ? STR("") : s;
 }
 
 static struct str
@@ -209,28 +231,69 @@ text_relay(const struct event *e)
 	return event_get(e, FIELD_file) != NULL ? STR("local") : STR("none");
 }
 
+static bool
+text_is_usual(struct str s)
+{
+	return str_eq(s, STR("default")) || str_eq(s, STR("local"));
+}
+
 static void
 text_outcome(const struct event *e, const char *status, struct buf *out)
 {
 	struct str dsn = event_get_str(e, FIELD_dsn);
+	struct str pool = event_get_str(e, FIELD_pool);
+	struct str source = event_get_str(e, FIELD_source);
 	uint64_t attempt = event_get_num(e, FIELD_attempt);
 
 	text_put_id(out, e->id, "NOQUEUE");
 	text_put_angle(out, "to=", event_get_str(e, FIELD_recipient));
 	text_put_angle(out, ", orig_to=", event_get_str(e, FIELD_orig_to));
 	buf_put(out, STR(", relay="));
-	text_put(out, text_relay(e), NOT_IN_RELAYS);
+	text_put_relay(out, text_relay(e));
 	text_put_delays(out, e);
 	text_put_word(out, ", dsn=", dsn);
 	buf_printf(out, ", status=%s (", status);
 	text_put_why(out, e);
 	buf_putc(out, ')');
-	if (attempt > 1) {
+	/* Ours, behind all that others read; those that put deferrals together
+	 * by their text would count each attempt for another. */
+	if (attempt > 1 && e->type != EVENT_delayed) {
 		buf_put(out, STR(", attempt="));
 		buf_put_u64(out, attempt);
 	}
-	text_put_word(out, ", pool=", event_get_str(e, FIELD_pool));
-	text_put_word(out, ", src=", event_get_str(e, FIELD_source));
+	text_put_word(out, ", pool=", text_is_usual(pool) ? STR_NONE : pool);
+	text_put_word(out, ", src=", text_is_usual(source) ? STR_NONE : source);
+}
+
+/* What comes in: smtpd and its client, or pickup and its user; then the header's
+ * Message-ID from cleanup, then qmgr's own line. */
+static void
+text_client(const struct event *e, const char *words, struct buf *out)
+{
+	struct str user = event_get_str(e, FIELD_user);
+
+	text_put_id(out, e->id, "NOQUEUE");
+	text_put_client(out, words, e);
+	if (user.n > 0)
+		text_put_word(out, ", sasl_username=", user);
+}
+
+static void
+text_pickup(const struct event *e, const char *words, struct buf *out)
+{
+	struct str user = event_get_str(e, FIELD_user);
+
+	(void)str_skip(&user, STR("uid:"));
+	text_put_id(out, e->id, "NOQUEUE");
+	text_put_word(out, words, user);
+	text_put_angle(out, " from=", event_get_str(e, FIELD_sender));
+}
+
+static void
+text_message_id(const struct event *e, const char *words, struct buf *out)
+{
+	text_put_id(out, e->id, "NOQUEUE");
+	text_put_angle(out, words, text_or_empty(e, FIELD_message_id));
 }
 
 static void
@@ -243,12 +306,6 @@ text_queued(const struct event *e, const char *words, struct buf *out)
 	buf_put(out, STR(", nrcpt="));
 	buf_put_u64(out, event_get_num(e, FIELD_recipients));
 	buf_printf(out, " (%s)", words);
-	if (event_get(e, FIELD_client) != NULL)
-		text_put_client(out, ", client=", e);
-	text_put_word(out, ", proto=", event_get_str(e, FIELD_protocol));
-	text_put_angle(out, ", helo=", event_get_str(e, FIELD_helo));
-	text_put_word(out, ", sasl_username=", event_get_str(e, FIELD_user));
-	text_put_angle(out, ", message-id=", event_get_str(e, FIELD_message_id));
 }
 
 static const char *
@@ -282,24 +339,75 @@ text_put_after(const struct event *e, struct buf *out)
 	return true;
 }
 
+/*
+ * What was refused, before the reason, as Postfix has it: readers know a refusal
+ * by these words.  Our replies to relaying and to unknown users have them.
+ */
+static void
+text_put_refused(const struct event *e, struct str stage, struct buf *out)
+{
+	struct str dsn = event_get_str(e, FIELD_dsn);
+
+	if (str_has_suffix_icase(dsn, STR(".3.4")))
+		buf_put(out, STR("Message size exceeds fixed limit"));
+	else if (str_has_suffix_icase(dsn, STR(".3.1")))
+		buf_put(out, STR("Insufficient system storage"));
+	else if (str_eq(stage, STR("MAIL"))) {
+		text_put_angle(out, "", text_or_empty(e, FIELD_sender));
+		buf_put(out, STR(": Sender address rejected"));
+	} else if (str_eq(stage, STR("RCPT"))) {
+		text_put_angle(out, "", text_or_empty(e, FIELD_recipient));
+		buf_put(out, STR(": Recipient address rejected"));
+	} else if (str_eq(stage, STR("CONNECT"))) {
+		text_put_client(out, "<", e);
+		buf_put(out, STR(">: Client host rejected"));
+	} else
+		buf_put(out, STR("<DATA>: Data command rejected"));
+}
+
+/* "550 5.6.0 <DATA>: Data command rejected: NUL in the message" */
+static void
+text_put_refusal(const struct event *e, struct str stage, struct buf *out)
+{
+	struct str reply = event_get_str(e, FIELD_reply);
+	struct str dsn = event_get_str(e, FIELD_dsn);
+	uint64_t code = event_get_num(e, FIELD_code), at;
+
+	if (reply.p == NULL)
+		reply = event_get_str(e, FIELD_text);
+	if (reply.n > 0 && reply.p[0] != '<' && code != 0 && dsn.n > 0 &&
+	    !parse_u64(str_sub(reply, 0, 3), 999, &at)) {
+		buf_put_u64(out, code);
+		text_put_word(out, " ", dsn);
+		buf_putc(out, ' ');
+		text_put_refused(e, stage, out);
+		buf_put(out, str_has_suffix_icase(dsn, STR(".3.4")) ||
+		    str_has_suffix_icase(dsn, STR(".3.1")) ? STR("; ") :
+		    STR(": "));
+		text_put_prose(out, reply);
+	} else
+		text_put_reply(out, e, reply);
+}
+
 static void
 text_refused(const struct event *e, const char *words, struct buf *out)
 {
 	static const struct { enum event_field field; const char *name; } tail[] = {
 		{ FIELD_sender, "from=" }, { FIELD_recipient, "to=" },
 		{ FIELD_protocol, "proto=" }, { FIELD_helo, "helo=" } };
-	struct str reply = event_get_str(e, FIELD_reply);
+	struct str stage = event_get_str(e, FIELD_stage);
 	const char *gap = "; ";
 
 	if (text_put_after(e, out))
 		return;
+	if (str_eq(stage, STR("END-OF-DATA")))
+		stage = STR("END-OF-MESSAGE");
 	text_put_id(out, e->id, "NOQUEUE");
 	buf_put(out, str_of(words));
-	text_put_word(out, ": ", event_get_str(e, FIELD_stage));
+	text_put_word(out, ": ", stage);
 	text_put_client(out, " from ", e);
 	buf_put(out, STR(": "));
-	text_put_reply(out, e, reply.p != NULL ? reply :
-	    event_get_str(e, FIELD_text));
+	text_put_refusal(e, stage, out);
 	for (size_t i = 0; i < sizeof tail / sizeof tail[0]; i++) {
 		struct str s = event_get_str(e, tail[i].field);
 
@@ -312,6 +420,8 @@ text_refused(const struct event *e, const char *words, struct buf *out)
 		else
 			text_put_angle(out, tail[i].name, s);
 	}
+	if (gap[0] == ';')
+		buf_put(out, STR("; proto=SMTP"));
 }
 
 static void
@@ -335,31 +445,36 @@ text_bounce(const struct event *e, const char *words, struct buf *out)
 	struct str report = event_get_str(e, FIELD_report);
 	struct str reason = event_get_str(e, FIELD_reason);
 
-	buf_put(out, str_of(id_print(e->id).text));
-	buf_put(out, STR(": "));
 	if (report.n == 0) {		/* why there is none */
+		buf_put(out, STR("warning: "));
+		text_put_id(out, e->id, "");
 		text_put_prose(out, event_get_str(e, FIELD_text));
 		return;
 	}
-	buf_put(out, str_eq(reason, STR("delayed")) ?
-	    STR("sender delay notification") :
-	    str_eq(reason, STR("failed")) ? str_of(words) :
-	    STR("sender delivery status notification"));
+	text_put_id(out, e->id, "NOQUEUE");
+	buf_printf(out, "sender %s", str_eq(reason, STR("failed")) ? words :
+	    str_eq(reason, STR("delayed")) ? "delay notification" :
+	    "delivery status notification");
 	text_put_word(out, ": ", report);
 }
 
+/* As local(8) tells of an alias: the copies keep the message's id here. */
 static void
 text_expanded(const struct event *e, const char *words, struct buf *out)
 {
-	struct str owner = event_get_str(e, FIELD_sender);
+	struct id_text id = id_print(e->id);
 
 	text_put_id(out, e->id, "NOQUEUE");
 	text_put_angle(out, "to=", event_get_str(e, FIELD_recipient));
-	if (owner.p != NULL)
-		text_put_angle(out, ", owner=", owner);
-	buf_printf(out, ", %s ", words);
+	buf_put(out, STR(", relay=local, delay=0, delays=0/0/0/0, dsn=2.0.0, "
+	    "status=sent ("));
+	buf_printf(out, "%s %s)", words, id.text);
+	text_put_angle(out, ", owner=", event_get_str(e, FIELD_sender));
+	buf_put(out, STR(", nrcpt="));
 	buf_put_u64(out, event_get_num(e, FIELD_recipients));
-	buf_put(out, STR(": "));
+	if (event_get(e, FIELD_text) == NULL)
+		return;
+	buf_put(out, STR(", to "));
 	text_put_prose(out, event_get_str(e, FIELD_text));
 }
 
@@ -370,40 +485,113 @@ text_plain(const struct event *e, const char *words, struct buf *out)
 
 	text_put_id(out, e->id, "");
 	buf_put(out, str_of(words));
-	if (text.p == NULL)
+	if (text.p == NULL || str_eq(text, STR("by an administrator")))
 		return;
-	buf_put(out, e->type == EVENT_trouble ? STR(": ") : STR(" -- "));
+	buf_put(out, STR(" -- "));
 	text_put_prose(out, text);
+}
+
+static void
+text_reload(const struct event *e, const char *words, struct buf *out)
+{
+	struct str text = event_get_str(e, FIELD_text);
+
+	buf_printf(out, "%s%s ", words, str_has_prefix_icase(text,
+	    STR("configuration")) ? "" : " --");
+	text_put_prose(out, text);
+}
+
+/* "warning: " goes first, whatever it is about. */
+static void
+text_trouble(const struct event *e, const char *words, struct buf *out)
+{
+	buf_printf(out, "%s: ", words);
+	text_put_id(out, e->id, "");
+	text_put_prose(out, event_get_str(e, FIELD_text));
+}
+
+static void
+text_expired(const struct event *e, const char *words, struct buf *out)
+{
+	text_put_id(out, e->id, "NOQUEUE");
+	text_put_angle(out, "from=", text_or_empty(e, FIELD_sender));
+	buf_printf(out, ", status=%s", words);
 }
 
 static const struct shape {
 	void (*write)(const struct event *, const char *words, struct buf *);
 	const char *words;
 } shapes[EVENT_TYPES] = {
-	[EVENT_bounce_made] = { text_bounce, "sender non-delivery notification" },
+	[EVENT_bounce_made] = { text_bounce, "non-delivery notification" },
 	[EVENT_canceled] = { text_outcome, "canceled" },
 	[EVENT_connected] = { text_connection, "connect" },
 	[EVENT_delayed] = { text_outcome, "deferred" },
 	[EVENT_delivered] = { text_outcome, "sent" },
-	[EVENT_discarded] = { text_outcome, "discarded" },
+	[EVENT_discarded] = { text_outcome, "sent" },
 	[EVENT_disconnected] = { text_connection, "disconnect" },
-	[EVENT_expanded] = { text_expanded, "expanded into" },
-	[EVENT_expired] = { text_outcome, "expired" },
+	[EVENT_expanded] = { text_expanded, "forwarded as" },
+	[EVENT_expired] = { text_outcome, "bounced" },
 	[EVENT_failed] = { text_outcome, "bounced" },
 	[EVENT_held] = { text_plain, "placed on hold" },
 	[EVENT_queued] = { text_queued, "queue active" },
 	[EVENT_refused] = { text_refused, "reject" },
 	[EVENT_released] = { text_plain, "released from hold" },
-	[EVENT_reloaded] = { text_plain, "reload" },
+	[EVENT_reloaded] = { text_reload, "reload" },
 	[EVENT_rescheduled] = { text_plain, "requeued" },
 	[EVENT_started] = { text_plain, "daemon started" },
 	[EVENT_stopped] = { text_plain, "daemon stopped" },
-	[EVENT_trouble] = { text_plain, "warning" },
+	[EVENT_trouble] = { text_trouble, "warning" },
 };
 
-void
-event_text(const struct event *e, struct buf *out)
+/* The lines of an event of which Postfix would have written several. */
+static const struct shape *
+text_shape(const struct event *e, unsigned nth, const char **tag)
 {
+	static const struct shape client = { text_client, "client=" },
+	    pickup = { text_pickup, "uid=" },
+	    message_id = { text_message_id, "message-id=" },
+	    expired = { text_expired, "expired, returned to sender" };
+	bool is_local = str_has_prefix_icase(event_get_str(e, FIELD_user),
+	    STR("uid:"));
+
+	*tag = event_tag(e->type);
+	if (e->type == EVENT_expired && nth == 1) {
+		*tag = "qmgr";
+		return &expired;
+	}
+	if (e->type != EVENT_queued)
+		return nth == 0 ? &shapes[e->type] : NULL;
+	if (!is_local && event_get(e, FIELD_client) == NULL)
+		nth++;			/* from inside */
+	if (nth == 0)
+		*tag = is_local ? "pickup" : "smtpd";
+	if (nth == 1)
+		*tag = "cleanup";
+	return nth == 0 ? is_local ? &pickup : &client :
+	    nth == 1 ? &message_id : nth == 2 ? &shapes[EVENT_queued] : NULL;
+}
+
+/* Mailboxes of this machine have a program of their own. */
+const char *
+event_text_tag(const struct event *e, unsigned nth)
+{
+	const char *tag;
+	const struct shape *shape = text_shape(e, nth, &tag);
+
+	if (shape == NULL)
+		return NULL;
+	return shape->write == text_outcome &&
+	    str_eq(text_relay(e), STR("local")) ? "local" : tag;
+}
+
+void
+event_text(const struct event *e, unsigned nth, struct buf *out)
+{
+	const char *tag;
+	const struct shape *shape;
+
 	must(e->type < EVENT_TYPES && shapes[e->type].write != NULL);
-	shapes[e->type].write(e, shapes[e->type].words, out);
+	shape = text_shape(e, nth, &tag);
+	must(shape != NULL);
+	shape->write(e, shape->words, out);
 }

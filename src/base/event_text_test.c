@@ -9,14 +9,24 @@
 static char room[EVENT_LINE_MOST];
 
 static void
-expect(const struct event *e, const char *text)
+expect_nth(const struct event *e, unsigned nth, const char *tag,
+    const char *text)
 {
 	struct buf out = BUF_OF(room);
 
-	event_text(e, &out);
+	assert_string_equal(event_text_tag(e, nth), tag);
+	event_text(e, nth, &out);
 	assert_false(out.full);
 	room[out.n] = '\0';
 	assert_string_equal(room, text);
+}
+
+/* The only line. */
+static void
+expect(const struct event *e, const char *text)
+{
+	expect_nth(e, 0, event_text_tag(e, 0), text);
+	assert_null(event_text_tag(e, 1));
 }
 
 static struct event
@@ -87,8 +97,37 @@ test_outcomes_without_a_reply(void **state)
 	    "delays=0/0/0/0, status=sent (delivered to /home/bob/Maildir/new/1)");
 	e = make(EVENT_expired, 7);
 	event_str(&e, FIELD_recipient, STR("<bob>"));
-	expect(&e, "0000000000007: to=<bob>, relay=none, delay=0, "
-	    "delays=0/0/0/0, status=expired ()");
+	event_str(&e, FIELD_text, STR("expired"));
+	expect_nth(&e, 0, "smtp", "0000000000007: to=<bob>, relay=none, "
+	    "delay=0, delays=0/0/0/0, status=bounced (expired)");
+	event_str(&e, FIELD_sender, STR("a@x.example"));
+	expect_nth(&e, 1, "qmgr", "0000000000007: from=<a@x.example>, "
+	    "status=expired, returned to sender");
+	assert_null(event_text_tag(&e, 2));
+	e = make(EVENT_discarded, 7);
+	event_str(&e, FIELD_recipient, STR("bob"));
+	event_str(&e, FIELD_text, STR("by rule"));
+	expect_nth(&e, 0, "discard", "0000000000007: to=<bob>, relay=none, "
+	    "delay=0, delays=0/0/0/0, status=sent (by rule)");
+	e = make(EVENT_expanded, 7);
+	event_str(&e, FIELD_recipient, STR("list@x.example"));
+	event_str(&e, FIELD_sender, STR("owner-list@x.example"));
+	event_num(&e, FIELD_recipients, 2);
+	event_str(&e, FIELD_text, STR("a, b"));
+	expect_nth(&e, 0, "local", "0000000000007: to=<list@x.example>, "
+	    "relay=local, delay=0, delays=0/0/0/0, dsn=2.0.0, status=sent "
+	    "(forwarded as 0000000000007), owner=<owner-list@x.example>, "
+	    "nrcpt=2, to a, b");
+	/* a host that is an address; what is usual is not told */
+	e = make(EVENT_delayed, 7);
+	event_str(&e, FIELD_recipient, STR("bob"));
+	event_str(&e, FIELD_relay, STR("[192.0.2.1][192.0.2.1]:25"));
+	event_str(&e, FIELD_reply, STR("busy"));
+	event_num(&e, FIELD_attempt, 3);
+	event_str(&e, FIELD_source, STR("default"));
+	expect(&e, "0000000000007: to=<bob>, relay=192.0.2.1[192.0.2.1]:25, "
+	    "delay=0, delays=0/0/0/0, status=deferred "
+	    "(host 192.0.2.1[192.0.2.1] said: busy)");
 }
 
 static void
@@ -145,11 +184,11 @@ test_refusals(void **state)
 	    "<a@b.example>: Relay access denied; from=<x@y> to=<a@b.example> "
 	    "proto=ESMTP helo=<z>");
 	e = refusal(STR("mx.example"));
-	event_str(&e, FIELD_reply, STR("452 4.3.1 Disk full"));
-	event_num(&e, FIELD_code, 452);
+	event_str(&e, FIELD_reply, STR("450 4.2.0 Not now"));
+	event_num(&e, FIELD_code, 450);
 	event_str(&e, FIELD_sender, STR(""));
 	expect(&e, "NOQUEUE: reject: RCPT from mx.example[192.0.2.7]: "
-	    "452 4.3.1 Disk full; from=<>");
+	    "450 4.2.0 Not now; from=<>");
 	e = refusal(STR("mx.example"));
 	event_str(&e, FIELD_reason, STR("errors"));
 	expect(&e, "too many errors after RCPT from mx.example[192.0.2.7]");
@@ -157,6 +196,48 @@ test_refusals(void **state)
 	event_str(&e, FIELD_reason, STR("pipelining"));
 	expect(&e,
 	    "improper command pipelining after RCPT from mx.example[192.0.2.7]");
+}
+
+/* Replies of our own get the words by which readers know a refusal. */
+static void
+test_refusals_are_known(void **state)
+{
+	static const struct {
+		const char *stage, *dsn, *reply, *text;
+		uint64_t code;
+	} cases[] = {
+		{ "CONNECT", "4.7.0", "Too many", "421 4.7.0 "
+		    "<unknown[192.0.2.7]>: Client host rejected: Too many; "
+		    "proto=SMTP", 421 },
+		{ "MAIL", "5.7.0", "Who?", "530 5.7.0 <>: Sender address "
+		    "rejected: Who?; proto=SMTP", 530 },
+		{ "RCPT", "4.5.3", "Too many", "452 4.5.3 <>: Recipient "
+		    "address rejected: Too many; proto=SMTP", 452 },
+		{ "DATA", "4.3.1", "Full", "452 4.3.1 Insufficient system "
+		    "storage; Full; proto=SMTP", 452 },
+		{ "END-OF-DATA", "5.3.4", "Big", "552 5.3.4 Message size "
+		    "exceeds fixed limit; Big; proto=SMTP", 552 },
+		{ "END-OF-DATA", "5.6.0", "NUL", "550 5.6.0 <DATA>: Data "
+		    "command rejected: NUL; proto=SMTP", 550 },
+		{ "RCPT", "5.1.1", "<a@b>: Unknown", "550 5.1.1 <a@b>: "
+		    "Unknown; proto=SMTP", 550 },
+	};
+	char text[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct event e = make(EVENT_refused, 0);
+
+		event_str(&e, FIELD_client, STR("192.0.2.7"));
+		event_str(&e, FIELD_stage, str_of(cases[i].stage));
+		event_num(&e, FIELD_code, cases[i].code);
+		event_str(&e, FIELD_dsn, str_of(cases[i].dsn));
+		event_str(&e, FIELD_reply, str_of(cases[i].reply));
+		snprintf(text, sizeof text, "NOQUEUE: reject: %s from "
+		    "unknown[192.0.2.7]: %s", cases[i].stage[0] == 'E' ?
+		    "END-OF-MESSAGE" : cases[i].stage, cases[i].text);
+		expect(&e, text);
+	}
 }
 
 static void
@@ -188,13 +269,27 @@ test_the_queue(void **state)
 	event_str(&e, FIELD_sender, STR("a@x.example"));
 	event_num(&e, FIELD_size, 4213);
 	event_num(&e, FIELD_recipients, 2);
-	expect(&e, "0000000000007: from=<a@x.example>, size=4213, nrcpt=2 "
-	    "(queue active)");
+	/* from inside: a report of ours */
+	expect_nth(&e, 0, "cleanup", "0000000000007: message-id=<>");
+	expect_nth(&e, 1, "qmgr", "0000000000007: from=<a@x.example>, "
+	    "size=4213, nrcpt=2 (queue active)");
+	assert_null(event_text_tag(&e, 2));
 	event_str(&e, FIELD_client, STR("192.0.2.7"));
 	event_str(&e, FIELD_message_id, STR("<1@x.example>"));
-	expect(&e, "0000000000007: from=<a@x.example>, size=4213, nrcpt=2 "
-	    "(queue active), client=unknown[192.0.2.7], "
-	    "message-id=<1@x.example>");
+	expect_nth(&e, 0, "smtpd", "0000000000007: client=unknown[192.0.2.7]");
+	expect_nth(&e, 1, "cleanup", "0000000000007: message-id=<1@x.example>");
+	expect_nth(&e, 2, "qmgr", "0000000000007: from=<a@x.example>, "
+	    "size=4213, nrcpt=2 (queue active)");
+	assert_null(event_text_tag(&e, EVENT_TEXT_LINES));
+	event_str(&e, FIELD_user, STR("eve"));
+	expect_nth(&e, 0, "smtpd", "0000000000007: client=unknown[192.0.2.7], "
+	    "sasl_username=eve");
+	e = make(EVENT_queued, 7);
+	event_str(&e, FIELD_sender, STR("bob@x.example"));
+	event_str(&e, FIELD_user, STR("uid:1000"));
+	expect_nth(&e, 0, "pickup", "0000000000007: uid=1000 "
+	    "from=<bob@x.example>");
+	assert_null(event_text_tag(&e, EVENT_TEXT_LINES));
 	e = make(EVENT_bounce_made, 7);
 	event_str(&e, FIELD_report, STR("0000000000009"));
 	event_str(&e, FIELD_reason, STR("failed"));
@@ -212,15 +307,21 @@ test_the_queue(void **state)
 	e = make(EVENT_bounce_made, 7);
 	event_str(&e, FIELD_reason, STR("none"));
 	event_str(&e, FIELD_text, STR("no report: the sender is null"));
-	expect(&e, "0000000000007: no report: the sender is null");
+	expect(&e, "warning: 0000000000007: no report: the sender is null");
 	e = make(EVENT_held, 7);
 	expect(&e, "0000000000007: placed on hold");
+	event_str(&e, FIELD_text, STR("by an administrator"));
+	expect_nth(&e, 0, "postsuper", "0000000000007: placed on hold");
+	e.values[0].string = STR("damaged");
+	expect(&e, "0000000000007: placed on hold -- damaged");
 	e = make(EVENT_trouble, 0);
 	event_str(&e, FIELD_text, STR("open spool/7: No space left on device"));
 	expect(&e, "warning: open spool/7: No space left on device");
 	e = make(EVENT_reloaded, 0);
 	event_str(&e, FIELD_text, STR("kept the old one"));
 	expect(&e, "reload -- kept the old one");
+	e.values[0].string = STR("configuration reloaded");
+	expect(&e, "reload configuration reloaded");
 }
 
 /* A name with brackets would be read as an address; CR LF as another line. */
@@ -263,7 +364,10 @@ test_every_octet_everywhere(void **state)
 			e.values[e.n] = (struct event_value){
 				.field = (enum event_field)e.n,
 				.string = { octets, sizeof octets } };
-		event_text(&e, &out);
+		for (unsigned i = 0; event_text_tag(&e, i) != NULL; i++) {
+			assert_in_range(i, 0, EVENT_TEXT_LINES - 1);
+			event_text(&e, i, &out);
+		}
 		assert_false(out.full);
 		assert_true(str_is_printable(buf_str(&out)));
 	}
@@ -277,6 +381,7 @@ main(void)
 		cmocka_unit_test(test_outcomes_without_a_reply),
 		cmocka_unit_test(test_delays),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_refusals_are_known),
 		cmocka_unit_test(test_connections),
 		cmocka_unit_test(test_the_queue),
 		cmocka_unit_test(test_no_line_is_forged),

@@ -318,6 +318,8 @@ recipient_tell(struct delivery *d, const struct delivery_recipient *r,
 	struct event e = event_make(type, clock_wall(), d->handoff.ref.id);
 	struct esc_text esc = esc_print(r->verdict.esc);
 
+	if (type == EVENT_expired)	/* whom the log says it went back to */
+		event_str(&e, FIELD_sender, d->envelope.sender);
 	event_str(&e, FIELD_recipient, r->address);
 	if (r->orig.p != NULL)
 		event_str(&e, FIELD_orig_to, r->orig);

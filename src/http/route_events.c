@@ -34,13 +34,15 @@ event_put(struct buf *out, const struct event *e, const struct events_query *q)
 	size_t before = out->n;
 	struct wall_text at = wall_print(e->at);
 
-	if (q->is_text)
-		buf_printf(out, "%s ", at.text);
-	if (q->is_text)
-		event_text(e, out);
-	else
+	if (!q->is_text) {
 		event_json(e, out);
-	buf_putc(out, '\n');
+		buf_putc(out, '\n');
+	}
+	for (unsigned i = 0; q->is_text && event_text_tag(e, i) != NULL; i++) {
+		buf_printf(out, "%s ", at.text);
+		event_text(e, i, out);
+		buf_putc(out, '\n');
+	}
 	if (out->full) {
 		out->n = before;
 		out->full = false;

@@ -29,6 +29,8 @@ PEERS = {
                       " libmail-deliverystatus-bounceparser-perl libmailtools-perl libmime-tools-perl"
                       " libtimedate-perl libconvert-binhex-perl"
                       " libsisimai-perl libclass-accessor-lite-perl libjson-perl".split(),
+    "readers": "fail2ban pflogsumm logwatch libdate-calc-perl libbit-vector-perl libcarp-clan-perl"
+               " libdate-manip-perl".split(),
     "nsd": "nsd libevent-2.1-7 libfstrm0 libprotobuf-c1".split(),
 }
 

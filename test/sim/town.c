@@ -120,15 +120,19 @@ static void
 event_take(struct event_sink *s, const struct event *e)
 {
 	static char room[EVENT_LINE_MOST];
-	struct buf b = BUF_OF(room);
+	const char *tag;
 
 	(void)s;
 	if (getenv("TOWN_LOG") == NULL)
 		return;
-	event_text(e, &b);
-	fprintf(stderr, "%12.6f %u %s %.*s\n",
-	    (double)clock_mono().ns / (double)NS_PER_SECOND, core_index(),
-	    event_tag(e->type), (int)b.n, room);
+	for (unsigned i = 0; (tag = event_text_tag(e, i)) != NULL; i++) {
+		struct buf b = BUF_OF(room);
+
+		event_text(e, i, &b);
+		fprintf(stderr, "%12.6f %u %s %.*s\n",
+		    (double)clock_mono().ns / (double)NS_PER_SECOND,
+		    core_index(), tag, (int)b.n, room);
+	}
 }
 
 static int
