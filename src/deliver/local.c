@@ -11,6 +11,7 @@
 #include "fiber/disk.h"
 #include "fiber/random.h"
 #include "policy/place.h"
+#include "wire/recode.h"
 
 #include <errno.h>
 
@@ -25,7 +26,9 @@ struct copy {
 	int fd;
 	uint64_t at;
 	int error;			/* of writing: errno; 0: none */
+	struct strip strip;
 	bool is_unread;			/* the spool did not give it */
+	const char *refusal;		/* no mailbox can hold it; or NULL */
 	bool is_command;		/* it hears what the client said, too */
 };
 
@@ -64,24 +67,105 @@ trace_put(struct copy *c, const struct delivery_recipient *r, struct arena *a)
 
 /* ... and takes off those that came with the message. */
 static yields int
-content_put(struct copy *c, char *room)
+content_put(struct copy *c, struct str in)
 {
-	struct strip strip;
+	struct str out;
+
+	while (strip_next(&c->strip, &in, &out))
+		if (copy_put(c, out) != 0)
+			return -1;
+	return 0;
+}
+
+static int
+copy_unread(struct copy *c, int64_t rc)
+{
+	c->is_unread = true;
+	c->delivery->is_damaged = rc == BODY_DAMAGED;
+	return -1;
+}
+
+static yields int
+body_copy(struct copy *c, char *room)
+{
 	struct body b;
 	int64_t n;
 
-	strip_begin(&strip);
+	body_open(&b, &c->delivery->pin);
+	while ((n = body_read(&b, room, COPY_SIZE)) > 0)
+		if (content_put(c, (struct str){ room, (size_t)n }) != 0)
+			return -1;
+	return n < 0 ? copy_unread(c, n) : 0;
+}
+
+/* ---- octets that are no lines (RFC 3030) ---- */
+
+static yields int
+binary_survey(struct copy *c, struct recode *r, char *room)
+{
+	struct body b;
+	int64_t n;
+
+	body_open(&b, &c->delivery->pin);
+	while ((n = body_read(&b, room, COPY_SIZE)) > 0)
+		recode_survey(r, (struct str){ room, (size_t)n });
+	if (n < 0)
+		return copy_unread(c, n);
+	if (recode_survey_end(r) == 0 && r->refusal == NULL)
+		return 0;
+	c->refusal = r->refusal;
+	return -1;
+}
+
+static yields int
+binary_write(struct copy *c, struct recode *r, char *room)
+{
+	struct body b;
+	struct str out;
+	int64_t n;
+	int rc = 0;
+
 	body_open(&b, &c->delivery->pin);
 	while ((n = body_read(&b, room, COPY_SIZE)) > 0) {
-		struct str out, in = { room, (size_t)n };
+		struct str in = { room, (size_t)n };
 
-		while (strip_next(&strip, &in, &out))
-			if (copy_put(c, out) != 0)
+		while ((rc = recode_next(r, &in, &out)) == 1)
+			if (content_put(c, out) != 0)
 				return -1;
+		if (rc != 0)
+			return copy_unread(c, BODY_DAMAGED);
 	}
-	c->is_unread = n < 0;
-	c->delivery->is_damaged = n == BODY_DAMAGED;
-	return n < 0 ? -1 : copy_put(c, strip_end(&strip));
+	if (n < 0)
+		return copy_unread(c, n);
+	while ((rc = recode_finish(r, &out)) == 1)
+		if (content_put(c, out) != 0)
+			return -1;
+	return rc == 0 ? 0 : copy_unread(c, BODY_DAMAGED);
+}
+
+/* A mailbox holds lines: such parts are put into base64. */
+static yields int
+binary_copy(struct copy *c, char *room)
+{
+	struct recode *r;
+	struct arena a;
+	int rc = -1;
+
+	arena_init(&a, RECODE_ARENA + 2 * sizeof *r);
+	r = arena_new(&a, struct recode);
+	if (r == NULL) {
+		c->error = ENOMEM;
+		err_set("no memory");
+	} else {
+		recode_begin(r, RECODE_TO_8BIT, true, &a);
+		rc = binary_survey(c, r, room);
+	}
+	if (rc == 0) {
+		recode_again(r);
+		rc = binary_write(c, r, room);
+	}
+	arena_clear(&a);
+	return rc;
 }
 
 static yields int
@@ -95,12 +179,21 @@ message_copy(struct copy *c, const struct delivery_recipient *r,
 		c->error = ENOMEM;
 		return err_set("no memory");
 	}
-	return trace_put(c, r, a) != 0 ? -1 : content_put(c, room);
+	strip_begin(&c->strip);
+	if (trace_put(c, r, a) != 0)
+		return -1;
+	if ((c->delivery->envelope.flags & ENVELOPE_BINARY) != 0 ?
+	    binary_copy(c, room) != 0 : body_copy(c, room) != 0)
+		return -1;
+	return copy_put(c, strip_end(&c->strip));
 }
 
 static struct verdict
 copy_verdict(const struct copy *c)
 {
+	if (c->refusal != NULL)
+		return verdict_make(FAILED, 0, "5.6.3",
+		    "a mailbox cannot hold its binary parts: %s", c->refusal);
 	if (c->is_unread)
 		return verdict_make(DEFERRED, 0, "4.3.0",
 		    "our copy of the message could not be read: %s",
