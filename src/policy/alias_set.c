@@ -169,6 +169,22 @@ local_is_odd(struct str local)
 	return local.n == 0 || local.n > LOCAL_MOST;
 }
 
+/* From here on its domain is ASCII. */
+static bool
+alias_lower_domain(struct alias_reading *a, const struct mailbox *m,
+    struct str *text)
+{
+	struct str domain;
+
+	if (str_is_ascii(m->domain))
+		return true;
+	if (!domain_canonical(a->reader->scratch, m->domain, &domain))
+		return false;
+	*text = arena_join(a->reader->scratch, str_sub(m->text, 0,
+	    m->text.n - m->domain.n), domain);
+	return text->p != NULL;
+}
+
 /* A mailbox, a local part, or "@domain" behind "@domain:". */
 static void
 alias_address(struct alias_reading *a, const struct alias_target *t,
@@ -186,9 +202,10 @@ alias_address(struct alias_reading *a, const struct alias_target *t,
 			alias_add(a, ALIAS_TO_ADDRESS, t->text, text);
 		return;
 	}
-	if (mailbox_parse(text, MAILBOX_STRICT, &m) != NULL &&
-	    (t->quoted ? local_is_odd(text) :
-	    text.n > LOCAL_MOST || !local_is_safe(text)))
+	if (mailbox_parse(text, MAILBOX_UTF8, &m) == NULL ?
+	    !alias_lower_domain(a, &m, &text) :
+	    t->quoted ? local_is_odd(text) :
+	    text.n > LOCAL_MOST || !local_is_safe(text))
 		alias_refuse(a, t->text, "is not a mail address");
 	else
 		alias_add(a, t->is_final ? ALIAS_TO_USER : ALIAS_TO_ADDRESS,

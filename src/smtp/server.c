@@ -40,6 +40,22 @@ static const struct session_row {
 #undef STATE
 };
 
+static yields void say_help(struct session *, const struct command *);
+static yields void say_noop(struct session *, const struct command *);
+static yields void say_quit(struct session *, const struct command *);
+static yields void say_rset(struct session *, const struct command *);
+static yields void say_vrfy(struct session *, const struct command *);
+
+static yields void (*const session_verbs[VERBS])(struct session *,
+    const struct command *) = {
+	[VERB_BDAT] = say_bdat, [VERB_DATA] = say_data,
+	[VERB_EHLO] = say_ehlo, [VERB_ETRN] = say_etrn,
+	[VERB_HELO] = say_helo,
+	[VERB_HELP] = say_help, [VERB_MAIL] = say_mail, [VERB_NOOP] = say_noop,
+	[VERB_QUIT] = say_quit, [VERB_RCPT] = say_rcpt, [VERB_RSET] = say_rset,
+	[VERB_VRFY] = say_vrfy, [VERB_XCLIENT] = say_xclient,
+};
+
 /* ---- the small verbs: RFC 5321 4.1.1.5 to 4.1.1.10 ---- */
 
 static yields void
@@ -61,8 +77,8 @@ say_vrfy(struct session *s, const struct command *command)
 static bool
 verb_is_offered(const struct session *s, enum verb verb)
 {
-	return extension_reply(s, verb) == REPLY_GO &&
-	    (session_rows[verb].in[SESSION_RCPT] == REPLY_GO ||
+	return session_verbs[verb] != NULL &&
+	    extension_reply(s, verb) == REPLY_GO && (session_rows[verb].in[SESSION_RCPT] == REPLY_GO ||
 	    session_rows[verb].in[SESSION_READY] == REPLY_GO);
 }
 
@@ -103,16 +119,6 @@ say_quit(struct session *s, const struct command *command)
 }
 
 /* ---- one command ---- */
-
-static yields void (*const session_verbs[VERBS])(struct session *,
-    const struct command *) = {
-	[VERB_BDAT] = say_bdat, [VERB_DATA] = say_data,
-	[VERB_EHLO] = say_ehlo, [VERB_ETRN] = say_etrn,
-	[VERB_HELO] = say_helo,
-	[VERB_HELP] = say_help, [VERB_MAIL] = say_mail, [VERB_NOOP] = say_noop,
-	[VERB_QUIT] = say_quit, [VERB_RCPT] = say_rcpt, [VERB_RSET] = say_rset,
-	[VERB_VRFY] = say_vrfy, [VERB_XCLIENT] = say_xclient,
-};
 
 static yields void
 session_obey(struct session *s, const struct command *command)
