@@ -313,6 +313,36 @@ check_log(struct checking *c)
 	return trouble;
 }
 
+/* What was met before any segment was read. */
+static void
+check_directory(struct checking *c)
+{
+	uint64_t n = c->spool->stats.damaged;
+
+	c->check->damaged += n;
+	if (n == 0)
+		return;
+	line_begin(c);
+	buf_printf(&c->line, "both superblocks are lost, or segments were cut "
+	    "off: %llu", (unsigned long long)n);
+	line_end(c);
+}
+
+/* A clean stop wrote down which record was the last. */
+static void
+check_end(struct checking *c)
+{
+	const struct super *super = &c->spool->super;
+
+	if (!super->is_clean || super->sequence <= c->sequence)
+		return;
+	c->check->damaged++;
+	line_begin(c);
+	buf_printf(&c->line, "%llu records are missing at the end",
+	    (unsigned long long)(super->sequence - c->sequence));
+	line_end(c);
+}
+
 static void
 check_live(struct checking *c)
 {
@@ -352,12 +382,13 @@ check_run(const char *path, struct check *check, bool is_dump)
 	c.spool = look.spool;
 	check->was_clean = look.was_clean;
 	check->is_in_use = look.is_in_use;
-	check->damaged += look.is_super_lost;
+	check_directory(&c);
 	arena_init(&c.arena, ENVELOPE_MOST);
 	trouble = check_log(&c);
-	if (trouble == SPOOL_FINE)
+	if (trouble == SPOOL_FINE) {
+		check_end(&c);
 		check_live(&c);
-	else
+	} else
 		err_add("checking spool %s", path);
 	arena_clear(&c.arena);
 	look_close(&look);

@@ -11,8 +11,9 @@
 
 /*
  * quarantine/NNNNNNNNNN-OOOOOOOOOO.bad and .poison hold the bytes of segment N
- * from offset O on.  The file "recovering" holds one line "segment offset
- * deaths\n", padded to NOTE_BYTES, and is there only while a log is read:
+ * from offset O on; NNNNNNNNNN-0000000000.log is its file.  The file "recovering"
+ * holds one line "segment offset deaths\n", padded to NOTE_BYTES, and is there
+ * only while a log is read:
  *
  * STATE      how it is found       what the next recovery does
  * none       no note               reads, and leaves a note "0 0 0"
@@ -218,4 +219,20 @@ quarantine_put(struct quarantine *q, struct spool *sp, const struct segment *s,
 		q->poison[q->n_poison].segment = s->number;
 		q->poison[q->n_poison++].at = from;
 	}
+}
+
+yields void
+quarantine_take(struct spool *sp, uint64_t number)
+{
+	char path[PATH_ROOM], to[PATH_ROOM], end[PATH_ROOM];
+	int n = snprintf(end, sizeof end, "quarantine/%010llu-0000000000.log",
+	    (unsigned long long)number);
+
+	must(n > 0 && n < PATH_ROOM);
+	segment_path(path, sp->path, number, SEGMENT_LOG);
+	quarantine_path(to, sp, "quarantine");
+	(void)disk_mkdir(to, 0700);
+	quarantine_path(to, sp, end);
+	if (disk_rename(path, to) != 0)
+		spool_tell(sp, "disk", "setting aside %s: %s", path, err_text());
 }

@@ -40,6 +40,9 @@ enum quarantine_kind { QUARANTINE_BAD, QUARANTINE_POISON };
 yields void quarantine_put(struct quarantine *, struct spool *,
     const struct segment *, uint64_t from, uint64_t to, enum quarantine_kind);
 
+/* The file of a segment that cannot be one leaves the log, whole. */
+yields void quarantine_take(struct spool *, uint64_t number);
+
 bool quarantine_is_poison(const struct quarantine *, uint64_t segment,
     uint64_t at);
 /* Nothing is read now: a death here is no record's fault. */

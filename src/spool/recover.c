@@ -207,7 +207,8 @@ recover_by_scan(struct recover *r, struct recover_walk *rw, uint64_t end)
 	return got == WALK_END ? trouble : SPOOL_DISK;
 }
 
-/* Its header is damaged: the first record that is whole knows the salt. */
+/* Its header is damaged: the first record that is whole knows the salt, unless it
+ * is older than the segments before: then it is what an earlier turn left. */
 static yields int
 recover_salt(struct recover *r, struct segment *s)
 {
@@ -221,26 +222,13 @@ recover_salt(struct recover *r, struct segment *s)
 	if (walk_open(&w, s, SEGMENT_HEAD, false) != 0)
 		return -1;
 	while (at + RECORD_HEADER <= s->size && s->salt == 0) {
-		if (walk_read(&w, at, &rec) == WALK_RECORD)
+		if (walk_read(&w, at, &rec) == WALK_RECORD &&
+		    rec.sequence > r->sequence)
 			s->salt = rec.salt;
 		at += RECORD_ALIGN;
 	}
 	walk_close(&w);
 	return 0;
-}
-
-static yields enum spool_trouble
-recover_salts(struct recover *r)
-{
-	const struct log *l = &r->spool->log;
-
-	for (size_t i = 0; i < l->n; i++) {
-		struct segment *s = l->segments[i];
-
-		if (s != NULL && s->is_header_bad && recover_salt(r, s) != 0)
-			return SPOOL_DISK;
-	}
-	return SPOOL_FINE;
 }
 
 static yields enum spool_trouble
@@ -255,6 +243,8 @@ recover_segment(struct recover *r, struct recover_walk *rw)
 	rw->n_damages = 0;
 	rw->first_sequence = 0;
 	rw->is_settled = true;
+	if (s->is_header_bad && recover_salt(r, s) != 0)
+		return SPOOL_DISK;
 	if (super->is_clean && s->number == super->tail &&
 	    super->tail_end >= SEGMENT_HEAD && super->tail_end <= s->size)
 		end = super->tail_end;
@@ -316,7 +306,7 @@ recover_remove(struct spool *sp, struct segment *s)
 static yields void
 recover_add_spare(struct spool *sp, struct segment *s)
 {
-	bool is_good = s->size == sp->config.segment_bytes;
+	bool is_good = s->size == sp->config.segment_bytes && !s->is_header_bad;
 
 	while (sp->n_spares > 0 && (!is_good || sp->n_spares == SPARES_MOST))
 		recover_remove(sp, &sp->spares[--sp->n_spares]);
@@ -340,14 +330,14 @@ recover_is_empty(const struct recover *r, const struct segment *s, bool *out)
 	struct record rec;
 	struct walk w;
 
-	*out = super->is_clean && s->number > super->tail && !s->is_header_bad;
+	*out = super->is_clean && s->number > super->tail;
 	if (*out)
 		return SPOOL_FINE;
 	if (walk_open(&w, s, s->size, false) != 0)
 		return SPOOL_DISK;
 	got = walk_next(&w, &rec);
 	walk_close(&w);
-	/* one with a damaged header is kept: it may hold what cannot be seen */
+	/* else one with a damaged header is kept: who knows what is in it */
 	*out = got == WALK_END && !s->is_header_bad;
 	return got == WALK_FAILED ? SPOOL_DISK : SPOOL_FINE;
 }
@@ -414,9 +404,7 @@ recover_read(struct recover *r, struct spool *sp)
 	must(sp->current == NULL && sp->n_spares == 0 && sp->index.n == 0);
 	*r = (struct recover){ .spool = sp };
 	quarantine_open(&r->quarantine, sp);
-	trouble = recover_salts(r);
-	if (trouble == SPOOL_FINE)
-		trouble = recover_part_spares(r);
+	trouble = recover_part_spares(r);
 	for (size_t i = 0; i < sp->log.n && trouble == SPOOL_FINE; i++) {
 		rw.segment = sp->log.segments[i];
 		rw.slot = (uint32_t)i;

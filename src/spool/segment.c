@@ -111,6 +111,7 @@ segment_decode(struct str s, uint64_t number, uint64_t instance,
 		return -EPROTO;
 	}
 	out->instance = its_instance;
+	out->size_made = size;
 	if (its_number != number || (instance != 0 && its_instance != instance))
 		return -EBADMSG;
 	return 0;

@@ -24,6 +24,7 @@ enum {
 struct segment {
 	uint64_t number, salt, instance;
 	uint64_t size;			/* of the file, bytes */
+	uint64_t size_made;		/* of the file when it was; 0: not known */
 	uint64_t end;			/* where the next record goes */
 	uint64_t settled;		/* below it all is surely on disk */
 	uint64_t first_sequence;	/* of its first record; 0: none yet */

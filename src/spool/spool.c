@@ -6,6 +6,7 @@
 #include "fiber/random.h"
 #include "spool/fault.h"
 #include "spool/own.h"
+#include "spool/quarantine.h"
 #include "spool/recover.h"
 
 #include <errno.h>
@@ -251,6 +252,14 @@ spool_read_super(struct spool *sp, bool has_segments)
 
 /* ---- what is in the directory ---- */
 
+static void
+spool_tell_cut(struct spool *sp, const struct segment *s)
+{
+	sp->stats.damaged++;
+	spool_tell(sp, "damage", "segment %llu was cut off: %llu octets are left",
+	    (unsigned long long)s->number, (unsigned long long)s->size);
+}
+
 static yields enum spool_trouble
 spool_find_segment(struct spool *sp, uint64_t number)
 {
@@ -258,10 +267,20 @@ spool_find_segment(struct spool *sp, uint64_t number)
 	int rc = segment_open(sp->path, number, sp->super.instance,
 	    !sp->is_read_only, &s);
 
+	if ((rc == 0 || rc == -EBADMSG) && s.size <= SEGMENT_HEAD) {
+		/* there is no record in it, whatever there was */
+		segment_close(&s);
+		spool_tell_cut(sp, &s);
+		if (!sp->is_read_only)
+			quarantine_take(sp, s.number);
+		return SPOOL_FINE;
+	}
+	if (rc == 0 && s.size < s.size_made)
+		spool_tell_cut(sp, &s);
 	s.is_header_bad = rc == -EBADMSG;
 	if (rc == 0)
 		sp->super.instance = s.instance;
-	if (rc == -EBADMSG && s.size > SEGMENT_HEAD)
+	if (rc == -EBADMSG)
 		rc = 0;
 	if (rc != 0 || log_append(&sp->log, &s) == NULL) {
 		segment_close(&s);

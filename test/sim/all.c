@@ -17,6 +17,7 @@ static const struct scenario *const all[] = {
 	&scenario_lmtp,
 	&scenario_notes,
 	&scenario_notes_unsynced,
+	&scenario_octets,
 	&scenario_retry,
 	&scenario_spool,
 	&scenario_spool_hasty,
