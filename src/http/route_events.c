@@ -8,9 +8,37 @@ enum { LINES = 64 * 1024, FOLLOW_MS = 500, DEFAULT_SINCE_S = 86400 };
 
 struct events_query {
 	uint64_t id;			/* 0: all */
+	struct str about;		/* a Message-ID or a recipient; n == 0: all */
 	struct wall since;
 	bool follows, is_text;
 };
+
+/* Without what people put around it. */
+static struct str
+bare(struct str s)
+{
+	return s.n >= 2 && s.p[0] == '<' && s.p[s.n - 1] == '>' ?
+	    str_sub(s, 1, s.n - 2) : s;
+}
+
+static bool
+event_is_about(const struct event *e, struct str what)
+{
+	static const enum event_field fields[] = { FIELD_recipient,
+		FIELD_orig_to, FIELD_message_id };
+
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		if (str_eq_icase(bare(event_get_str(e, fields[i])), what))
+			return e->id != 0;
+	return false;
+}
+
+static bool
+event_is_asked(const struct event *e, const struct events_query *q)
+{
+	return (q->id == 0 || e->id == q->id) &&
+	    (q->about.n == 0 || event_is_about(e, q->about));
+}
 
 static bool
 query_take(struct talk *t, struct events_query *q)
@@ -24,6 +52,7 @@ query_take(struct talk *t, struct events_query *q)
 		.is_text = str_eq(talk_query(t, STR("form")), STR("text")) };
 	if (since.p != NULL && !parse_u64(since, UINT32_MAX, &seconds))
 		return false;
+	q->about = bare(talk_query(t, STR("about")));
 	q->since = wall_add(clock_wall(), -(int64_t)seconds * US_PER_SECOND);
 	return id.p == NULL || id_parse(id, &q->id);
 }
@@ -65,7 +94,7 @@ events_stream(struct request *r, struct events_query *q, struct eventread *in,
 
 	while (t->net.trouble == STREAM_FINE && !r->control->is_closing) {
 		while (eventread_next(in, &e) == 1) {
-			if (q->id != 0 && e.id != q->id)
+			if (!event_is_asked(&e, q))
 				continue;
 			event_put(out, &e, q);
 			if (out->cap - out->n < EVENT_LINE_MOST)
