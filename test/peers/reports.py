@@ -212,9 +212,21 @@ def reports_of_failure(where):
         expect((b"The whole body" in octets) == whole, "the body")
         all_read(octets, where, ["full@far.example"], "failed", "5.2.2", 552, "soft")
     # two in one report; an old server without enhanced codes
-    send(s, ["gone@far.example", "ok@far.example", "gone@far2.example"])
+    send(s, ["gone@far.example", "ok@far.example", "full@far.example"])
+    octets, message = the_report(s, 5)
+    _, (_, *both), _ = parts(message)
+    expect(sorted(g["Status"] for g in both) == ["5.1.1", "5.2.2"], str(both))
+    _, told = ours(octets, where)
+    expect({t["recipient"]: t["bounce"] for t in told} == {"gone@far.example": "hard", "full@far.example": "soft"}, str(told))
     send(s, ["old@far.example"])
-    wait_for(lambda: len(maildir(s.dir / "Maildir" / "alice")) >= 7, 20)
+    octets, _ = the_report(s, 6)
+    all_read(octets, where, ["old@far.example"], "failed", "5.0.0", 550, "hard")
+    why = [(e["recipient"], e["bounce"], e["class"]) for e in s.events() if e["event"] == "failed"]
+    for one in [("gone@far.example", "hard", "no_mailbox"), ("full@far.example", "soft", "full"),
+                ("old@far.example", "hard", "bad_address")]:
+        expect(one in why, str(why))
+    expect(len(why) == 7, str(why))
+    expect(log_says(s, r"[0-9A-Z]{13}: sender non-delivery notification: [0-9A-Z]{13}"), "no such line")
     s.stop()
 
 

@@ -23,6 +23,7 @@ static const struct scenario *const all[] = {
 	&scenario_spool_hasty,
 	&scenario_storm,
 	&scenario_walk,
+	&scenario_warning,
 };
 
 static uint64_t

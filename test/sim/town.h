@@ -49,7 +49,9 @@ struct town_rcpt {
 	struct mono attempt_at[TOWN_ATTEMPTS];
 	unsigned copies, wrong;		/* wrong: another body than was sent */
 	struct town_copy copy[TOWN_COPIES];
-	unsigned failed, delayed;	/* reports that name him */
+	unsigned failed, delayed;	/* reports that name him; of delay, a
+					 * copy of the last is none more */
+	uint32_t delayed_name;		/* of the last */
 	struct mono failed_at, delayed_at;
 };
 
@@ -132,6 +134,7 @@ struct town_reading {
 	bool is_begun;			/* the X-Town line was seen */
 	unsigned m;
 	uint32_t sum;
+	uint32_t name;			/* of its Message-ID, when it is a report */
 	size_t n_told;
 	struct town_rcpt *told[32];	/* Final-Recipients */
 	bool is_failed[32];

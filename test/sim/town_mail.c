@@ -143,7 +143,9 @@ report_line(struct town_reading *r, struct str line)
 {
 	struct town_rcpt *who;
 
-	if (str_skip_icase(&line, STR("Final-Recipient: rfc822; "))) {
+	if (r->name == 0 && str_skip_icase(&line, STR("Message-ID: ")))
+		r->name = crc32c(1, line);
+	else if (str_skip_icase(&line, STR("Final-Recipient: rfc822; "))) {
 		who = town_rcpt_of(str_cut(&line, '@'));
 		if (who != NULL && r->n_told < 32)
 			r->told[r->n_told++] = who;
@@ -194,8 +196,9 @@ town_reported(const struct town_reading *t)
 		if (t->is_failed[i]) {
 			r->failed++;
 			r->failed_at = clock_mono();
-		} else {
+		} else if (r->delayed == 0 || r->delayed_name != t->name) {
 			r->delayed++;
+			r->delayed_name = t->name;
 			r->delayed_at = clock_mono();
 		}
 	}
