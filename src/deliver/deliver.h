@@ -16,6 +16,7 @@
 #ifndef NM_DELIVER_DELIVER_H
 #define NM_DELIVER_DELIVER_H
 
+#include "deliver/liar.h"
 #include "deliver/site.h"
 #include "intake/intake.h"
 #include "policy/holder.h"
@@ -47,6 +48,7 @@ struct deliver {
 	struct queue_config *queue_config;	/* in force, ours to free */
 	struct queue_config *queue_config_next;	/* of a reload under way */
 	struct site_cache *sites;
+	struct liars liars;
 	struct fiber *dispatcher;
 	struct fiber *stopper;
 	struct list connections;

@@ -32,6 +32,7 @@ struct line {
 	struct str remote;		/* the host that said so */
 	struct str relay;		/* "mx.example[192.0.2.1]:25" */
 	char relay_text[320], remote_text[256];
+	struct address address;		/* of the host */
 };
 
 /* ---- finding and connecting ---- */
@@ -112,6 +113,9 @@ host_greet(struct line *l, const struct site_try *t)
 	}
 	client_init(&l->client, &l->net, l->hop != NULL && l->hop->is_lmtp ?
 	    CLIENT_LMTP : CLIENT_SMTP, &l->patience);
+	l->client.distrust = liar_recall(&l->d->liars, clock_mono(),
+	    t->address);
+	l->address = *t->address;
 	l->verdict = client_greet(&l->client,
 	    name.n > 0 ? name : l->conf->hostname);
 	if (l->verdict.disposition == DELIVERED) {
@@ -419,15 +423,19 @@ batch_send(const struct batch *b, struct line *l, struct delivery *d)
 {
 	struct reading reading = { .is_damaged = false };
 	const struct envelope *e = &d->envelope;
+	bool is_from_list = d->rcpts[b->who[0]].is_from_list;
 	struct client_message m = { .sender = d->rcpts[b->who[0]].sender,
-		.recipients = b->list, .n = b->n, .envid = e->envid,
-		.ret = e->ret, .size = e->size, .body = body_kind(e),
+		.recipients = b->list, .n = b->n,
+		.envid = is_from_list ? STR("") : e->envid,
+		.ret = is_from_list ? RET_NONE : e->ret,
+		.size = e->size, .body = body_kind(e),
 		.is_utf8 = (e->flags & ENVELOPE_SMTPUTF8) != 0,
 		.read = body_give, .rewind = body_again, .arg = &reading };
 
 	must(b->n > 0 && d->is_pinned);
 	body_open(&reading.body, &d->pin);
 	client_send(&l->client, &m, b->verdicts);
+	liar_note(&l->d->liars, clock_mono(), &l->address, l->client.lies);
 	d->is_damaged |= reading.is_damaged;
 	batch_judge(b, l, d);
 }
@@ -478,6 +486,10 @@ message_send(struct line *l, const struct handoff *h, struct mono connect_from)
 	if (batch_init(&b, l, &d) == 0)
 		while (client_is_usable(&l->client) && batch_fill(&b, &d))
 			batch_send(&b, l, &d);
+	if (l->client.kind == CLIENT_LMTP)
+		d.reach = REACH_MAILBOX;
+	else if (client_passes_dsn(&l->client))
+		d.reach = REACH_REPORTER;
 	d.times.done = clock_mono();
 	delivery_finish(&d);
 }

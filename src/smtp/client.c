@@ -50,7 +50,8 @@ client_init(struct client *c, struct stream *net, enum client_kind kind,
 bool
 client_is_usable(const struct client *c)
 {
-	return c->is_greeted && !c->is_over && c->net->trouble == STREAM_FINE;
+	return c->is_greeted && !c->is_over && c->net->trouble == STREAM_FINE &&
+	    (c->ehlo.mail_max == 0 || c->transactions < c->ehlo.mail_max);
 }
 
 void
@@ -72,6 +73,8 @@ client_lose(struct client *c, enum client_phase phase)
 	c->is_over = true;
 	switch (c->net->trouble) {
 	case STREAM_LATE:
+		if (phase == PHASE_rcpt || phase == PHASE_data)
+			c->lies |= CAPABILITY_BIT(PIPELINING);
 		return verdict_make(DEFERRED, 0, "4.4.2",
 		    "timed out waiting for %s", what);
 	case STREAM_LONG:
@@ -162,9 +165,15 @@ client_greet(struct client *c, struct str hostname)
 }
 
 bool
+client_passes_dsn(const struct client *c)
+{
+	return client_has(c, CAPABILITY_BIT(DSN));
+}
+
+bool
 client_has(const struct client *c, uint32_t capability_bits)
 {
-	return (c->ehlo.has & capability_bits) != 0;
+	return (c->ehlo.has & ~(c->distrust | c->lies) & capability_bits) != 0;
 }
 
 yields void

@@ -48,6 +48,10 @@ struct client {
 	enum client_kind kind;
 	const struct client_patience *patience;
 	struct ehlo ehlo;		/* what the peer offered */
+	uint32_t distrust;		/* CAPABILITY_BITs that are not believed:
+					 * the caller's, from other connections */
+	uint32_t lies;			/* and found out here: for the caller to
+					 * remember */
 	unsigned transactions;		/* begun on this connection */
 	bool is_greeted;
 	bool must_reset;		/* a transaction was left half-way */
@@ -100,7 +104,11 @@ yields struct verdict client_greet(struct client *, struct str hostname);
 yields void client_send(struct client *, const struct client_message *,
     struct verdict verdicts[]);
 
-/* May another message go over this connection? */
+/* Were NOTIFY, ORCPT, RET and ENVID passed on?  If not, nobody beyond tells of
+ * success.  (RFC 3461 5.2.2) */
+bool client_passes_dsn(const struct client *);
+
+/* May another message go over this connection?  (RFC 9422 4.1 too) */
 bool client_is_usable(const struct client *);
 
 /* Say QUIT and hear the answer, briefly.  Harmless at any time. */

@@ -15,12 +15,25 @@
 #include "smtp/client_inner.h"
 #include "smtp/transfer.h"
 #include "wire/address.h"
+#include "wire/idna.h"
+#include "wire/orcpt.h"
+#include "wire/xtext.h"
 
 #include <inttypes.h>
 
-/* RFC 2920 3.1: no more is said ahead of the replies than both sides' buffers
- * surely hold, or they would wait for each other. */
-enum { EXCHANGE_AHEAD = 100 };
+enum {
+	/* RFC 2920 3.1: no more is said ahead of the replies than both sides'
+	 * buffers surely hold, or they would wait for each other. */
+	EXCHANGE_AHEAD = 100,
+	EXCHANGE_ADDRESS = 2 * MAILBOX_TEXT,
+	EXCHANGE_ENVID = 3 * 200	/* RFC 3461 4.4: 100 octets of xtext */
+};
+
+/* Whoever refuses one of these, having offered it, does not know it: MAIL's
+ * parameters come from them. */
+#define EXCHANGE_PARAMETERS (CAPABILITY_BIT(BINARYMIME) | \
+	CAPABILITY_BIT(DSN) | CAPABILITY_BIT(EIGHTBITMIME) | \
+	CAPABILITY_BIT(SIZE) | CAPABILITY_BIT(SMTPUTF8))
 
 void
 exchange_settle(struct exchange *x, const struct verdict *v)
@@ -41,73 +54,213 @@ exchange_count(const struct exchange *x)
 	return n;
 }
 
+/* ---- addresses ---- */
+
+/*
+ * The address as this peer may hear it.  RFC 6531 3.2: without SMTPUTF8 no
+ * "internationalized email address"; one that is so by its domain alone is not,
+ * once that is written in A-labels.  False: there is no such form.
+ */
+static bool
+exchange_address(const struct exchange *x, struct str address, struct buf *out)
+{
+	size_t at = str_find_last(address, '@');
+	struct str local = str_sub(address, 0, at);
+
+	if (str_is_ascii(address) ||
+	    client_has(x->client, CAPABILITY_BIT(SMTPUTF8))) {
+		buf_put(out, address);
+		return !out->full;
+	}
+	buf_put(out, local);
+	buf_putc(out, '@');
+	return at < address.n && str_is_ascii(local) &&
+	    idna_ascii(str_sub(address, at + 1, address.n), out) && !out->full;
+}
+
 /* Only what the grammar lets through goes on a command line. */
 static struct verdict
-exchange_judge_address(struct str address, const char *esc)
+exchange_judge_address(const struct exchange *x, struct str address,
+    const char *esc)
 {
+	bool has_utf8 = client_has(x->client, CAPABILITY_BIT(SMTPUTF8));
+	char room[EXCHANGE_ADDRESS];
+	struct buf b = BUF_OF(room);
 	struct mailbox mailbox;
 
-	if (!str_is_ascii(address))
-		return verdict_make(FAILED, 0, "5.6.7",
-		    "a non-ASCII address needs SMTPUTF8");
-	if (mailbox_parse(address, MAILBOX_STRICT, &mailbox) != NULL)
+	if (!exchange_address(x, address, &b))
+		return verdict_make(FAILED, 0, "5.6.7", "the address needs "
+		    "SMTPUTF8, which the host does not offer");
+	if (mailbox_parse(buf_str(&b), has_utf8 ? MAILBOX_UTF8 :
+	    MAILBOX_STRICT, &mailbox) != NULL)
 		return verdict_make(FAILED, 0, esc, "not a valid address");
 	return verdict_make(DELIVERED, 0, "2.0.0", "not refused yet");
 }
 
-/* What the peer told at EHLO that it will not take.  (RFC 1870 6.1; RFC 6152 3;
- * RFC 9422 4.2) */
-static struct verdict
-exchange_judge(const struct exchange *x)
+static struct str
+domain_of(struct str address)
 {
-	const struct client_message *m = x->message;
-	const struct ehlo *ehlo = &x->client->ehlo;
-
-	if (ehlo->size != 0 && m->size > ehlo->size)
-		return verdict_make(FAILED, 552, "5.3.4", "%" PRIu64
-		    " octets are more than the %" PRIu64 " the host takes",
-		    m->size, ehlo->size);
-	if (m->body == CLIENT_BODY_8BIT && !client_has(x->client, CAPABILITY_BIT(EIGHTBITMIME)))
-		return verdict_make(FAILED, 0, "5.6.3",
-		    "the host takes no 8-bit content");
-	if (m->sender.n > 0)
-		return exchange_judge_address(m->sender, "5.1.7");
-	return verdict_make(DELIVERED, 0, "2.0.0", "not refused yet");
+	return str_sub(address, str_find_last(address, '@') + 1, address.n);
 }
 
+/* Is recipient i of a domain that none in the game before him is of? */
+static bool
+exchange_has_new_domain(const struct exchange *x, size_t i)
+{
+	const struct client_recipient *r = x->message->recipients;
+
+	for (size_t k = 0; k < i; k++)
+		if (x->verdicts[k].disposition == DELIVERED &&
+		    str_eq_icase(domain_of(r[k].address),
+		    domain_of(r[i].address)))
+			return false;
+	return true;
+}
+
+/* RFC 9422 4.2, 4.3: who is too many is for the next transaction. */
 static void
 exchange_judge_recipients(struct exchange *x)
 {
-	uint64_t most = x->client->ehlo.rcpt_max;
-	uint64_t n = 0;
+	const struct ehlo *ehlo = &x->client->ehlo;
+	uint64_t n = 0, domains = 0;
 
 	for (size_t i = 0; i < x->message->n; i++) {
-		x->verdicts[i] = exchange_judge_address(
+		bool is_new = ehlo->rcpt_domain_max != 0 &&
+		    exchange_has_new_domain(x, i);
+
+		x->verdicts[i] = exchange_judge_address(x,
 		    x->message->recipients[i].address, "5.1.3");
-		if (x->verdicts[i].disposition == DELIVERED &&
-		    most != 0 && ++n > most)
+		if (x->verdicts[i].disposition != DELIVERED)
+			continue;
+		if ((ehlo->rcpt_max != 0 && n >= ehlo->rcpt_max) ||
+		    (is_new && domains >= ehlo->rcpt_domain_max)) {
 			x->verdicts[i] = verdict_make(DEFERRED, 452, "4.5.3",
-			    "the host takes %" PRIu64 " recipients at once",
-			    most);
+			    "the host takes no more recipients at once");
+			continue;
+		}
+		n++;
+		domains += is_new;
 	}
+}
+
+/* ---- commands ---- */
+
+static yields void
+exchange_say_address(const struct exchange *x, const char *command,
+    struct str address)
+{
+	char room[EXCHANGE_ADDRESS];
+	struct buf b = BUF_OF(room);
+	bool ok = exchange_address(x, address, &b);
+
+	must(ok || address.n == 0);
+	stream_printf(x->client->net, "%s:<" STR_FMT ">", command,
+	    STR_ARG(buf_str(&b)));
+}
+
+/* RFC 3461 4.3, 4.4, 5.2.1 */
+static yields void
+exchange_say_return(const struct exchange *x)
+{
+	static const char *const rets[] = { [RET_NONE] = "",
+		[RET_FULL] = " RET=FULL", [RET_HDRS] = " RET=HDRS" };
+	const struct client_message *m = x->message;
+	char room[EXCHANGE_ENVID];
+	struct buf b = BUF_OF(room);
+
+	if (!client_has(x->client, CAPABILITY_BIT(DSN)))
+		return;
+	stream_put(x->client->net, str_of(rets[m->ret]));
+	xtext_encode(m->envid, &b);
+	if (m->envid.n > 0 && !b.full)
+		stream_printf(x->client->net, " ENVID=" STR_FMT,
+		    STR_ARG(buf_str(&b)));
+}
+
+/* RFC 3461 4.1, 4.2.  What was not asked for is not asked for here (5.2.1). */
+static yields void
+exchange_say_wish(const struct exchange *x, const struct client_recipient *r)
+{
+	static const struct { unsigned bit; const char *word; } words[] = {
+		{ NOTIFY_NEVER, "NEVER" }, { NOTIFY_SUCCESS, "SUCCESS" },
+		{ NOTIFY_FAILURE, "FAILURE" }, { NOTIFY_DELAY, "DELAY" } };
+	const char *separator = " NOTIFY=";
+	char room[2 * ORCPT_MOST];
+	struct buf b = BUF_OF(room);
+
+	if (!client_has(x->client, CAPABILITY_BIT(DSN)))
+		return;
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if ((r->notify & words[i].bit) != 0) {
+			stream_printf(x->client->net, "%s%s", separator,
+			    words[i].word);
+			separator = ",";
+		}
+	if (r->orcpt.p == NULL)
+		return;
+	orcpt_write(r->orcpt, x->fit.is_utf8, &b);
+	if (!b.full && b.n <= ORCPT_MOST)
+		stream_printf(x->client->net, " ORCPT=" STR_FMT,
+		    STR_ARG(buf_str(&b)));
+}
+
+static const char *
+exchange_body_word(const struct exchange *x)
+{
+	switch (x->fit.body) {
+	case CLIENT_BODY_8BIT:
+		return " BODY=8BITMIME";
+	case CLIENT_BODY_BINARY:
+		return " BODY=BINARYMIME";
+	case CLIENT_BODY_7BIT:
+		break;
+	}
+	return "";
 }
 
 static yields void
 exchange_say_mail(struct exchange *x)
 {
 	struct client *c = x->client;
-	const struct client_message *m = x->message;
 
 	must(x->said == 0 && !x->data_is_said);
 	client_await(c, PHASE_mail);
 	if (c->must_reset)
 		stream_put(c->net, STR("RSET\r\n"));
-	stream_printf(c->net, "MAIL FROM:<" STR_FMT ">", STR_ARG(m->sender));
+	exchange_say_address(x, "MAIL FROM", x->message->sender);
 	if (client_has(c, CAPABILITY_BIT(SIZE)))
-		stream_printf(c->net, " SIZE=%" PRIu64, m->size);
-	if (m->body == CLIENT_BODY_8BIT)
-		stream_put(c->net, STR(" BODY=8BITMIME"));
+		stream_printf(c->net, " SIZE=%" PRIu64, x->fit.size);
+	stream_put(c->net, str_of(exchange_body_word(x)));
+	if (x->fit.is_utf8)
+		stream_put(c->net, STR(" SMTPUTF8"));
+	exchange_say_return(x);
 	stream_put(c->net, STR("\r\n"));
+}
+
+/*
+ * RFC 5321 4.2.3: 555 is "parameters not recognized or not implemented", 504 a
+ * parameter not implemented; and RFC 3463 3.6 has X.5.4 for both.  From one who
+ * offered them all.
+ */
+static bool
+is_ignorant(const struct verdict *v)
+{
+	return v->code == 555 || v->code == 504 ||
+	    (v->code == 501 && v->esc.subject == 5 && v->esc.detail == 4);
+}
+
+/* He shall have MAIL again, and plainer: first without DSN's parameters, then
+ * without any. */
+static void
+exchange_distrust(struct exchange *x)
+{
+	const struct client_message *m = x->message;
+	struct client *c = x->client;
+	bool has_dsn = client_has(c, CAPABILITY_BIT(DSN)) &&
+	    (m->ret != RET_NONE || m->envid.n > 0);
+
+	x->is_repeated = client_has(c, EXCHANGE_PARAMETERS);
+	c->lies |= has_dsn ? CAPABILITY_BIT(DSN) : EXCHANGE_PARAMETERS;
 }
 
 /* -1: there will be no transaction; everybody knows why. */
@@ -133,7 +286,9 @@ exchange_hear_mail(struct exchange *x)
 	v = client_hear(c, PHASE_mail, NULL);
 	x->mail_is_good = v.disposition == DELIVERED;
 	c->must_reset = x->mail_is_good;
-	if (!x->mail_is_good)
+	if (is_ignorant(&v))
+		exchange_distrust(x);
+	if (!x->mail_is_good && !x->is_repeated)
 		exchange_settle(x, &v);
 	return x->mail_is_good ? 0 : -1;
 }
@@ -147,22 +302,32 @@ exchange_say_rcpts(struct exchange *x, size_t n)
 	for (; x->said < m->n && n > 0; x->said++) {
 		if (x->verdicts[x->said].disposition != DELIVERED)
 			continue;
-		stream_printf(x->client->net, "RCPT TO:<" STR_FMT ">\r\n",
-		    STR_ARG(m->recipients[x->said].address));
+		exchange_say_address(x, "RCPT TO",
+		    m->recipients[x->said].address);
+		exchange_say_wish(x, &m->recipients[x->said]);
+		stream_put(x->client->net, STR("\r\n"));
 		n--;
 	}
 }
 
 /*
  * RFC 5321 4.5.3.1.10: 552 to RCPT may mean "too many recipients" and is then
- * no failure.  An enhanced code that names another reason is believed.
+ * no failure.  An enhanced code that names another reason is believed.  Nor is
+ * it one that a host does not know NOTIFY and ORCPT, which it offered: the next
+ * transaction does without.
  */
 static struct verdict
-exchange_judge_rcpt(struct verdict v)
+exchange_judge_rcpt(struct exchange *x, struct verdict v)
 {
-	if (v.code == 552 && (v.esc.subject == 0 || v.esc.subject == 5))
-		v = verdict_of(DEFERRED, 552, v.esc, str_of(v.text));
-	return v;
+	bool is_full = v.code == 552 &&
+	    (v.esc.subject == 0 || v.esc.subject == 5);
+
+	if (is_ignorant(&v) && client_has(x->client, CAPABILITY_BIT(DSN))) {
+		x->client->lies |= CAPABILITY_BIT(DSN);
+		is_full = true;
+	}
+	return is_full ? verdict_of(DEFERRED, v.code, v.esc, str_of(v.text)) :
+	    v;
 }
 
 static yields int
@@ -180,7 +345,8 @@ exchange_hear_rcpts(struct exchange *x)
 			return -1;
 		}
 		if (v.disposition != DELIVERED)
-			x->verdicts[x->heard] = exchange_judge_rcpt(v);
+			x->verdicts[x->heard] =
+			    exchange_judge_rcpt(x, v);
 	}
 	return 0;
 }
@@ -211,12 +377,14 @@ exchange_hear_rest(struct exchange *x, size_t rcpts)
 		transfer_nothing(c);
 }
 
-/* MAIL, every RCPT and DATA, as many in one packet as the peer allows.
+/* MAIL, every RCPT and, unless BDAT comes, DATA, as many in one packet as the
+ * peer allows.  (RFC 3030 2: BDAT waits for "all MAIL and RCPT responses".)
  * -1: it ended here. */
 static yields int
 exchange_envelope(struct exchange *x)
 {
 	bool ahead = client_has(x->client, CAPABILITY_BIT(PIPELINING));
+	bool by_bdat = client_has(x->client, CAPABILITY_BIT(CHUNKING));
 	size_t in_game;
 
 	exchange_say_mail(x);
@@ -226,7 +394,7 @@ exchange_envelope(struct exchange *x)
 		client_await(x->client, PHASE_rcpt);
 		in_game = exchange_count(x);
 		exchange_say_rcpts(x, ahead ? EXCHANGE_AHEAD : 1);
-		if (ahead && x->said == x->message->n)
+		if (ahead && !by_bdat && x->said == x->message->n)
 			exchange_say_data(x);
 		if (!x->mail_is_heard && exchange_hear_mail(x) != 0) {
 			if (in_game > EXCHANGE_AHEAD)
@@ -237,22 +405,44 @@ exchange_envelope(struct exchange *x)
 		if (exchange_hear_rcpts(x) != 0)
 			return -1;
 	}
-	if (!x->data_is_said && exchange_count(x) > 0)
+	if (!x->data_is_said && !by_bdat && exchange_count(x) > 0)
 		exchange_say_data(x);
-	return x->data_is_said ? 0 : -1;
+	return x->data_is_said || exchange_count(x) > 0 ? 0 : -1;
 }
 
-yields void
-exchange_run(struct exchange *x)
+static yields void
+exchange_try(struct exchange *x)
 {
 	struct verdict v;
 
 	exchange_judge_recipients(x);
-	v = exchange_judge(x);
+	v = fit_open(&x->fit, x->client, x->message);
+	if (v.disposition == DELIVERED && x->message->sender.n > 0)
+		v = exchange_judge_address(x, x->message->sender, "5.1.7");
 	if (v.disposition != DELIVERED)
 		exchange_settle(x, &v);
-	if (exchange_count(x) == 0)
-		return;
-	if (exchange_envelope(x) == 0)
+	if (exchange_count(x) > 0 && exchange_envelope(x) == 0)
 		transfer_run(x);
+	fit_close(&x->fit);
+}
+
+/* Again and plainer, when the peer does not know what it offered.  A connection
+ * that broke on the way is its own fault: all are deferred. */
+yields void
+exchange_run(struct exchange *x)
+{
+	struct client *c = x->client;
+	struct verdict v;
+
+	exchange_try(x);
+	while (x->is_repeated && !c->is_over) {
+		*x = (struct exchange){ .client = c, .message = x->message,
+			.verdicts = x->verdicts };
+		exchange_try(x);
+	}
+	if (!x->is_repeated)
+		return;
+	v = verdict_make(DEFERRED, 0, "4.5.0", "the host does not know what "
+	    "it offered, and broke the connection");
+	exchange_settle(x, &v);
 }

@@ -234,7 +234,7 @@ recode_survey_end(struct recode *r)
 void
 recode_again(struct recode *r)
 {
-	must(r->is_survey && r->refusal == NULL);
+	must(r->refusal == NULL);
 	r->is_survey = r->is_in_body = false;
 	r->body = r->after = STR("");
 	mime_begin(&r->mime, r->arena);

@@ -66,9 +66,10 @@ void recode_survey(struct recode *, struct str chunk);
  * is no message that we can read; refusal says so. */
 int recode_survey_end(struct recode *);
 
-/* Again, to be written.  `arena' may be cleared in between. */
+/* Again from the first octet, to be written; as often as wanted.  The arena must
+ * have been cleared. */
 void recode_again(struct recode *);
-/* The next octets: 1, 0 when the chunk is used up, -1. */
+/* The next octets: 1; 0 when the chunk is used up, and only then may it go; -1. */
 int recode_next(struct recode *, struct str *chunk, struct str *out);
 /* After the last chunk, until it is 0. */
 int recode_finish(struct recode *, struct str *out);

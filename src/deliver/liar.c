@@ -1,0 +1,49 @@
+#include "deliver/liar.h"
+
+static bool
+is_same(const struct address *a, const struct address *b)
+{
+	if (a->family == ADDRESS_UNIX && b->family == ADDRESS_UNIX)
+		return str_eq(str_of(a->of.path), str_of(b->of.path));
+	return a->port == b->port && address_eq_ip(a, b);
+}
+
+static bool
+liar_is(const struct liar *l, struct mono now, const struct address *a)
+{
+	return l->bits != 0 && mono_is_before(now, l->until) &&
+	    is_same(&l->address, a);
+}
+
+void
+liar_note(struct liars *list, struct mono now, const struct address *a,
+    uint32_t bits)
+{
+	struct liar *place = &list->v[0];
+
+	if (bits == 0)
+		return;
+	for (size_t i = 0; i < LIARS_MOST; i++) {
+		struct liar *l = &list->v[i];
+
+		if (liar_is(l, now, a)) {
+			bits |= l->bits;
+			place = l;
+			break;
+		}
+		if (mono_is_before(l->until, place->until))
+			place = l;
+	}
+	*place = (struct liar){ .address = *a, .bits = bits,
+		.until = mono_add(now, LIAR_HOURS * 3600 * NS_PER_SECOND) };
+}
+
+uint32_t
+liar_recall(const struct liars *list, struct mono now,
+    const struct address *a)
+{
+	for (size_t i = 0; i < LIARS_MOST; i++)
+		if (liar_is(&list->v[i], now, a))
+			return list->v[i].bits;
+	return 0;
+}
