@@ -216,6 +216,7 @@ command_run(const struct carrying *c)
 	const char *argv[PIPE_WORDS + 1], *why;
 	struct porter_run run = { .argv = argv, .environ = e.list,
 		.message = c->message, .size = c->request->size,
+		.asker = c->reply_to,
 		.most_ms = c->config->timeouts.pipe / NS_PER_MS };
 	struct porter_reply reply;
 

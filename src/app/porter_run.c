@@ -8,7 +8,8 @@
  *	HEARD    pump_hear       its words come out; what is too many is dropped
  *	ENDED    pump_turn       its pidfd says so: words that stand in the pipe
  *	                         are taken, no more are waited for
- *	KILLED   pump_kill       time is up: its group was killed
+ *	KILLED   pump_kill       time is up, or who asked is gone: its group was
+ *	                         killed
  */
 #include "app/porter_run.h"
 
@@ -302,25 +303,32 @@ pump_kill(struct pump *p)
 	(void)command_reap(p->command);
 }
 
+static bool
+pump_overtime(struct pump *p)
+{
+	pump_kill(p);
+	pump_end(p, PORTER_OVERTIME, 0);
+	return false;
+}
+
 /* False: it is over, and the reply says how. */
 static bool
 pump_turn(struct pump *p, int64_t until_ms)
 {
-	struct pollfd fds[3] = { { p->in, POLLOUT, 0 }, { p->out, POLLIN, 0 },
-		{ p->command->pidfd, POLLIN, 0 } };
+	struct pollfd fds[4] = { { p->in, POLLOUT, 0 }, { p->out, POLLIN, 0 },
+		{ p->command->pidfd, POLLIN, 0 }, { p->run->asker, 0, 0 } };
 	int64_t left = until_ms - now_ms();
 
-	if (left <= 0) {
-		pump_kill(p);
-		pump_end(p, PORTER_OVERTIME, 0);
-		return false;
-	}
-	if (poll(fds, 3, left < 60000 ? (int)left : 60000) <= 0)
+	if (left <= 0)
+		return pump_overtime(p);
+	if (poll(fds, 4, left < 60000 ? (int)left : 60000) <= 0)
 		return true;
 	if (fds[2].revents != 0) {
 		pump_ended(p);
 		return false;
 	}
+	if (fds[3].revents != 0)
+		return pump_overtime(p);
 	if (fds[1].revents != 0)
 		(void)pump_hear(p);
 	if (fds[0].revents != 0 && pump_feed(p) != 0) {

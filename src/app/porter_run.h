@@ -5,7 +5,7 @@
  * it, with no descriptor but 0, 1 and 2, default signals and a session of its
  * own; feeds it the message with LF at the ends of lines, hears its words up to
  * the room there is, and returns when it has ended or was killed, with all of
- * its process group, at the time limit.  It may leave children behind when it
+ * its process group, at the time limit or because nobody asks any longer.  It may leave children behind when it
  * ends by itself: they are not waited for.
  * Not for: root, or a process that does anything else (it is the porter's
  * child, one for each message).
@@ -27,6 +27,7 @@ struct porter_run {
 	int message;			/* a descriptor that can be read at any
 					 * place, not to be believed otherwise */
 	uint64_t size;
+	int asker;			/* when this is closed the command is killed */
 	int64_t most_ms;
 };
 

@@ -121,6 +121,9 @@ silence_verdict(int got)
 	if (got == -ENOTSOCK)
 		return verdict_make(DEFERRED, 0, "4.3.5", "there is no porter: "
 		    "other users' mailboxes need a server started as root");
+	if (got == -ECANCELED)
+		return verdict_make(DEFERRED, 0, "4.3.2",
+		    "the server stopped before it was done");
 	return verdict_make(DEFERRED, 0, "4.3.0", "the porter gave no answer");
 }
 

@@ -4,6 +4,7 @@
 #include "deliver/local.h"
 #include "deliver/remote.h"
 #include "fiber/clock.h"
+#include "fiber/process.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -155,6 +156,7 @@ connections_hurry(struct deliver *d)
 {
 	struct link *k = list_first(&d->connections);
 
+	process_hurry();
 	for (; k != NULL; k = list_next(&d->connections, k)) {
 		struct connection *c = OWNER_OF(k, struct connection, link);
 

@@ -32,3 +32,9 @@ process_ask(int socket, struct str packet, int fd, void *reply, size_t room,
 
 	return a.wait_ns <= 0 ? -ETIMEDOUT : offload_patient(process_do_ask, &a);
 }
+
+void
+process_hurry(void)
+{
+	world_process_hurry();
+}

@@ -9,7 +9,8 @@
  * Waiting: yields, to the deadline; a helper thread waits in the kernel.
  * Memory: the caller's buffers.
  * Errors: octets of the reply, or a negative errno: -ETIMEDOUT at the deadline,
- * -EPIPE when the process closed without a reply.
+ * -EPIPE when the process closed without a reply, -ECANCELED after
+ * process_hurry().
  * Source: DESIGN.md section 7; unix(7), SCM_RIGHTS.
  */
 #ifndef NM_FIBER_PROCESS_H
@@ -19,5 +20,8 @@
 
 yields int process_ask(int socket, struct str packet, int fd, void *reply,
     size_t room, struct mono deadline);
+
+/* This process is about to end: nobody waits for another any longer. */
+void process_hurry(void);
 
 #endif

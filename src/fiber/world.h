@@ -133,6 +133,8 @@ int world_disk_list(const char *path, int (*each)(void *arg, struct str name),
  * -EPIPE when it closed without a word. */
 int world_process_ask(int socket, struct str packet, int fd, void *reply,
     size_t room, int64_t wait_ns);
+/* Any thread: whoever waits there, now or later, gets -ECANCELED. */
+void world_process_hurry(void);
 
 /* -- DNS: by a core; struct dns_job is in dns_job.h.  The answer is put into
  * the job and its fiber woken, on the core's loop. -- */

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,18 +31,42 @@ packet_send(int socket, struct str packet, const int fds[2])
 	return 0;
 }
 
+/* What can be read once all are to hurry; -1: there is none. */
+static int
+hurry_fd(void)
+{
+	static _Atomic int kept = -1;
+	int fd = atomic_load(&kept), none = -1;
+
+	if (fd >= 0)
+		return fd;
+	fd = eventfd(0, EFD_CLOEXEC);
+	if (fd < 0 || atomic_compare_exchange_strong(&kept, &none, fd))
+		return fd;
+	close(fd);
+	return none;		/* another thread's, which was first */
+}
+
+void
+world_process_hurry(void)
+{
+	(void)eventfd_write(hurry_fd(), 1);
+}
+
 static int
 reply_wait(int fd, void *reply, size_t room, int64_t wait_ns)
 {
-	struct pollfd p = { fd, POLLIN, 0 };
+	struct pollfd p[2] = { { fd, POLLIN, 0 }, { hurry_fd(), POLLIN, 0 } };
 	int64_t ms = wait_ns / NS_PER_MS + 1;
 	ssize_t n;
 
-	n = poll(&p, 1, ms > 3600000 ? 3600000 : (int)ms);
+	n = poll(p, 2, ms > 3600000 ? 3600000 : (int)ms);
 	if (n == 0)
 		return -ETIMEDOUT;
 	if (n < 0)
 		return -errno;
+	if (p[0].revents == 0)
+		return -ECANCELED;
 	n = recv(fd, reply, room, 0);
 	return n == 0 ? -EPIPE : n < 0 ? -errno : (int)n;
 }
