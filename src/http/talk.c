@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "wire/date.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -52,10 +53,14 @@ status_word(unsigned status)
 static yields void
 head_say(struct talk *t, unsigned status, const char *type)
 {
+	struct date_text now = date_print(clock_wall(), 0);
+
 	must(!t->has_answered);
 	t->has_answered = true;
-	stream_printf(&t->net, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\n%s%s%s%s",
-	    status, status_word(status), type,
+	/* RFC 9110 6.6.1, 5.6.7: "Sat, 21 Nov 2026 09:11:45 GMT" */
+	stream_printf(&t->net, "HTTP/1.1 %u %s\r\nDate: %.26sGMT\r\n"
+	    "Content-Type: %s\r\n%s%s%s%s",
+	    status, status_word(status), now.text, type,
 	    t->allow != NULL ? "Allow: " : "", t->allow != NULL ? t->allow : "",
 	    t->allow != NULL ? "\r\n" : "",
 	    t->must_close ? "Connection: close\r\n" : "");

@@ -79,6 +79,19 @@ say(struct str s)
 	assert_int_equal(stream_flush(&client), 0);
 }
 
+/* The clock's word: as many octets as a date has, whatever they are. */
+#define TEN "\1\1\1\1\1\1\1\1\1\1"
+#define DATE "Date: " TEN TEN "\1\1\1\1\1\1GMT\r\n"
+
+static bool
+octets_match(const char *got, const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (text[i] != '\1' && text[i] != got[i])
+			return false;
+	return true;
+}
+
 /* All that comes is these octets, in the end. */
 static yields void
 expect(const char *text)
@@ -88,12 +101,12 @@ expect(const char *text)
 
 	while (have < n && stream_peek_more(&client, have, &bytes) == 0)
 		have = bytes.n;
-	if (have != n || memcmp(bytes.p, text, n) != 0)
+	if (have != n || !octets_match(bytes.p, text, n))
 		fail_msg("heard: " STR_FMT, STR_ARG(bytes));
 	stream_consume(&client, n);
 }
 
-#define OK(n, body) "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" \
+#define OK(n, body) "HTTP/1.1 200 OK\r\n" DATE "Content-Type: text/plain\r\n" \
 	"Content-Length: " #n "\r\n\r\n" body
 
 static yields void
@@ -112,7 +125,7 @@ body_pipelined(void *arg)
 {
 	(void)arg;
 	begin();
-	say(STR(GET "\r\n" POST "Content-Length: 3\r\n\r\nabc" GET "\r\n"
+	say(STR(GET "\r\n" POST "Content-Length: 3\r\n\r\nabc\r\n" GET "\r\n"
 	    POST "Transfer-Encoding: chunked\r\n\r\n2\r\nde\r\n1\r\nf\r\n"
 	    "0\r\n\r\n" "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n" GET "\r\n"));
 	expect(OK(4, "GET:") OK(8, "POST:abc") OK(4, "GET:") OK(8, "POST:def")
@@ -180,9 +193,9 @@ body_chunked_out(void *arg)
 	begin();
 	say(STR("GET /list HTTP/1.1\r\nHost: h\r\n\r\n"
 	    "GET /list HTTP/1.0\r\n\r\n"));
-	expect("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+	expect("HTTP/1.1 200 OK\r\n" DATE "Content-Type: text/plain\r\n"
 	    "Transfer-Encoding: chunked\r\n\r\n4\r\none \r\n3\r\ntwo\r\n"
-	    "0\r\n\r\n" "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+	    "0\r\n\r\n" "HTTP/1.1 200 OK\r\n" DATE "Content-Type: text/plain\r\n"
 	    "Connection: close\r\n\r\none two");
 	expect_end();
 	end();
@@ -202,7 +215,7 @@ body_continue(void *arg)
 	end();
 }
 
-#define MALFORMED(status) "HTTP/1.1 " status "\r\n" \
+#define MALFORMED(status) "HTTP/1.1 " status "\r\n" DATE \
 	"Content-Type: application/json\r\nConnection: close\r\n" \
 	"Content-Length: 78\r\n\r\n{\"error\":\"the request is not HTTP/1.1 as " \
 	"RFC 9112 has it\",\"code\":\"malformed\"}\n"
@@ -221,7 +234,7 @@ body_malformed(void *arg)
 
 	begin();				/* a bad chunk in the body */
 	say(STR(POST "Transfer-Encoding: chunked\r\n\r\nzz\r\n" GET "\r\n"));
-	expect("HTTP/1.1 400 Bad Request\r\n"
+	expect("HTTP/1.1 400 Bad Request\r\n" DATE
 	    "Content-Type: application/json\r\nContent-Length: 30\r\n\r\n"
 	    "{\"error\":\"odd\",\"code\":\"body\"}\n");
 	expect_end();
@@ -268,14 +281,15 @@ static void
 body_long_head(void *arg)
 {
 	static char room[HTTP_HEAD_MOST];
-	struct str bytes;
+	struct str bytes = STR_NONE;
 
 	(void)arg;
 	begin();
 	memset(room, 'x', sizeof room);
 	stream_put(&client, STR("GET / HTTP/1.1\r\nX: "));
 	say((struct str){ room, sizeof room });
-	assert_int_equal(stream_peek(&client, &bytes), 0);
+	while (bytes.n < 13)
+		assert_int_equal(stream_peek_more(&client, bytes.n, &bytes), 0);
 	assert_true(str_has_prefix_icase(bytes, STR("HTTP/1.1 431 ")));
 	end();
 }

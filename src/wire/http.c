@@ -214,17 +214,24 @@ asking_take(struct http_head *h)
 	return HTTP_DONE;
 }
 
+/* RFC 9112 2.2: an empty line before the request is passed over; some clients send
+ * one behind a body. */
 enum http_step
 http_request(struct str bytes, struct http_head *h, size_t *used)
 {
+	bool is_long = bytes.n >= HTTP_HEAD_MOST;
+	size_t empty = str_skip(&bytes, STR("\r\n")) ? 2 : 0;
 	enum http_step step;
 	struct str rest, line;
 
 	*h = (struct http_head){ .n = 0 };
 	*used = head_end(bytes, h, &step);
+	if (step == HTTP_MORE && is_long)
+		return bad(h, 431);
 	if (step != HTTP_DONE)
 		return step;
 	rest = str_sub(bytes, 0, *used - 2);
+	*used += empty;
 	if (!line_take(&rest, &line))
 		return bad(h, 400);
 	step = request_line_take(line, h);

@@ -50,6 +50,34 @@ heads_are_taken_apart(void **state)
 	assert_null(http_field(&head, STR("Y")).p);
 }
 
+/* RFC 9112 2.2: one empty line; a second is no request. */
+static void
+empty_lines_before(void **state)
+{
+	static const struct { struct str all; enum http_step step; } rows[] = {
+		{ STR_INIT("\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"), HTTP_DONE },
+		{ STR_INIT("\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"), HTTP_BAD },
+		{ STR_INIT("\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"), HTTP_BAD },
+		{ STR_INIT("\r"), HTTP_MORE }, { STR_INIT("\r\n"), HTTP_MORE },
+		{ STR_INIT("\r\nGET"), HTTP_MORE },
+	};
+	static char room[HTTP_HEAD_MOST];
+	size_t used = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_int_equal(http_request(rows[i].all, &head, &used),
+		    rows[i].step);
+		if (rows[i].step == HTTP_DONE)
+			assert_int_equal(used, rows[i].all.n);
+	}
+	memset(room, 'x', sizeof room);
+	memcpy(room, "\r\n", 2);
+	for (size_t n = HTTP_HEAD_MOST - 1; n <= HTTP_HEAD_MOST; n++)
+		assert_int_equal(http_request((struct str){ room, n }, &head,
+		    &used), n == HTTP_HEAD_MOST ? HTTP_BAD : HTTP_MORE);
+}
+
 /* RFC 9112 9.3, 9.6 */
 static void
 connections_stay_or_end(void **state)
@@ -121,7 +149,7 @@ what_could_be_smuggled_is_refused(void **state)
 		{ 400, STR_INIT(POST "Host: b\r\n\r\n") },
 		{ 400, STR_INIT("GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n") },
 		{ 400, STR_INIT("GET / HTTP/1.1\r\n\r\n") },
-		{ 400, STR_INIT("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n") },
+		{ 400, STR_INIT("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n") },
 		{ 400, STR_INIT("GET  / HTTP/1.1\r\nHost: a\r\n\r\n") },
 		{ 400, STR_INIT("GET /  HTTP/1.1\r\nHost: a\r\n\r\n") },
 		{ 400, STR_INIT("GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n") },
@@ -422,6 +450,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(heads_are_taken_apart),
+		cmocka_unit_test(empty_lines_before),
 		cmocka_unit_test(connections_stay_or_end),
 		cmocka_unit_test(what_could_be_smuggled_is_refused),
 		cmocka_unit_test(every_split_waits),
