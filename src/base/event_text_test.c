@@ -290,7 +290,14 @@ test_the_queue(void **state)
 	expect_nth(&e, 0, "pickup", "0000000000007: uid=1000 "
 	    "from=<bob@x.example>");
 	assert_null(event_text_tag(&e, EVENT_TEXT_LINES));
-	e = make(EVENT_bounce_made, 7);
+}
+
+static void
+test_what_became_of_it(void **state)
+{
+	struct event e = make(EVENT_bounce_made, 7);
+
+	(void)state;
 	event_str(&e, FIELD_report, STR("0000000000009"));
 	event_str(&e, FIELD_reason, STR("failed"));
 	expect(&e, "0000000000007: sender non-delivery notification: "
@@ -384,6 +391,7 @@ main(void)
 		cmocka_unit_test(test_refusals_are_known),
 		cmocka_unit_test(test_connections),
 		cmocka_unit_test(test_the_queue),
+		cmocka_unit_test(test_what_became_of_it),
 		cmocka_unit_test(test_no_line_is_forged),
 		cmocka_unit_test(test_every_octet_everywhere),
 	};

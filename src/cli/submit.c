@@ -59,27 +59,38 @@ path_connect(struct str path, int *fd, struct sockaddr_un *to)
 
 /* $NIGHTMAIL_SUBMIT, the configuration that -C names, the usual place, or where
  * the configuration says when nothing is there: it may not be ours to read. */
+static int
+socket_try(struct cli *c, int *fd, struct sockaddr_un *to)
+{
+	const char *env = getenv("NIGHTMAIL_SUBMIT");
+	struct str path = env != NULL ? str_of(env) : c->is_config_named ?
+	    socket_of_config(c) : STR(DEFAULT_SUBMIT);
+	int error = path_connect(path, fd, to);
+
+	if (error != ENOENT || env != NULL || c->is_config_named)
+		return error;
+	path = socket_of_config(c);
+	return path.n > 0 && !str_eq(path, STR(DEFAULT_SUBMIT)) ?
+	    path_connect(path, fd, to) : error;
+}
+
+/* A server that is being restarted is waited for. */
 int
 submit_connect(struct cli *c, int *fd)
 {
-	const char *env = getenv("NIGHTMAIL_SUBMIT");
+	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
 	struct timeval patience = { .tv_sec = SUBMIT_PATIENCE_S };
 	struct sockaddr_un to;
-	struct str path;
 	int error;
 
-	path = env != NULL ? str_of(env) : c->is_config_named ?
-	    socket_of_config(c) : STR(DEFAULT_SUBMIT);
-	error = path_connect(path, fd, &to);
-	if (error == ENOENT && env == NULL && !c->is_config_named) {
-		path = socket_of_config(c);
-		if (path.n > 0 && !str_eq(path, STR(DEFAULT_SUBMIT)))
-			error = path_connect(path, fd, &to);
+	for (unsigned i = 0; (error = socket_try(c, fd, &to)) != 0; i++) {
+		if ((error != ENOENT && error != ECONNREFUSED) ||
+		    i * PAUSE_MS >= SUBMIT_RESTART_S * 1000)
+			return cli_fail(EX_TEMPFAIL, "the mail server does not "
+			    "run, and the message is not sent: %s: %s",
+			    to.sun_path, strerror(error));
+		(void)nanosleep(&pause, NULL);
 	}
-	if (error != 0)
-		return cli_fail(EX_TEMPFAIL, "the mail server does not run, "
-		    "and the message is not sent: %s: %s", to.sun_path,
-		    strerror(error));
 	(void)setsockopt(*fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
 	    sizeof patience);
 	(void)setsockopt(*fd, SOL_SOCKET, SO_SNDTIMEO, &patience,

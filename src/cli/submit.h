@@ -7,8 +7,9 @@
  * recipients than the server takes at once go in several transactions, each
  * whole.
  * Not for: the network; administration (ask.h).
- * Waiting: blocks, SUBMIT_PATIENCE_S at most for each reply; a server that has
- * no room for one more conversation is asked again for SUBMIT_BUSY_S.
+ * Waiting: blocks, SUBMIT_PATIENCE_S at most for each reply; a server that is
+ * not there is asked again for SUBMIT_RESTART_S, one that has no room for one
+ * more conversation for SUBMIT_BUSY_S.
  * Memory: the arena given; the reader's room is part of the struct.
  * Errors: an exit status: 75 the server is not there, hung up, or cannot now;
  * 67, 68, 65, 69, 77 when it refuses; what it said is on standard error.
@@ -20,7 +21,7 @@
 #include "cli/letter.h"
 #include "wire/reply.h"
 
-enum { SUBMIT_PATIENCE_S = 600, SUBMIT_BUSY_S = 30 };
+enum { SUBMIT_PATIENCE_S = 600, SUBMIT_BUSY_S = 30, SUBMIT_RESTART_S = 3 };
 
 struct submit {
 	struct arena *arena;
