@@ -1,12 +1,13 @@
 /*
  * porter_run.h -- a command that takes a message on its standard input.
  *
- * The promise: porter_run() starts the program without a shell, as whoever calls
- * it, with no descriptor but 0, 1 and 2, default signals and a session of its
- * own; feeds it the message with LF at the ends of lines, hears its words up to
- * the room there is, and returns when it has ended or was killed, with all of
- * its process group, at the time limit or because nobody asks any longer.  It may leave children behind when it
- * ends by itself: they are not waited for.
+ * The promise: porter_run() starts the program without a shell, as whoever
+ * calls it, with no descriptor but 0, 1 and 2, default signals and a session
+ * of its own; feeds it the message with LF at the ends of lines, hears its
+ * words up to the room there is, and returns when it has ended or was killed,
+ * with all of its process group, at the time limit or because nobody asks any
+ * longer.  It may leave children behind when it ends by itself: they are not
+ * waited for.
  * Not for: root, or a process that does anything else (it is the porter's
  * child, one for each message).
  * Waiting: blocks until the command has ended.
