@@ -286,6 +286,34 @@ test_foreign_parents(void **state)
 	on_core(foreign_parents);
 }
 
+/* Only a folder that is there is taken. */
+static yields void
+folders(void *arg)
+{
+	static const struct { const char *folder, *want; } cases[] = {
+		{ "", BOX }, { BOX "/.lists", BOX "/.lists" },
+		{ BOX "/.none", BOX }, { BOX "/.file", BOX },
+	};
+	int fd = disk_open(BOX "/.file", DISK_WRITE | DISK_CREATE, 0600);
+
+	(void)arg;
+	assert_true(fd >= 0);
+	disk_close(fd);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		assert_true(str_eq(maildir_choose(STR(BOX),
+		    str_of(cases[i].folder)), str_of(cases[i].want)));
+	assert_true(str_eq(maildir_choose(STR(BOX), STR_NONE), STR(BOX)));
+}
+
+static void
+test_folders(void **state)
+{
+	(void)state;
+	sim_begin(1);
+	sim_disk_mkdir(BOX "/.lists");
+	on_core(folders);
+}
+
 /* ---- crashes: in new/ it is whole; what was answered for is there ---- */
 
 static yields void
@@ -408,6 +436,7 @@ main(void)
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_foreign_parents),
+		cmocka_unit_test(test_folders),
 		cmocka_unit_test(test_kill),
 		cmocka_unit_test(test_power),
 	};
