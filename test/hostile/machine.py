@@ -133,7 +133,8 @@ def poison(where):
     with Client(s, "127.0.0.1") as c:
         c.mail(b"bob@far.test")
     for death in (1, 2):
-        expect(wait_for(lambda: hop.calls >= death, 20), f"no attempt {death}\n{s.queue()}\n{s.tail(1000)}")
+        expect(wait_for(lambda: hop.calls >= death, 20), f"no attempt {death}\n{s.queue()}\n"
+               f"{s.ask('status', '--json').stdout}\n{s.tail(1000)}\n{mail_log(s)}")
         time.sleep(0.3)
         os.kill(s.worker(), signal.SIGABRT)
         expect(wait_for(lambda: s.tail(1000).count("died by signal") == death and s.ask("status").returncode == 0, 15),

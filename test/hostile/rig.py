@@ -196,8 +196,14 @@ class Hop:
         while not self.ends:
             try:
                 peer = self.socket.accept()[0]
-            except OSError:
-                return
+            except OSError as error:
+                # closed by us; or short of descriptors, which passes: a hop
+                # that gave up here would look like a server that does not try
+                if self.ends:
+                    return
+                print(f"# hop: accept: {error}", flush=True)
+                time.sleep(0.1)
+                continue
             self.calls += 1
             threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
 
