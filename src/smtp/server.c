@@ -77,9 +77,11 @@ say_vrfy(struct session *s, const struct command *command)
 static bool
 verb_is_offered(const struct session *s, enum verb verb)
 {
+	const enum session_reply *in = session_rows[verb].in;
+
 	return session_verbs[verb] != NULL &&
-	    extension_reply(s, verb) == REPLY_GO && (session_rows[verb].in[SESSION_RCPT] == REPLY_GO ||
-	    session_rows[verb].in[SESSION_READY] == REPLY_GO);
+	    extension_reply(s, verb) == REPLY_GO &&
+	    (in[SESSION_RCPT] == REPLY_GO || in[SESSION_READY] == REPLY_GO);
 }
 
 static yields void

@@ -5,7 +5,7 @@
  * and compared: ASCII in lower case, U-labels mapped (case, NFC), checked by
  * IDNA2008 and written as A-labels.  What is ASCII already is only lowered.
  * Not for: local parts, which have no such form.
- * Waiting: none; libidn2 takes memory, and at most 6 KiB of stack.
+ * Waiting: none; libidn2 takes memory, and 3.3 KiB of stack.
  * Memory: writes into the caller's buffer.
  * Errors: false when it is no such domain, or does not fit.
  * Source: RFC 5890 2.3; RFC 5891 5; RFC 6531 3.2; UTS 46 (nontransitional).

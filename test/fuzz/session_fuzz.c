@@ -14,7 +14,7 @@
 
 #include "smtp/server.h"
 
-enum { CUTS_MOST = 64, FLAG_TRUSTED = 1, FLAG_SUBMISSION = 2 };
+enum { CUTS_MOST = 64, FLAG_TRUSTED = 1, FLAG_SUBMISSION = 2, FLAG_PROXY = 4 };
 
 static struct server_house servers;
 static struct server server;
@@ -26,13 +26,22 @@ static size_t cuts[CUTS_MOST], n_cuts;
 static struct str said;
 static size_t kept_said;		/* 250s to the dot */
 
+static yields int64_t
+flush(void *arg, struct str domain, bool is_below)
+{
+	(void)arg;
+	must(domain.n > 0 && str_is_ascii(domain));
+	return is_below ? 1 : 0;
+}
+
 static yields void
 serve(void *arg)
 {
 	struct address client;
 
 	(void)arg;
-	must(address_parse(flags & FLAG_TRUSTED ? STR("127.0.0.1") :
+	must(address_parse(flags & FLAG_PROXY ? STR("192.0.2.4") :
+	    flags & FLAG_TRUSTED ? STR("127.0.0.1") :
 	    STR("192.0.2.7"), 4000, &client));
 	server_session(&server, &listener, net_accept(door, &(struct address){
 	    0 }, MONO_NEVER), &client);
@@ -71,7 +80,8 @@ converse(void *arg)
 
 	(void)arg;
 	house_open();
-	servers = (struct server_house){ .key = { 1, 2 }, .n = 1 };
+	servers = (struct server_house){ .key = { 1, 2 }, .n = 1,
+		.flush = flush };
 	must(server_open(&server, &servers, &house.core, &house.holder) == 0);
 	listener = (struct server_listener){ .name = STR("mx"),
 		.role = flags & FLAG_SUBMISSION ? ROLE_SUBMISSION : ROLE_MX };
@@ -113,6 +123,7 @@ FUZZ(in)
 	kept_said = 0;
 	sim_begin(1);
 	if (house.config == NULL)
-		house_use("limits: { size: 64K, per_ip: none }\n");
+		house_use("limits: { size: 64K, per_ip: none }\n"
+		    "xclient: [ 192.0.2.4 ]\netrn: [ 192.0.2.0/24 ]\n");
 	must(core_run_all(1, converse, NULL) == 0);
 }
