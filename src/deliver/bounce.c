@@ -483,8 +483,9 @@ bounce_to_one(struct deliver *home, const struct config *conf,
 	const char *ban = report_ban(home, conf, &r, to);
 	int rc;
 
-	if (ban != NULL) {
-		unreported_tell(home, &r, ban);
+	if (ban != NULL) {		/* good news need no excuse */
+		if (told_by(action) != DELIVERED || count_told(&r) > 0)
+			unreported_tell(home, &r, ban);
 		return 0;
 	}
 	arena_init(&r.arena, REPORT_MEMORY + 4 * conf->reports.body);

@@ -14,7 +14,7 @@ from rig import BINARY, CONFIG, Server, BUILD, alice, expect, free_port, log_say
 
 MORE = """\
 route: [ {{ relay: "smtp://127.0.0.1:{0}" }} ]
-outbound: {{ retry: [ 1s, 1s, 1s, 1s, 600s ] }}
+outbound: {{ retry: [ 1s, 1s, 1s, 1s, 600s ], idle: 0s }}
 """
 SAYS = {"gone": "550 5.1.1 No such user here", "full": "552 5.2.2 Mailbox full", "old": "550 go away",
         "busy": "451 4.2.0 Come back later"}
@@ -38,7 +38,7 @@ class Peer(socketserver.ThreadingTCPServer):
     allow_reuse_address = daemon_threads = True
 
     def __init__(self, offers):
-        self.offers = offers
+        self.offers, self.kept, self.said = offers, [], []
         super().__init__(("127.0.0.1", 0), Talk)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -60,12 +60,15 @@ class Talk(socketserver.StreamRequestHandler):
                     self.say("250-" + word)
                 self.say("250 ENHANCEDSTATUSCODES")
             elif verb == "RCPT":
+                self.server.said.append(line.strip())
                 name = line.split("<")[1].split("@")[0]
                 self.say(SAYS.get(name.rstrip("ü"), "250 2.1.5 Ok"))
             elif verb == "DATA":
                 self.say("354 go on")
-                while self.rfile.readline() not in (b".\r\n", b""):
-                    pass
+                lines = []
+                while (data := self.rfile.readline()) not in (b".\r\n", b""):
+                    lines.append(data[1:] if data.startswith(b".") else data)
+                self.server.kept.append(b"".join(lines))
                 self.say("250 2.0.0 Taken")
             elif verb == "QUIT":
                 self.say("221 2.0.0 Farewell")
@@ -74,12 +77,13 @@ class Talk(socketserver.StreamRequestHandler):
                 self.say("250 2.0.0 Ok")
 
 
-def start(where, more="", users="alice, postmaster", offers=("8BITMIME", "SMTPUTF8")):
-    """A server whose other mail all goes to one peer."""
+def start(where, more="", users="[ alice, postmaster ]", offers=("8BITMIME", "SMTPUTF8"), first=""):
+    """A server whose other mail all goes to one peer, but by a first rule."""
     peer = Peer(offers)
     port = free_port()
-    text = CONFIG.format(port=port).replace("alice, postmaster", users)
-    s = Server(BINARY, where, text + MORE.format(peer.port) + more, cage="sanitize" not in str(BUILD))
+    text = CONFIG.format(port=port).replace("[ alice, postmaster ]", users)
+    rules = MORE.format(peer.port).replace("[ {", f"[ {first}, {{") if first else MORE.format(peer.port)
+    s = Server(BINARY, where, text + rules + more, cage="sanitize" not in str(BUILD))
     s.port, s.peer = port, peer
     return s.start()
 
@@ -254,7 +258,8 @@ def reports_that_must_not_be(where):
 
 
 def reports_of_success(where):
-    s = start(where)
+    (where / "aliases").write_text("team: postmaster, ok@far.example\n")
+    s = start(where, users=f'[ alice, postmaster ], aliases: "{where}/aliases"')
     send(s, ["postmaster@peers.test"], rcpt=["NOTIFY=SUCCESS", "ORCPT=rfc822;pm@old.example"], mail=["RET=FULL"])
     octets, message = the_report(s)
     words, (_, one), returned = parts(message)
@@ -266,6 +271,19 @@ def reports_of_success(where):
     _, (_, one), _ = parts(message)
     all_read(octets, where, ["ok@far.example"], "relayed", "2.0.0", 250, "soft")
     expect(one["Diagnostic-Code"].startswith("smtp; 250"), str(one))
+    # an alias of several: they are on their way, and nobody tells of their ends
+    send(s, ["team@peers.test"], rcpt=["NOTIFY=SUCCESS", "ORCPT=rfc822;team@old.example"])
+    octets, message = the_report(s, 3)
+    _, (_, one), _ = parts(message)
+    all_read(octets, where, ["team@peers.test"], "expanded", "2.0.0", None, "soft")
+    expect(one["Original-Recipient"] == "rfc822;team@old.example", str(one))
+    # who offers DSN is asked to tell by himself
+    s.peer.offers = ["DSN"]
+    send(s, ["ok@dsn.example"], rcpt=["NOTIFY=SUCCESS,FAILURE"], mail=["ENVID=e1"])
+    expect(wait_for(lambda: len(s.peer.kept) == 3, 20), str(s.peer.kept))
+    expect("RCPT TO:<ok@dsn.example> NOTIFY=SUCCESS,FAILURE" in " ".join(s.peer.said), str(s.peer.said))
+    expect(wait_for(lambda: not s.queue(), 20), str(s.queue()))
+    expect(len(maildir(s.dir / "Maildir" / "alice")) == 3, "we told, and so will he")
     s.stop()
 
 
@@ -293,7 +311,7 @@ def reports_of_delay(where):
 
 def reports_in_other_words(where):
     """In German; with octets above 127 in what is returned; of SMTPUTF8 mail."""
-    s = start(where, "reports: { language: auto }\n", 'alice, postmaster, "jürgen"', ["8BITMIME"])
+    s = start(where, "reports: { language: auto }\n", '[ alice, postmaster, "jürgen" ]', ["8BITMIME"])
     send(s, ["gone@far.example"], body=b"Accept-Language: de-AT, en;q=0.5\r\n" + BODY)
     octets, message = the_report(s)
     words, _, _ = parts(message)
@@ -330,4 +348,28 @@ def reports_in_other_words(where):
     s.stop()
 
 
-CASES = [reports_of_failure, reports_that_must_not_be, reports_of_success, reports_of_delay, reports_in_other_words]
+def reports_through_seven_bits(where):
+    """To a server without 8BITMIME: whatever the report returns, it is read as
+    it was."""
+    back = Peer([])
+    s = start(where, first=f'{{ if: {{ rcpt_domain: back.example }}, relay: "smtp://127.0.0.1:{back.port}" }}')
+    bodies = ["Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\ngrüße\r\n",
+              "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: 8bit\r\n\r\n--b"
+              "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\ngrüße\r\n--b--\r\n"]
+    for n, body in enumerate(bodies):
+        send(s, ["gone@far.example"], sender="bob@back.example", mail=["BODY=8BITMIME"],
+             body=b"Subject: night mail\r\nMIME-Version: 1.0\r\n"[:None if n == 0 else 21] + body.encode())
+        expect(wait_for(lambda: len(back.kept) == n + 1, 20), f"{len(back.kept)} reports\n{s.tail()}")
+        message = email.message_from_bytes(back.kept[-1], policy=email.policy.default)
+        expect(back.kept[-1].isascii(), repr(back.kept[-1]))
+        returned = message.get_payload()[2]
+        expect(returned.get_content_type() == "message/rfc822", str(returned.items()))
+        expect(not any(p.defects for p in message.walk()), str([p.defects for p in message.walk()]))
+        texts = [p.get_content() for p in returned.walk() if p.get_content_type() == "text/plain"]
+        expect([t.strip() for t in texts] == ["grüße"], str(texts))
+        _, told = ours(back.kept[-1], where)
+        expect([t["status"] for t in told] == ["5.1.1"], str(told))
+    s.stop()
+
+
+CASES = [reports_through_seven_bits, reports_of_failure, reports_that_must_not_be, reports_of_success, reports_of_delay, reports_in_other_words]
