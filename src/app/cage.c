@@ -131,7 +131,9 @@ mailboxes_keep(struct cage *c, const struct config *conf)
 	for (size_t i = 0; i < conf->n_transports; i++)
 		template_keep(c, conf->transports[i].maildir);
 	for (size_t i = 0; i < conf->n_domains; i++) {
-		template_keep(c, conf->domain_list[i]->deliver.maildir);
+		if (conf->domain_list[i]->transport != NULL)
+			template_keep(c,
+			    conf->domain_list[i]->transport->maildir);
 		template_keep(c, conf->domain_list[i]->admin);
 		homes_keep(c, conf->domain_list[i]->users);
 	}

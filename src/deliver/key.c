@@ -48,14 +48,6 @@ domain_is_mixed(const struct domain *d)
 	return d != NULL && d->users != NULL && d->users->has_transports;
 }
 
-/* The configuration sees to it that a mixed domain's name leaves room. */
-static struct str
-key_of_mailbox(struct str mailbox, struct arena *a)
-{
-	must(mailbox.n <= KEY_MOST);
-	return arena_lower(a, mailbox);
-}
-
 struct str
 key_make(const struct config *c, struct str sender,
     const struct recipient *rcpt, struct arena *a)
@@ -63,11 +55,13 @@ key_make(const struct config *c, struct str sender,
 	struct str domain = mailbox_domain(rcpt->address);
 	struct str from = mailbox_domain(sender);
 
-	must(domain.n > 0 && domain.n < KEY_MOST);
+	must(domain.n > 0 && domain.n <= KEY_MOST);
 	if (rcpt->transport.p != NULL)
 		return arena_join(a, STR("|"), arena_lower(a, domain));
-	if (domain_is_mixed(config_domain(c, domain)))
-		return key_of_mailbox(rcpt->address, a);
+	/* The configuration sees to it that a mixed domain leaves room. */
+	if (rcpt->address.n <= KEY_MOST &&
+	    domain_is_mixed(config_domain(c, domain)))
+		return arena_lower(a, rcpt->address);
 	if (!sender_matters(c, from) || domain.n + 1 + from.n > KEY_MOST)
 		return arena_lower(a, domain);
 	domain = arena_printf(a, STR_FMT "!" STR_FMT, STR_ARG(domain),

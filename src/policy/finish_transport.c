@@ -58,17 +58,32 @@ finish_deliver_by(struct load *l)
 		    "deliver.lmtp" : "deliver.pipe"), "'deliver' has");
 }
 
-void
-finish_domain_by(struct load *l, struct domain *d)
+/* The older spelling of deliver.maildir.  What was configured stays as it is,
+ * for `config show'. */
+static struct transport *
+domain_maildir(struct load *l, struct domain *d)
 {
-	struct transport *by = &d->deliver;
+	struct transport *by = arena_new(l->reader.arena, struct transport);
 
-	if (d->maildir.n > 0 && by->maildir.n > 0)
+	if (by == NULL) {
+		finish_is_full(l);
+		return &d->deliver;
+	}
+	*by = d->deliver;
+	if (by->maildir.n > 0)
 		problem_add(l->reader.problems, PROBLEM_ERROR,
 		    finish_place(d->origins, "domains.*.maildir"),
 		    "'maildir' and 'deliver.maildir' mean the same");
-	else if (d->maildir.n > 0)
-		by->maildir = d->maildir;
+	by->maildir = d->maildir;
+	return by;
+}
+
+void
+finish_domain_by(struct load *l, struct domain *d)
+{
+	struct transport *by = d->maildir.n == 0 ? &d->deliver :
+	    domain_maildir(l, d);
+
 	if (transport_ways(by) > 1)
 		transport_refuse(l, d->place, "a domain's 'deliver' has");
 	if (d->relay_to != NULL && transport_ways(by) > 0)
