@@ -247,14 +247,53 @@ body_recipients(void *arg)
 	expect_rcpts((const char *[]){ "team@two.test", NULL },
 	    "team@two.test+ bob@two.test<0(team@two.test) "
 	    "alice@two.test<0(team@two.test)");
+	/* Whom two parents stand for is the child of both. */
+	expect_rcpts((const char *[]){ "team@two.test", "bob-and-dave@two.test",
+	    NULL }, "team@two.test+ bob@two.test<0(team@two.test) "
+	    "alice@two.test<0(team@two.test) bob-and-dave@two.test+>1 "
+	    "dave@far.test<3(bob-and-dave@two.test)");
+	/* What a list leads to is its owner's, even if it is one. */
+	expect_rcpts((const char *[]){ "club@two.test", "fanclub@two.test",
+	    NULL }, "club@two.test+ "
+	    "bob@two.test=owner-club@two.test<0(club@two.test) "
+	    "fan@far.test=owner-club@two.test<0(club@two.test) "
+	    "fanclub@two.test+>2");
+	expect_rcpts((const char *[]){ "fanclub@two.test", NULL },
+	    "fanclub@two.test+ "
+	    "fan@far.test=owner-fanclub@two.test<0(fanclub@two.test)");
+	expect_rcpts((const char *[]){ "both@two.test", NULL },
+	    "both@two.test+ bob@two.test<0(both@two.test) "
+	    "alice@two.test<0(both@two.test) "
+	    "fan@far.test=owner-club@two.test<0(both@two.test)");
+	expect(send_text("trash@two.test", "x: y\r\n"), DELIVERED, 250, "2.0.0");
+	arena_clear(&arena);
+	expect_rcpts((const char *[]){ "mixed@two.test", "lost@two.test",
+	    NULL }, "mixed@two.test+ "
+	    "trash@two.test-{alias trash@two.test}<0(mixed@two.test) "
+	    "alice@two.test<0(mixed@two.test) "
+	    "dave@nowhere.test-{route[0]}(lost@two.test)");
+	expect_rcpts((const char *[]){ "filed@two.test", "filed@two.test",
+	    NULL }, "filed@two.test+ bob@two.test<0(filed@two.test) "
+	    "filed@two.test[|/bin/archive]<0(filed@two.test) "
+	    "filed@two.test[/var/mail/all/]<0(filed@two.test)");
 	expect_rcpts((const char *[]){ "bob@two.test", "team@two.test",
 	    "team@two.test", NULL },
-	    "bob@two.test team@two.test+ alice@two.test<1(team@two.test)");
+	    "bob@two.test team@two.test+>0 alice@two.test<1(team@two.test)");
 	expect_rcpts((const char *[]){ "self2@two.test", NULL },
 	    "carol@two.test(self2@two.test)");
 	expect_rcpts((const char *[]){ "bob@two.test", "dave@nowhere.test", NULL },
-	    "bob@two.test dave@nowhere.test-");
-	assert_int_equal(house_told("\"discarded\"", "dave@nowhere.test"), 1);
+	    "bob@two.test dave@nowhere.test-{route[0]}");
+	assert_int_equal(house_told("\"discarded\"", "trash@two.test"), 2);
+	assert_int_equal(house_told("Discarded by rule alias trash@two.test",
+	    "\"reason\":\"alias trash@two.test\""), 2);
+	assert_int_equal(house_told("Discarded by rule route[0]: nowhere",
+	    "\"reason\":\"route[0]\""), 2);
+	assert_int_equal(house_told("\"expanded\"", "\"recipient\":"
+	    "\"team@two.test\",\"recipients\":2,\"text\":\"bob@two.test, "
+	    "alice@two.test\""), 2);
+	assert_int_equal(house_told("\"expanded\"", "\"recipient\":"
+	    "\"fanclub@two.test\",\"recipients\":1,\"sender\":"
+	    "\"owner-fanclub@two.test\",\"text\":\"fan@far.test\""), 1);
 	house_close();
 }
 
@@ -397,6 +436,46 @@ body_wishes_of_children(void *arg)
 		assert_int_equal(e.rcpts[2].notify, want[i]);
 		arena_clear(&arena);
 	}
+	house_close();
+}
+
+/* RFC 3461 5.2.7.1, 5.2.7.3; reports go on as from nobody. */
+static yields void
+body_lists(void *arg)
+{
+	struct intake_origin nobody = stranger;
+	struct envelope e;
+	const bool *ended;
+	struct intake *in;
+
+	(void)arg;
+	house_open();
+	in = new_from(&stranger);
+	wish_well(in, "club@two.test", NOTIFY_SUCCESS | NOTIFY_FAILURE, NULL);
+	wish_well(in, "team@two.test", NOTIFY_SUCCESS, NULL);
+	expect(send_pieces(in, STR("x: y\r\n"), SIZE_MAX), DELIVERED, 250,
+	    "2.0.0");
+	assert_string_equal(house.rcpts, "club@two.test+? "
+	    "bob@two.test=owner-club@two.test<0(club@two.test) "
+	    "fan@far.test=owner-club@two.test<0(club@two.test) "
+	    "team@two.test+?>1 alice@two.test<3(team@two.test)");
+	assert_int_equal(spool_envelope(house.spool, house.last, &arena, &e,
+	    &ended), 0);
+	assert_false(recipient_is_over(&e.rcpts[0]) || ended[0] || ended[3]);
+	assert_int_equal(e.rcpts[0].notify, NOTIFY_SUCCESS | NOTIFY_FAILURE);
+	assert_int_equal(e.rcpts[1].notify, 0);
+	assert_null(e.rcpts[1].orcpt.p);
+	assert_int_equal(e.rcpts[4].notify, NOTIFY_NEVER);
+	assert_true(str_eq(e.rcpts[4].orcpt, STR("rfc822;team@two.test")));
+	arena_clear(&arena);
+	nobody.sender = STR("");
+	in = new_from(&nobody);
+	wish_well(in, "club@two.test", NOTIFY_SUCCESS, NULL);
+	expect(send_pieces(in, STR("x: y\r\n"), SIZE_MAX), DELIVERED, 250,
+	    "2.0.0");
+	assert_string_equal(house.rcpts, "club@two.test+ "
+	    "bob@two.test<0(club@two.test) fan@far.test<0(club@two.test)");
+	arena_clear(&arena);
 	house_close();
 }
 
@@ -558,6 +637,7 @@ TEST(refused_recipients, "")
 TEST(all_discarded, "")
 TEST(wishes, "")
 TEST(wishes_of_children, "")
+TEST(lists, "")
 TEST(full_arena, "")
 TEST(limits, "limits: { size: 64K }\n")
 TEST(disk_trouble, "")
@@ -575,6 +655,7 @@ main(void)
 		cmocka_unit_test(test_all_discarded),
 		cmocka_unit_test(test_wishes),
 		cmocka_unit_test(test_wishes_of_children),
+		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_full_arena),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_disk_trouble), cmocka_unit_test(test_post),

@@ -37,7 +37,11 @@ static const char house_plain[] =
     "  - { if: { rcpt_domain: [ forbidden.test ] }, refuse: not there }\n";
 static const char house_aliases[] =
     "team: bob, alice\nself: self2, bob\nself2: carol\n"
-    "bob-and-dave: bob, dave@far.test\nlost: dave@nowhere.test\n";
+    "bob-and-dave: bob, dave@far.test\nlost: dave@nowhere.test\n"
+    "club: bob, fan@far.test\nowner-club: carol\n"
+    "fanclub: fan@far.test\nowner-fanclub: alice\n"
+    "both: team, club\ntrash: /dev/null\nmixed: trash, alice\n"
+    "filed: \\bob, |/bin/archive, /var/mail/all/\n";
 
 static struct {
 	struct config *config;
@@ -139,6 +143,18 @@ house_kept(struct intake_core *core, const struct kept *kept,
 			buf_put(&out, STR("+"));
 		if (r->flags & RECIPIENT_DISCARDED)
 			buf_put(&out, STR("-"));
+		if (r->flags & RECIPIENT_TELLING)
+			buf_put(&out, STR("?"));
+		if (r->transport.p != NULL)
+			buf_printf(&out, "[" STR_FMT "]", STR_ARG(r->transport));
+		if (recipient_more(r)->rule.p != NULL)
+			buf_printf(&out, "{" STR_FMT "}",
+			    STR_ARG(recipient_more(r)->rule));
+		if (recipient_more(r)->sender.p != NULL)
+			buf_printf(&out, "=" STR_FMT,
+			    STR_ARG(recipient_more(r)->sender));
+		for (size_t k = 0; k + 4 <= recipient_more(r)->shared.n; k += 4)
+			buf_printf(&out, ">%d", recipient_more(r)->shared.p[k]);
 		if (r->parent != RECIPIENT_NO_PARENT)
 			buf_printf(&out, "<%u", (unsigned)r->parent);
 		if (r->orig.p != NULL)
