@@ -8,7 +8,13 @@
 #include <errno.h>
 
 /* A segment may lose its name between the list and the look. */
-enum { LOOKS_MOST = 5 };
+enum { LOOKS_MOST = 5, DAMAGES_MOST = 64 };
+
+/* Damaged places of one segment. */
+struct damages {
+	struct { uint64_t at; enum record_fault fault; } list[DAMAGES_MOST];
+	size_t n;			/* found */
+};
 
 struct auditing {
 	struct audit *audit;
@@ -106,11 +112,36 @@ audit_is_there(const struct auditing *a, const struct segment *s)
 	return rc != -ENOENT && (rc != 0 || now.salt == s->salt);
 }
 
+/* Below `settled' all was on disk once; beyond is what a crash tore, which was
+ * promised to nobody. */
+static void
+audit_damages(struct auditing *a, const struct segment *s,
+    const struct damages *d, uint64_t settled)
+{
+	for (size_t i = 0; i < d->n && i < DAMAGES_MOST; i++)
+		if (d->list[i].at < settled)
+			audit_damage(a, s->number, d->list[i].at,
+			    record_fault_says(d->list[i].fault));
+	if (d->n > DAMAGES_MOST)
+		a->audit->damaged += d->n - DAMAGES_MOST;
+}
+
+static void
+damages_add(struct damages *d, const struct scan *s)
+{
+	if (d->n < DAMAGES_MOST) {
+		d->list[d->n].at = s->from;
+		d->list[d->n].fault = s->fault;
+	}
+	d->n++;
+}
+
 static yields enum spool_trouble
 audit_walk(struct auditing *a, const struct segment *s)
 {
 	enum spool_trouble trouble = SPOOL_FINE;
 	enum walk_result got;
+	struct damages damages = { .n = 0 };
 	struct record r;
 	struct walk w;
 
@@ -122,11 +153,11 @@ audit_walk(struct auditing *a, const struct segment *s)
 		else if (got != WALK_DAMAGE)
 			trouble = SPOOL_DISK;
 		else if (audit_is_there(a, s))
-			audit_damage(a, s->number, w.scan.from,
-			    record_fault_says(w.scan.fault));
+			damages_add(&damages, &w.scan);
 		else
 			break;
 	}
+	audit_damages(a, s, &damages, w.scan.settled);
 	if (w.scan.records > 0) {
 		a->before = s;
 		a->before_end = w.scan.from;
@@ -233,7 +264,8 @@ spool_audit(const char *path, struct audit *audit)
 	ledger_init(&a.ledger, l->n == 0 || l->first == 1);
 	a.ledger.breach = audit_breach;
 	a.ledger.owner = &a;
-	if (a.look.is_super_lost)
+	/* Without a segment it was cut short in its birth. */
+	if (a.look.is_super_lost && l->n > 0)
 		audit_damage(&a, 0, 0, "both superblocks are damaged");
 	trouble = audit_log(&a);
 	if (trouble == SPOOL_FINE) {

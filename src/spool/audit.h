@@ -3,9 +3,10 @@
  *
  * The promise: spool_audit() reads the log from its front to its end, changing
  * nothing, and gives each record to a ledger; damage is told with its place,
- * for what it hid is not proven.  Beside a running server it sees the log as it
- * was at one instant: what comes later is not looked at, and when the front goes
- * while it reads, that front's messages have ended.
+ * for what it hid is not proven; what a crash tore before it was synced is none.
+ * Beside a running server it sees the log as it was at one instant: what comes
+ * later is not looked at, and when the front goes while it reads, that front's
+ * messages have ended.
  * Not for: what stands in bodies (check.h).
  * Waiting: yields (disk).
  * Memory: the ledger's, and a window of 256 KiB.

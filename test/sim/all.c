@@ -12,6 +12,7 @@ enum { JOBS_MOST = 64 };
 
 /* Keep sorted, please. */
 static const struct scenario *const all[] = {
+	&scenario_alias,
 	&scenario_crash,
 	&scenario_crash_lying,
 	&scenario_lmtp,

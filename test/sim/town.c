@@ -29,7 +29,8 @@
 	"listen: [ { address: 192.0.2.1, port: 25, role: mx } ]\n" \
 	"trusted: [ 203.0.113.0/24 ]\n" \
 	"domains:\n" \
-	"  home.test: { users: [ admin, u0, u1, u2, u3, u4, u5 ] }\n" \
+	"  home.test: { users: [ admin, u0, u1, u2, u3, u4, u5 ],\n" \
+	"    aliases: /aliases }\n" \
 	"  box.test:\n" \
 	"    deliver: { lmtp: [ \"unix:/none\", \"unix:" TOWN_LMTP "\" ] }\n" \
 	"deliver: { maildir: /mail/%u }\n" \
@@ -87,6 +88,8 @@ config_make(void)
 	must(source_memory_file(&machine, STR("t.yaml"),
 	    arena_printf(&a, "%s%s", CONFIG, town_now->config == NULL ?
 	    "" : town_now->config)) == 0);
+	must(source_memory_file(&machine, STR("/aliases"),
+	    str_of(town_now->aliases == NULL ? "" : town_now->aliases)) == 0);
 	c = config_load(&machine.source, STR("t.yaml"), &problems);
 	problems_print(&problems, &b);
 	if (c == NULL)

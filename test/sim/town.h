@@ -62,6 +62,7 @@ struct town_message {
 	unsigned lines;			/* of its body */
 	struct mono acked_at;
 	uint64_t id;			/* the server's */
+	unsigned expanded;		/* reports that list<m> was expanded */
 	size_t n;
 	struct town_rcpt rcpts[TOWN_RCPTS];
 };
@@ -87,6 +88,9 @@ struct town {
 	unsigned messages;		/* of each client, acknowledged; 2 */
 	unsigned tries;			/* of each message before it is given up */
 	const char *config;		/* more lines of it */
+	/* Of home.test; each message goes to list<m> there, which must lead to
+	 * its recipients.  NULL: to them by name. */
+	const char *aliases;
 	/* The plan of a message whose number was just given.  NULL: one
 	 * recipient, WANT_DELIVERED. */
 	void (*plan)(struct town_message *, unsigned number);
@@ -129,6 +133,7 @@ struct str town_sender(unsigned m, char room[64]);
 /* "m12r3": the recipient, or NULL. */
 struct town_rcpt *town_rcpt_of(struct str local_part);
 struct town_message *town_message_of(struct str local_part);
+struct town_message *town_list_of(struct str local_part);	/* "list12" */
 /* A body as it passes by, a line at a time without its end. */
 struct town_reading {
 	bool is_begun;			/* the X-Town line was seen */
@@ -138,6 +143,8 @@ struct town_reading {
 	size_t n_told;
 	struct town_rcpt *told[32];	/* Final-Recipients */
 	bool is_failed[32];
+	struct town_message *list;	/* a list it tells of ... */
+	bool is_expanded;		/* ... as expanded, or as delivered */
 };
 void town_read(struct town_reading *, struct str line);
 /* It was accepted: for this recipient, or as a report. */

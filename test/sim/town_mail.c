@@ -136,6 +136,17 @@ town_message_of(struct str local)
 	return local.n == 0 ? t : NULL;
 }
 
+struct town_message *
+town_list_of(struct str local)
+{
+	struct town_message *t;
+
+	if (!str_skip(&local, STR("list")))
+		return NULL;
+	t = numbered(&local);
+	return local.n == 0 ? t : NULL;
+}
+
 /* ---- what passes by ---- */
 
 static void
@@ -146,9 +157,16 @@ report_line(struct town_reading *r, struct str line)
 	if (r->name == 0 && str_skip_icase(&line, STR("Message-ID: ")))
 		r->name = crc32c(1, line);
 	else if (str_skip_icase(&line, STR("Final-Recipient: rfc822; "))) {
-		who = town_rcpt_of(str_cut(&line, '@'));
+		struct str local = str_cut(&line, '@');
+
+		who = town_rcpt_of(local);
+		r->list = town_list_of(local);
 		if (who != NULL && r->n_told < 32)
 			r->told[r->n_told++] = who;
+	} else if (r->list != NULL && str_skip_icase(&line, STR("Action: "))) {
+		if (str_eq(line, STR("expanded")) ||
+		    str_eq(line, STR("delivered")))
+			r->is_expanded = true;
 	} else if (str_skip_icase(&line, STR("Action: ")) && r->n_told > 0)
 		r->is_failed[r->n_told - 1] = str_eq(line, STR("failed"));
 }
@@ -188,7 +206,9 @@ town_copied(struct town_rcpt *r, const struct town_reading *t)
 void
 town_reported(const struct town_reading *t)
 {
-	if (t->n_told == 0)
+	if (t->list != NULL && t->is_expanded)
+		t->list->expanded++;
+	else if (t->n_told == 0)
 		town_ledger->strange++;
 	for (size_t i = 0; i < t->n_told; i++) {
 		struct town_rcpt *r = t->told[i];

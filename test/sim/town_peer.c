@@ -304,7 +304,14 @@ envelope_say(struct sending *c)
 	    STR_ARG(town_sender(c->m, room)));
 	if (!says(c, 2))
 		return false;
-	for (size_t i = 0; i < c->message->n; i++) {
+	if (town_now->aliases != NULL) {
+		stream_printf(&c->s, "RCPT TO:<list%u@home.test> "
+		    "NOTIFY=SUCCESS,FAILURE\r\n", c->m);
+		if (!says(c, 2))
+			return false;
+	}
+	for (size_t i = 0; i < c->message->n && town_now->aliases == NULL;
+	    i++) {
 		stream_printf(&c->s, "RCPT TO:<" STR_FMT ">\r\n",
 		    STR_ARG(town_address(c->m, i, room)));
 		if (!says(c, 2))
