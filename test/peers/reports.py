@@ -186,6 +186,10 @@ def all_read(octets, where, recipients, action, status, code, kind):
     return top
 
 
+def failed(s):
+    return [(e["recipient"], e["bounce"], e["class"]) for e in s.events() if e["event"] == "failed"]
+
+
 def reports_of_failure(where):
     s = start(where)
     send(s, ["gone@far.example"], mail=["ENVID=QQ+2B314", "RET=HDRS"],
@@ -225,11 +229,11 @@ def reports_of_failure(where):
     send(s, ["old@far.example"])
     octets, _ = the_report(s, 6)
     all_read(octets, where, ["old@far.example"], "failed", "5.0.0", 550, "hard")
-    why = [(e["recipient"], e["bounce"], e["class"]) for e in s.events() if e["event"] == "failed"]
+    expect(wait_for(lambda: len(failed(s)) == 7, 20), str(failed(s)))
+    why = failed(s)
     for one in [("gone@far.example", "hard", "no_mailbox"), ("full@far.example", "soft", "full"),
                 ("old@far.example", "hard", "bad_address")]:
         expect(one in why, str(why))
-    expect(len(why) == 7, str(why))
     expect(log_says(s, r"[0-9A-Z]{13}: sender non-delivery notification: [0-9A-Z]{13}"), "no such line")
     s.stop()
 
