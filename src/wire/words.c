@@ -4,7 +4,8 @@
 #include "wire/disposition.h"
 #include "wire/header.h"
 
-enum { FILLED_ROOM = 2048, ARGUMENT_ROOM = 640, LANGUAGE_WEIGHT = 1000 };
+enum { FILLED_ROOM = 2048, ARGUMENT_ROOM = 640, LANGUAGE_WEIGHT = 1000,
+	ENCODED_LINE = 76 };
 
 static const char *const tags[] = {
 #define LANGUAGE(tag, name) #tag,
@@ -202,13 +203,15 @@ character_encode(struct buf *out, struct str c)
 			buf_printf(out, "=%02X", (unsigned char)c.p[i]);
 }
 
-/* RFC 2047 2: an encoded-word has at most 75 characters; 5 (3): no character is
- * divided between two of them. */
+/* RFC 2047 2: an encoded-word has at most 75 characters, and a line with one 76;
+ * 5 (3): no character is divided between two of them.  Before the first stand so
+ * many columns. */
 static void
-words_encode(struct buf *out, struct str s)
+words_encode(struct buf *out, struct str s, size_t column)
 {
-	static const size_t most = 75 - sizeof "=?utf-8?Q?" "?=" + 1;
-	char room[75];
+	static const size_t frame = sizeof "=?utf-8?Q?" "?=" - 1;
+	size_t most = ENCODED_LINE - column - frame;
+	char room[ENCODED_LINE];
 	struct buf word = BUF_OF(room);
 
 	while (s.n > 0) {
@@ -219,6 +222,7 @@ words_encode(struct buf *out, struct str s)
 			buf_printf(out, "=?utf-8?Q?" STR_FMT "?= ",
 			    STR_ARG(buf_str(&word)));
 			word.n = 0;
+			most = ENCODED_LINE - 1 - frame;
 		}
 		character_encode(&word, c);
 		s = str_sub(s, c.n, s.n);
@@ -232,10 +236,11 @@ words_put_field(struct buf *out, struct str name, const char *text)
 	char room[FILLED_ROOM];
 	struct buf value = BUF_OF(room);
 
+	must(name.n < ENCODED_LINE / 2);
 	if (str_is_ascii(str_of(text)))
 		buf_put(&value, str_of(text));
 	else
-		words_encode(&value, str_of(text));
+		words_encode(&value, str_of(text), name.n + 2);
 	must(!value.full);
 	(void)header_put(out, name, buf_str(&value));
 }

@@ -4,7 +4,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "wire/header.h"
 #include "wire/words.h"
 
 /* What is filled in is the same in every language. */
@@ -84,11 +83,12 @@ subjects_are_encoded(void **state)
 	    "\xe2\x82\xac \xe2\x82\xac \xe2\x82\xac = ?");
 	s = buf_str(&b);
 	assert_true(str_is_printable(str_sub(s, 0, str_find(s, '\r'))));
+	assert_in_range(str_find(s, '\r'), 60, 76);
 	assert_true(str_skip(&s, STR("Subject: =?utf-8?Q?Ihre_Nachricht_verz"
-	    "=C3=B6gert_sich_=E2=82=AC_=E2=82=AC_?=\r\n =?utf-8?Q?=E2=82=AC_")));
+	    "=C3=B6gert_sich_=E2=82=AC_=E2=82=AC?=\r\n =?utf-8?Q?_=E2")));
 	assert_true(str_has_suffix_icase(s, STR("=3D_=3F?=\r\n")));
 	while (s.n > 0)
-		assert_in_range(str_cut(&s, '\n').n, 1, HEADER_LINE);
+		assert_in_range(str_cut(&s, '\n').n, 1, 76 + 1);
 }
 
 static void
