@@ -349,10 +349,6 @@ dsn_fill(struct report *r, const struct config *conf, struct str to)
 	r->dsn.host = conf->hostname;
 	r->dsn.postmaster = arena_join(a, STR("postmaster@"), conf->hostname);
 	r->dsn.to = to;
-	r->dsn.message_id = arena_printf(a, "%s.%016llx@" STR_FMT, id.text,
-	    (unsigned long long)random_u64(), STR_ARG(conf->hostname));
-	r->dsn.boundary = arena_printf(a, "=_%s_%016llx", id.text,
-	    (unsigned long long)random_u64());
 	r->dsn.queue_id = arena_copy(a, str_of(id.text));
 	r->dsn.in_reply_to = r->original.message_id;
 	r->dsn.returns = r->original.returns;
@@ -409,16 +405,32 @@ report_keep(struct deliver *home, const struct config *conf, struct report *r)
 	return 0;
 }
 
+/* Each report has names of its own. */
+static int
+report_name(struct report *r)
+{
+	struct id_text id = id_print(r->about->handoff.ref.id);
+
+	r->dsn.message_id = arena_printf(&r->arena, "%s.%016llx@" STR_FMT,
+	    id.text, (unsigned long long)random_u64(), STR_ARG(r->dsn.host));
+	r->dsn.boundary = arena_printf(&r->arena, "=_%s_%016llx", id.text,
+	    (unsigned long long)random_u64());
+	return r->dsn.message_id.p == NULL || r->dsn.boundary.p == NULL ?
+	    err_set("no memory for a report") : 0;
+}
+
+/* One after the other, each in the memory of the one before. */
 static yields int
 reports_make(struct deliver *home, const struct config *conf, struct report *r)
 {
-	while (r->from < r->about->n) {
-		size_t to = report_end(r);
+	struct arena_mark before = arena_mark(&r->arena);
+	size_t to;
 
-		if (to == r->from)
-			break;
-		if (report_write(r, to) != 0 || report_keep(home, conf, r) != 0)
+	while ((to = report_end(r)) > r->from) {
+		if (report_name(r) != 0 || report_write(r, to) != 0 ||
+		    report_keep(home, conf, r) != 0)
 			return -1;
+		arena_back(&r->arena, before);
 		r->from = to;
 	}
 	return 0;

@@ -62,7 +62,7 @@ class Talk(socketserver.StreamRequestHandler):
             elif verb == "RCPT":
                 self.server.said.append(line.strip())
                 name = line.split("<")[1].split("@")[0]
-                self.say(SAYS.get(name.rstrip("ü"), "250 2.1.5 Ok"))
+                self.say(SAYS.get(name.rstrip("ü0123456789"), "250 2.1.5 Ok"))
             elif verb == "DATA":
                 self.say("354 go on")
                 lines = []
@@ -244,8 +244,9 @@ def told(s):
 
 def reports_that_must_not_be(where):
     """NEVER, no FAILURE, the null sender; and success that nobody asked for."""
-    s = start(where)
+    s = start(where, "reports: { success: no }\n")
     send(s, ["gone@far.example"], rcpt=["NOTIFY=NEVER"])
+    send(s, ["ok@far.example"], rcpt=["NOTIFY=SUCCESS"])
     send(s, ["gone@far.example"], rcpt=["NOTIFY=SUCCESS,DELAY"])
     send(s, ["ok@far.example"])
     send(s, ["ok@far.example"], rcpt=["NOTIFY=FAILURE"])
@@ -352,6 +353,26 @@ def reports_in_other_words(where):
     s.stop()
 
 
+def reports_that_are_large(where):
+    """Of many recipients several, each told once; of a long header its beginning."""
+    s = start(where)
+    gone = [f"gone{n}@far.example" for n in range(250)]
+    send(s, gone, body=BODY.replace(b"Subject", b"".join(b"X-%d: %s\r\n" % (n, b"x" * 500) for n in range(200)) + b"Subject"))
+    the_report(s, 3)
+    told, names = [], set()
+    for path, _ in maildir(s.dir / "Maildir" / "alice"):
+        octets = path.read_bytes()
+        message = email.message_from_bytes(octets, policy=email.policy.default)
+        _, _, returned = parts(message)
+        names.add(message["Message-ID"])
+        header = returned.get_payload(decode=True)
+        expect(returned.get_content_type() == "text/rfc822-headers" and 60000 < len(header) <= 65536, f"{len(header)}")
+        expect(header.endswith(b"x" * 500 + b"\n"), repr(header[-100:]))
+        told += [t["recipient"] for t in ours(octets, where)[1]]
+    expect(sorted(told) == sorted(gone) and len(names) == 3, f"{len(told)} told, {len(names)} names")
+    s.stop()
+
+
 def reports_through_seven_bits(where):
     """To a server without 8BITMIME: whatever the report returns, it is read as
     it was."""
@@ -376,4 +397,4 @@ def reports_through_seven_bits(where):
     s.stop()
 
 
-CASES = [reports_through_seven_bits, reports_of_failure, reports_that_must_not_be, reports_of_success, reports_of_delay, reports_in_other_words]
+CASES = [reports_through_seven_bits, reports_that_are_large, reports_of_failure, reports_that_must_not_be, reports_of_success, reports_of_delay, reports_in_other_words]
