@@ -243,6 +243,8 @@ field_note(struct mime *m, const struct field *f)
 {
 	struct mime_part *p = &m->part;
 
+	/* RFC 5322 4.5: to some "Name :" is a field, to others no header. */
+	p->is_odd |= f->raw.p[f->name.n] != ':';
 	if (f->known == HEADER_CONTENT_TYPE)
 		return type_read(m, f->value);
 	if (f->known == HEADER_MIME_VERSION)
@@ -320,11 +322,25 @@ part_headed(struct mime *m)
 
 /* ---- tokens ---- */
 
-/* The scan stopped within this token: what it did not take is none of the
- * header.  A token that was a line end is one again. */
+static void
+queue_put(struct mime_token queue[], size_t *n, struct mime_token t)
+{
+	if (t.kind == MIME_NOTHING || t.text.n == 0)
+		return;
+	must(*n < MIME_QUEUE);
+	queue[(*n)++] = t;
+}
+
+/*
+ * The scan stopped within this token: what it did not take is none of the header
+ * and goes before what was to come.  A token that was a line end is one again.
+ * There is room: what came from the queue goes back in no more pieces.
+ */
 static void
 junk_queue(struct mime *m, struct str carried)
 {
+	struct mime_token queue[MIME_QUEUE] = { { .kind = MIME_NOTHING } };
+	struct mime_token text = { .kind = MIME_TEXT, .text = carried };
 	struct str rest = m->feed;
 	bool is_eol = m->token.kind == MIME_EOL;
 	size_t n = 0;
@@ -333,15 +349,46 @@ junk_queue(struct mime *m, struct str carried)
 		return;
 	if (is_eol) {
 		must(carried.n + rest.n >= 2);
-		carried.n -= rest.n < 2 ? 2 - rest.n : 0;
+		text.text.n -= rest.n < 2 ? 2 - rest.n : 0;
 		rest.n -= rest.n < 2 ? rest.n : 2;
 	}
-	if (carried.n > 0)
-		token_text(&m->queue[n++], carried);
-	if (rest.n > 0)
-		token_text(&m->queue[n++], rest);
+	queue_put(queue, &n, text);
+	text.text = rest;
+	queue_put(queue, &n, text);
 	if (is_eol)
-		m->queue[n++] = m->token;
+		queue_put(queue, &n, m->token);
+	for (size_t i = 0; i < MIME_QUEUE; i++)
+		queue_put(queue, &n, m->queue[i]);
+	memcpy(m->queue, queue, sizeof queue);
+}
+
+/*
+ * A header of a multipart that ended by junk: only now its boundary is known, and
+ * the junk may be its first delimiter.  Such a line comes in one piece.
+ */
+static void
+queue_look(struct mime *m, bool is_last)
+{
+	struct mime_token *t = &m->queue[0];
+	bool has_eol = m->queue[1].kind == MIME_EOL;
+
+	if (t->kind != MIME_TEXT || t->text.n + 2 > sizeof m->hold ||
+	    !(has_eol || m->owes_eol || is_last))
+		return;
+	must(m->hold_n == 0);
+	memmove(m->hold, t->text.p, t->text.n);
+	memcpy(m->hold + t->text.n, "\r\n", 2);
+	m->hold_n = (unsigned)t->text.n + (has_eol || m->owes_eol ? 2 : 0);
+	if (line_is_delimiter(m, t)) {
+		t->kind = MIME_DELIMITER;
+		t->text = (struct str){ m->hold, m->hold_n };
+		if (has_eol)
+			memmove(t + 1, t + 2, (MIME_QUEUE - 2) * sizeof *t);
+		else
+			m->owes_eol = m->in_line = false;
+		m->queue[MIME_QUEUE - 1].kind = MIME_NOTHING;
+	}
+	m->hold_n = 0;
 }
 
 static enum mime_step
@@ -379,6 +426,8 @@ token_in_header(struct mime *m, struct mime_out *out)
 	case HEADER_END:
 		junk_queue(m, out->field.raw);
 		part_headed(m);
+		if (m->part.kind == MIME_MULTIPART)
+			queue_look(m, m->token.kind == MIME_NOTHING);
 		if (!is_over)
 			m->token.kind = MIME_NOTHING;
 		return mime_put(out, MIME_HEADED,
@@ -450,9 +499,8 @@ token_queued(struct mime *m)
 	if (m->queue[0].kind == MIME_NOTHING)
 		return false;
 	m->token = m->queue[0];
-	m->queue[0] = m->queue[1];
-	m->queue[1] = m->queue[2];
-	m->queue[2].kind = MIME_NOTHING;
+	memmove(m->queue, m->queue + 1, (MIME_QUEUE - 1) * sizeof *m->queue);
+	m->queue[MIME_QUEUE - 1].kind = MIME_NOTHING;
 	return true;
 }
 

@@ -29,6 +29,7 @@ enum {
 	MIME_BOUNDARY_MOST = 120,	/* RFC 2046 5.1.1 has 70 */
 	MIME_LINE_MOST = 256,		/* of a delimiter, with its padding */
 	MIME_VALUE_MOST = 16 * 1024,	/* of Content-Type; longer is odd */
+	MIME_QUEUE = 3,
 	MIME_ARENA = HEADER_ARENA + 3 * MIME_VALUE_MOST
 };
 
@@ -60,7 +61,7 @@ struct mime_part {
 	bool has_empty_line;
 	bool is_sealed;			/* within multipart/signed or /encrypted */
 	bool is_odd;			/* can be read in more ways than one, or
-				 * has no readable boundary */
+					 * has no readable boundary */
 };
 
 struct mime_level {
@@ -86,7 +87,7 @@ struct mime {
 	struct header_scan scan;
 	struct str feed;		/* what the scan has not taken of token */
 	struct mime_token token;	/* being looked at */
-	struct mime_token queue[3];	/* before what follows: a header's junk */
+	struct mime_token queue[MIME_QUEUE];	/* before what follows: a header's junk */
 	bool begins;			/* a part, with the next call */
 	unsigned next_root;		/* its root */
 	bool eol;			/* a CRLF is held: a delimiter's, or not */

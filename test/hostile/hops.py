@@ -27,7 +27,7 @@ def lines_of(peer):
 
 
 def plain(peer, greeting=b"220 hop\r\n", ehlo=b"250 hop\r\n", mail=b"250 ok\r\n", rcpt=b"250 ok\r\n", data=b"354 go\r\n",
-          end=b"250 taken\r\n", split=False):
+          end=b"250 taken\r\n", other=b"250 ok\r\n", split=False):
     """A hop that answers each phase with these octets; None closes."""
     def put(octets):
         if octets is None:
@@ -60,7 +60,7 @@ def plain(peer, greeting=b"220 hop\r\n", ehlo=b"250 hop\r\n", mail=b"250 ok\r\n"
             put(b"221 bye\r\n")
             return
         else:
-            put(b"250 ok\r\n")
+            put(other)
 
 
 def endless(peer):
@@ -90,6 +90,13 @@ HOPS = {
     "big-ehlo": (SENT, dict(ehlo=BIG_EHLO)),
     "ehlo-502": (SENT, dict(ehlo=b"502 what\r\n")),
     "size-nonsense": (SENT, dict(ehlo=b"250-hop\r\n250-SIZE -1\r\n250-SIZE x\r\n250-\r\n250 PIPELINING\r\n")),
+    "limits-nonsense": (SENT, dict(ehlo=b"250-hop\r\n250 LIMITS RCPTMAX=0 MAILMAX=-1 RCPTDOMAINMAX=%s =\r\n" % (b"9" * 300))),
+    "bdat-unknown": (DEFERRED, dict(ehlo=b"250-hop\r\n250 CHUNKING\r\n", other=b"500 5.5.1 what\r\n")),
+    "bdat-too-much": (BOUNCED, dict(ehlo=b"250-hop\r\n250 CHUNKING\r\n", other=b"552 5.3.4 too much\r\n")),
+    "bdat-354": (DEFERRED, dict(ehlo=b"250-hop\r\n250 CHUNKING\r\n", other=b"354 go\r\n")),
+    "binary-without-bdat": (SENT, dict(ehlo=b"250-hop\r\n250 BINARYMIME\r\n")),
+    "all-parameters-555": (BOUNCED, dict(ehlo=b"250-hop\r\n250-SIZE\r\n250-DSN\r\n250 8BITMIME\r\n",
+                                         mail=b"555 5.5.4 what\r\n")),
     "bare-cr-in-reply": (DEFERRED, dict(mail=b"450 a\rb\x00\x1b[31m\x07c\xff\r\n")),
     "injected-lines": (BOUNCED, dict(rcpt=b"550-5.1.1 no\x1b[2J\r\n550 5.1.1 X-Evil: 1\rBcc: all\tyes\r\n")),
     "codes-differ": (DEFERRED, dict(mail=b"250-ok\r\n550 no\r\n")),
