@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATHS_MOST = 4096 };
+enum { PATHS_MOST = 4096, RESOLVER_FILES = 2 };
 
 struct cage {
 	struct arena arena;
@@ -139,10 +139,28 @@ mailboxes_keep(struct cage *c, const struct config *conf)
 	}
 }
 
+/* The resolver of each core reads them itself, when it is first asked. */
+static size_t
+resolver_files(const struct config *conf, struct arena *a,
+    const char *list[RESOLVER_FILES])
+{
+	size_t n = 0;
+
+	if (conf->dns.anchor.n > 0)
+		list[n++] = arena_cstr(a, conf->dns.anchor);
+	if (conf->dns.root.n > 0)
+		list[n++] = arena_cstr(a, conf->dns.root);
+	while (n > 0 && list[n - 1] == NULL)
+		n--;
+	return n;
+}
+
 int
 cage_enter(const struct config *conf, bool is_laid)
 {
+	const char *resolver[RESOLVER_FILES];
 	struct cage c = { .n = 0 };
+	struct sandbox_paths p;
 	int level = 0, rc;
 
 	arena_init(&c.arena, 8 * 1024 * 1024);
@@ -153,7 +171,9 @@ cage_enter(const struct config *conf, bool is_laid)
 	mailboxes_keep(&c, conf);
 	if (conf->log.target == LOG_FILE)
 		parent_keep(&c, conf->log.to);
-	rc = is_laid ? sandbox_enter(c.paths, c.n, &level) : 0;
+	p = (struct sandbox_paths){ c.paths, c.n, resolver,
+		resolver_files(conf, &c.arena, resolver) };
+	rc = is_laid ? sandbox_enter(&p, &level) : 0;
 	if (is_laid && rc == 0 && level == 0)
 		fprintf(stderr, "nightmail: this kernel has no Landlock: the "
 		    "worker may open whatever its user may\n");

@@ -76,6 +76,26 @@ trouble_tell(struct node_core *c, const char *text)
 	c->sink->take(c->sink, &e);
 }
 
+/* What the layers below find out about the machine, on whatever core. */
+static struct node *telling;
+
+static void
+world_tell(const char *text)
+{
+	struct node *n = telling;
+
+	if (n != NULL && n->cores[core_index()].sink != NULL)
+		trouble_tell(&n->cores[core_index()], text);
+}
+
+/* Every core has a resolver, and all say the same. */
+static void
+resolver_tell(const char *text)
+{
+	if (telling != NULL && !atomic_exchange(&telling->is_dns_told, true))
+		world_tell(text);
+}
+
 /* ---- recovery ---- */
 
 /* What killed workers, to be held when the spool may be written to again. */
@@ -453,6 +473,7 @@ core_close(struct node_core *c)
 			deliver_close(c->deliver);
 		config_unhold(&c->holder);
 	}
+	c->sink = NULL;		/* it is used no more */
 	c->node->setup->ended(c->node->setup->arg, c->index);
 }
 
@@ -497,7 +518,7 @@ dns_set(const struct config *conf)
 	struct dns_config d = { .zone = conf->dns.zone_text };
 	struct str forwarders[16];
 	char text[16][64];
-	char anchor[512];
+	char anchor[1025], hints[1025];
 
 	for (size_t i = 0; i < conf->dns.forwarders.n && i < 16; i++) {
 		const struct address *a = &conf->dns.forwarders.v[i];
@@ -511,6 +532,8 @@ dns_set(const struct config *conf)
 	if (conf->dns.anchor.n > 0 &&
 	    str_cstr(conf->dns.anchor, anchor, sizeof anchor))
 		d.anchor_file = anchor;
+	if (conf->dns.root.n > 0 && str_cstr(conf->dns.root, hints, sizeof hints))
+		d.hints_file = hints;
 	return dns_configure(&d);
 }
 
@@ -533,6 +556,9 @@ node_run(struct node *n, const struct node_setup *setup)
 	n->house.flush = node_flush;
 	n->house.flush_arg = n;
 	n->started_at = clock_wall();
+	telling = n;
+	net_tell = world_tell;
+	dns_tell = resolver_tell;
 	n->local = (struct server_listener){ .name = STR("submit"),
 		.role = ROLE_SUBMISSION, .is_local = true,
 		.sessions = &n->local_sessions };
@@ -541,6 +567,8 @@ node_run(struct node *n, const struct node_setup *setup)
 		atomic_store(&n->status, EX_CONFIG);
 	else if (core_run_all(setup->cores, core_main, n) != 0)
 		status_worsen(n, EX_OSERR);
+	net_tell = dns_tell = NULL;
+	telling = NULL;
 	if (!atomic_load(&n->is_cut))
 		config_release(setup->config);
 	return atomic_load(&n->status);

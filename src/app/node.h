@@ -97,6 +97,7 @@ struct node {
 	unsigned _Atomic arrived;	/* at the barrier */
 	unsigned _Atomic generation;	/* barriers passed */
 	bool _Atomic is_stopping;
+	bool _Atomic is_dns_told;	/* that nothing is secure */
 	bool _Atomic is_cut;		/* something did not drain in time */
 	int _Atomic status;		/* worst of the cores */
 	struct wall started_at;

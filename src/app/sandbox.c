@@ -59,13 +59,16 @@ rule_add(int rules, const char *path, uint64_t rights)
 }
 
 static int
-rules_lay(int rules, const char *const *writable, size_t n)
+rules_lay(int rules, const struct sandbox_paths *p)
 {
 	for (size_t i = 0; i < sizeof readable / sizeof *readable; i++)
 		if (rule_add(rules, readable[i], reading) != 0)
 			return -1;
-	for (size_t i = 0; i < n; i++)
-		if (rule_add(rules, writable[i], writing) != 0)
+	for (size_t i = 0; i < p->n_readable; i++)
+		if (rule_add(rules, p->readable[i], reading) != 0)
+			return -1;
+	for (size_t i = 0; i < p->n_writable; i++)
+		if (rule_add(rules, p->writable[i], writing) != 0)
 			return -1;
 	if (syscall(SYS_landlock_restrict_self, rules, 0) != 0)
 		return err_set("landlock: %m");
@@ -73,7 +76,7 @@ rules_lay(int rules, const char *const *writable, size_t n)
 }
 
 static int
-landlock_enter(const char *const *writable, size_t n, int *level)
+landlock_enter(const struct sandbox_paths *p, int *level)
 {
 	struct landlock_ruleset_attr attr = { .handled_access_fs = handled };
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
@@ -89,7 +92,7 @@ landlock_enter(const char *const *writable, size_t n, int *level)
 	rules = syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
 	if (rules < 0)
 		return err_set("landlock: %m");
-	rc = rules_lay((int)rules, writable, n);
+	rc = rules_lay((int)rules, p);
 	close((int)rules);
 	return rc;
 }
@@ -192,11 +195,11 @@ seccomp_enter(void)
 }
 
 int
-sandbox_enter(const char *const *writable, size_t n, int *landlock)
+sandbox_enter(const struct sandbox_paths *p, int *landlock)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return err_set("no_new_privs: %m");
-	if (landlock_enter(writable, n, landlock) != 0)
+	if (landlock_enter(p, landlock) != 0)
 		return -1;
 	return seccomp_enter();
 }

@@ -5,8 +5,8 @@
  * process, gains no rights, signals nobody but itself, opens only sockets of the
  * families INET, INET6, UNIX and NETLINK (the C library asks for interfaces),
  * maps nothing executable, and (where the kernel has Landlock) writes only below
- * the given directories and reads only below them and the system's read-only
- * places.
+ * the given directories and reads only there, what it was given to read, and the
+ * system's read-only places.
  * Not for: master.  The porter has rules of its own.
  * Waiting: none; call it before any thread is started.
  * Memory: none kept.
@@ -19,6 +19,13 @@
 
 #include <stddef.h>
 
-int sandbox_enter(const char *const *writable, size_t n, int *landlock);
+struct sandbox_paths {
+	const char *const *writable;	/* directories */
+	size_t n_writable;
+	const char *const *readable;	/* files, or directories */
+	size_t n_readable;
+};
+
+int sandbox_enter(const struct sandbox_paths *, int *landlock);
 
 #endif

@@ -86,6 +86,14 @@ dns_setup_drop(struct dns_setup *s)
 }
 
 static int
+path_copy(struct dns_setup *s, const char *path, const char **out)
+{
+	*out = path == NULL ? NULL : arena_cstr(&s->arena, str_of(path));
+	return path == NULL || *out != NULL ? 0 :
+	    err_set("no memory for DNS");
+}
+
+static int
 setup_copy(struct dns_setup *s, const struct dns_config *c)
 {
 	struct str *forwarders = arena_alloc(&s->arena,
@@ -100,12 +108,9 @@ setup_copy(struct dns_setup *s, const struct dns_config *c)
 	}
 	s->config.forwarders = forwarders;
 	s->config.n_forwarders = c->n_forwarders;
-	if (c->anchor_file != NULL) {
-		s->config.anchor_file = arena_cstr(&s->arena,
-		    str_of(c->anchor_file));
-		if (s->config.anchor_file == NULL)
-			return err_set("no memory for DNS");
-	}
+	if (path_copy(s, c->anchor_file, &s->config.anchor_file) != 0 ||
+	    path_copy(s, c->hints_file, &s->config.hints_file) != 0)
+		return -1;
 	if (c->zone.p != NULL && zone_read(&s->zone, c->zone) != 0)
 		return -1;
 	/* it was read: the text is not needed any more */

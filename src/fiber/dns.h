@@ -68,6 +68,9 @@ struct dns_config {
 	size_t n_forwarders;
 	struct str zone;		/* text; p == NULL: none */
 	const char *anchor_file;	/* trust anchor; NULL: the system's */
+	const char *hints_file;		/* own recursion begins at these servers,
+					 * which may be on this machine; NULL: at
+					 * the Internet's */
 };
 int dns_configure(const struct dns_config *);
 

@@ -338,28 +338,51 @@ context_forward(struct ub_ctx *ctx, const struct dns_config *c)
 }
 
 static int
+context_options(struct ub_ctx *ctx, const char *const list[], size_t n)
+{
+	int rc = 0;
+
+	must(n % 2 == 0);
+	for (size_t i = 0; i < n && rc == 0; i += 2)
+		rc = ub_ctx_set_option(ctx, list[i], list[i + 1]);
+	return rc;
+}
+
+/* Forwarders and roots of one's own know what 127/8, 10/8 and the like are where
+ * they serve. */
+static int
+context_set_private(struct ub_ctx *ctx)
+{
+	static const char *const options[] = {
+		"do-not-query-localhost:", "no", "unblock-lan-zones:", "yes",
+		"insecure-lan-zones:", "yes",
+	};
+
+	return context_options(ctx, options, sizeof options / sizeof *options);
+}
+
+static int
 context_set_up(struct ub_ctx *ctx, const struct dns_config *c, bool validates)
 {
+	bool is_private = c->n_forwarders > 0 || c->hints_file != NULL;
 	int rc = ub_ctx_debugout(ctx, NULL);
 
 	if (rc == 0)
 		rc = context_forward(ctx, c);
-	if (rc == 0 && c->n_forwarders > 0)
-		rc = ub_ctx_set_option(ctx, "do-not-query-localhost:", "no");
-	if (rc == 0 && c->n_forwarders > 0)
-		rc = ub_ctx_set_option(ctx, "unblock-lan-zones:", "yes");
-	if (rc == 0 && c->n_forwarders > 0)
-		rc = ub_ctx_set_option(ctx, "insecure-lan-zones:", "yes");
+	if (rc == 0 && is_private)
+		rc = context_set_private(ctx);
 	if (rc == 0 && c->n_forwarders == 0)
 		rc = ub_ctx_set_option(ctx, "use-caps-for-id:", "yes");
+	if (rc == 0 && c->n_forwarders == 0 && c->hints_file != NULL)
+		rc = ub_ctx_set_option(ctx, "root-hints:", c->hints_file);
 	if (rc == 0)
 		rc = ub_ctx_set_option(ctx, "outgoing-range:", "128");
 	if (rc == 0 && validates)
 		rc = ub_ctx_add_ta_file(ctx,
 		    c->anchor_file != NULL ? c->anchor_file : ANCHOR);
-	/* last, for it makes the rest final: forwarders know what RFC 6761's
-	 * names are where they serve */
-	if (rc == 0 && c->n_forwarders > 0)
+	/* last, for it makes the rest final: who serves there knows RFC 6761's
+	 * names, too */
+	if (rc == 0 && is_private)
 		rc = ub_ctx_zone_remove(ctx, "test.");
 	return rc;
 }

@@ -229,6 +229,7 @@ struct config {
 		struct str zone_text;
 		struct conf_addresses forwarders;
 		struct str anchor;	/* path; n == 0: the system's */
+		struct str root;	/* path of hints; n == 0: the Internet's */
 	} dns;
 
 	struct { int64_t events; } retain;	/* ns */

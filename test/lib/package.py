@@ -31,6 +31,7 @@ PEERS = {
                       " libsisimai-perl libclass-accessor-lite-perl libjson-perl".split(),
     "readers": "fail2ban pflogsumm logwatch libdate-calc-perl libbit-vector-perl libcarp-clan-perl"
                " libdate-manip-perl".split(),
+    "ldns": "ldnsutils libldns3".split(),
     "nsd": "nsd libevent-2.1-7 libfstrm0 libprotobuf-c1".split(),
 }
 
