@@ -48,6 +48,10 @@ config_keep_places(struct config *c)
 		place_keep(&k, &d->place);
 		origins_keep(&k, d->origins);
 	}
+	for (size_t i = 0; i < c->n_transports; i++) {
+		place_keep(&k, &c->transports[i].place);
+		origins_keep(&k, c->transports[i].origins);
+	}
 	for (size_t i = 0; i < c->n_routes; i++) {
 		place_keep(&k, &c->routes[i].place);
 		origins_keep(&k, c->routes[i].origins);
