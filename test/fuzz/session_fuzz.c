@@ -19,6 +19,7 @@ enum { CUTS_MOST = 64, FLAG_TRUSTED = 1, FLAG_SUBMISSION = 2, FLAG_PROXY = 4 };
 static struct server_house servers;
 static struct server server;
 static struct server_listener listener;
+static unsigned _Atomic at_listener;
 static struct net_end *door;
 static struct stream net;
 static unsigned char flags;
@@ -84,6 +85,7 @@ converse(void *arg)
 		.flush = flush };
 	must(server_open(&server, &servers, &house.core, &house.holder) == 0);
 	listener = (struct server_listener){ .name = STR("mx"),
+		.sessions = &at_listener,
 		.role = flags & FLAG_SUBMISSION ? ROLE_SUBMISSION : ROLE_MX };
 	must(address_parse(STR("127.0.0.1"), 0, &at));
 	must((door = net_listen(&at)) != NULL && net_local(door, &at));
