@@ -212,6 +212,50 @@ def recipients(where):
     stop(s)
 
 
+def many_chunks(c, n):
+    """n empty chunks in one transaction, a hundred at a time."""
+    c.say(b"MAIL FROM:<a@b.test>", b"250")
+    c.say(b"RCPT TO:<alice@hostile.test>", b"250")
+    for _ in range(n // 100):
+        c.put(b"BDAT 0\r\n" * 100)
+        expect({c.reply()[:3] for _ in range(100)} == {b"250"}, "a chunk was refused")
+
+
+def chunks(where):
+    """BDAT: 20,000 empty chunks, sizes nobody can mean, content cut at every octet."""
+    s = server(where).start()
+    with Client(s, seconds=30) as c:
+        c.say(b"EHLO x.test", b"250")
+        many_chunks(c, 1000)
+        c.say(b"RSET", b"250")
+        before = rss(s.worker())
+        many_chunks(c, 20000)
+        grown = rss(s.worker()) - before
+        c.say(b"BDAT 0 LAST", b"250 2.0.0 Kept")
+    print(f"# 20,000 empty chunks: {grown} KiB grown")
+    expect(grown < 64 * (16 if IS_ASAN else 1), f"{grown} KiB grown")
+    for size in (b"18446744073709551615", b"9223372036854775808", b"4294967296"):
+        with Client(s) as c:
+            c.say(b"EHLO x.test", b"250")
+            c.say(b"MAIL FROM:<a@b.test>", b"250")
+            c.say(b"RCPT TO:<alice@hostile.test>", b"250")
+            c.say(b"BDAT " + size + b" LAST", b"552 5.3.4")
+    text = b"BDAT 7\r\nA: b\r\n\rBDAT 4 LAST\r\n\nx\r\n"
+    for at in range(len(text) + 1):
+        with Client(s) as c:
+            c.say(b"EHLO x.test", b"250")
+            c.say(b"MAIL FROM:<a@b.test>", b"250")
+            c.say(b"RCPT TO:<alice@hostile.test>", b"250")
+            c.put(text[:at])
+            if at == len(text):
+                c.say(b"", b"250 2.0.0 7 octets")
+                expect(c.reply().startswith(b"250 2.0.0 Kept"), "the whole was not kept")
+    good_mail(s, "after")
+    kept = [m for m in inbox(s) if b"A: b" in m]
+    expect(len(kept) == 1, f"{len(kept)} messages of a client that went away")
+    stop(s)
+
+
 def strangers_and_relays(where):
     """No open relay; other protocols are sent away; errors end."""
     s = server(where, CROWD + "route: [ { discard: x } ]\n").start()
@@ -327,5 +371,5 @@ def few_descriptors(where):
     stop(s)
 
 
-CASES = [smuggling, every_split, garbage, octets_in_arguments, long_lines, bombs, recipients, strangers_and_relays,
+CASES = [smuggling, every_split, garbage, octets_in_arguments, long_lines, bombs, recipients, chunks, strangers_and_relays,
          slow_crowd, flood, few_descriptors]
