@@ -32,6 +32,7 @@ static const char house_plain[] =
     "domains:\n"
     "  two.test: { users: [ bob, alice, carol ], aliases: /aliases }\n"
     "  mx.test: { users: [ root ] }\n"
+    "  b\xc3\xbc" "cher.test: { users: [ \"\xce\xb2\xce\xbf\xce\xbc\" ] }\n"
     "route:\n"
     "  - { if: { rcpt_domain: [ nowhere.test ] }, discard: nowhere }\n"
     "  - { if: { rcpt_domain: [ forbidden.test ] }, refuse: not there }\n";
