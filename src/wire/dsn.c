@@ -198,26 +198,17 @@ dsn_begin(struct buf *out, const struct dsn *d, enum dsn_encoding returned)
 	    "in a form that programs can read too.");
 }
 
-/* RFC 6522 3, 4: the third part is message/rfc822 or text/rfc822-headers; RFC
- * 1428 3: what nobody labelled is of unknown-8bit. */
+/* RFC 6522 3, 4: the third part is message/rfc822 or text/rfc822-headers, which
+ * may be encoded but has no charset; RFC 6533 4.2, 4.3: the global ones are for
+ * header sections in UTF-8. */
 static const char *
 returned_type(const struct dsn *d, enum dsn_octets octets)
 {
-	bool is_global = d->is_global && octets != DSN_ASCII;
-
 	if (d->returns == DSN_WHOLE)
-		return is_global ? "message/global" : "message/rfc822";
-	if (is_global)
-		return "message/global-headers";
-	switch (octets) {
-	case DSN_ASCII:
-		return "text/rfc822-headers";
-	case DSN_UTF8:
-		return "text/rfc822-headers; charset=utf-8";
-	case DSN_OCTETS:
-		break;
-	}
-	return "text/rfc822-headers; charset=unknown-8bit";
+		return d->is_global && octets != DSN_ASCII ?
+		    "message/global" : "message/rfc822";
+	return d->is_global && octets == DSN_UTF8 ?
+	    "message/global-headers" : "text/rfc822-headers";
 }
 
 static const char *

@@ -15,7 +15,7 @@
  * Memory: writes into the caller's buffer.
  * Errors: `full' of the buffer.
  * Source: RFC 3464 2; RFC 6522 3, 4; RFC 6533 3, 4; RFC 3461 4.3, 5.2, 6;
- * RFC 3834 3.1.6, 5; RFC 5321 4.5.5, 6.1; RFC 2045 6.7; RFC 1428 3.
+ * RFC 3834 3.1.6, 5; RFC 5321 4.5.5, 6.1; RFC 2045 6.7.
  */
 #ifndef NM_WIRE_DSN_H
 #define NM_WIRE_DSN_H
