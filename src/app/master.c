@@ -16,8 +16,11 @@
 
 #include "app/control_socket.h"
 #include "app/doors.h"
+#include "app/keyring.h"
 #include "app/notice.h"
 #include "app/porter.h"
+#include "app/rights.h"
+#include "app/systemd.h"
 #include "app/worker.h"
 #include "base/err.h"
 #include "base/must.h"
@@ -26,26 +29,23 @@
 #include "policy/holder.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <poll.h>
-#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { STOP_GRACE_S = 5, PAUSE_FIRST_MS = 100, PAUSE_MOST_MS = 10000,
-	STEADY_S = 10, TELL_S = 5, PORTER_PAUSE_MS = 1000 };
+	STEADY_S = 10, TELL_S = 5, PORTER_PAUSE_MS = 1000,
+	WATCH_MS = 20000 };
 
 struct master {
 	const struct master_options *options;
@@ -56,6 +56,11 @@ struct master {
 	int signal_fd, notice_fd;
 	struct control_socket control, submit;
 	struct porter_process porter;
+	struct keyring_process keyring;	/* not yet given to the worker */
+	pid_t keyring_pid;		/* of the one that the worker asks */
+	uint64_t tls_seen;		/* what the files of tls looked like */
+	int64_t watch_ms;		/* when to look again */
+	int64_t keyring_ms;		/* when to start the next; 0: not */
 	struct poison_table *poison;
 	pid_t worker;
 	int64_t started_ms, kill_ms;	/* kill_ms: 0: no worker is to die */
@@ -82,28 +87,6 @@ say(const char *what)
 	fprintf(stderr, "nightmail: master: %s%s%s\n", what,
 	    err_text()[0] != '\0' ? ": " : "", err_text());
 	err_clear();
-}
-
-/* sd_notify(3), in the forty lines it takes. */
-static void
-systemd_tell(const char *state)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	size_t n = path == NULL ? 0 : strlen(path);
-	socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
-	int fd;
-
-	if (n == 0 || n >= sizeof to.sun_path)
-		return;
-	memcpy(to.sun_path, path, n);
-	if (to.sun_path[0] == '@')
-		to.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	(void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (void *)&to, length);
-	close(fd);
 }
 
 /* ---- configuration ---- */
@@ -152,46 +135,6 @@ cores_of(const struct config *c)
 
 /* ---- the worker ---- */
 
-/* The default need not exist; a group that was asked for must. */
-static int
-group_find(const struct config *c, gid_t *gid)
-{
-	char name[64];
-	struct group *g;
-
-	if (c->group.n == 0 || !str_cstr(c->group, name, sizeof name))
-		return 0;
-	g = getgrnam(name);
-	if (g != NULL)
-		*gid = g->gr_gid;
-	return g != NULL || strcmp(name, "nightmail") == 0 ? 0 :
-	    err_set("group: there is no group '%s'", name);
-}
-
-/* From root to the configured user; a server on a laptop stays who it is. */
-static int
-rights_drop(const struct config *c)
-{
-	char name[64];
-	struct passwd *pw;
-	gid_t gid;
-
-	if (geteuid() != 0 || c->user.n == 0)
-		return 0;
-	if (!str_cstr(c->user, name, sizeof name) ||
-	    (pw = getpwnam(name)) == NULL)
-		return err_set("user: there is no user '" STR_FMT "'",
-		    STR_ARG(c->user));
-	gid = pw->pw_gid;
-	if (group_find(c, &gid) != 0)
-		return -1;
-	if (initgroups(name, gid) != 0 || setgid(gid) != 0 ||
-	    setuid(pw->pw_uid) != 0)
-		return err_set("becoming %s: %m", name);
-	must(geteuid() != 0);
-	return 0;
-}
-
 static _Noreturn void
 worker_child(struct master *m, int notice_fd, pid_t master)
 {
@@ -199,7 +142,8 @@ worker_child(struct master *m, int notice_fd, pid_t master)
 		.config = m->config, .doors = &m->doors,
 		.control_fd = m->control.fd, .submit_fd = m->submit.fd,
 		.notice_fd = notice_fd,
-		.porter_fd = m->porter.fd, .cores = m->cores,
+		.porter_fd = m->porter.fd, .keyring = &m->keyring,
+		.cores = m->cores,
 		.is_caged = m->options->is_caged,
 	};
 	sigset_t none;
@@ -242,6 +186,17 @@ porter_ensure(struct master *m)
 }
 
 static int
+keyring_make(struct master *m, const struct config *c)
+{
+	m->tls_seen = keyring_look(c);
+	keyring_let_go(&m->keyring);
+	if (keyring_start(&m->keyring, c, m->cores, rights_drop,
+	    m->options->is_caged) != 0)
+		return -1;
+	return 0;
+}
+
+static int
 worker_start(struct master *m)
 {
 	pid_t master = getpid();
@@ -249,7 +204,8 @@ worker_start(struct master *m)
 
 	m->start_ms = 0;
 	porter_ensure(m);
-	if (notice_pair(pair) != 0)
+	if ((m->keyring.pid == 0 && keyring_make(m, m->config) != 0) ||
+	    notice_pair(pair) != 0)
 		return -1;
 	m->worker = fork();
 	if (m->worker == 0) {
@@ -263,6 +219,8 @@ worker_start(struct master *m)
 		return err_set("fork: %m");
 	}
 	m->notice_fd = pair[0];
+	m->keyring_pid = m->keyring.pid;
+	keyring_let_go(&m->keyring);
 	m->started_ms = now_ms();
 	return 0;
 }
@@ -286,6 +244,7 @@ reload_abandon(struct master *m)
 	fprintf(stderr, "nightmail: master: the configuration in force "
 	    "stays\n");
 	doors_undo(&m->doors);
+	keyring_let_go(&m->keyring);
 	config_release(m->next);
 	m->next = NULL;
 }
@@ -373,6 +332,12 @@ children_reap(struct master *m)
 			fprintf(stderr, "nightmail: master: the porter died\n");
 			porter_died(&m->porter);
 			m->porter_ms = now_ms() + PORTER_PAUSE_MS;
+		} else if (pid == m->keyring_pid) {
+			m->keyring_pid = 0;
+			if (m->worker == 0 || m->is_stopping)
+				continue;	/* the worker's end was its */
+			fprintf(stderr, "nightmail: master: the keyring died\n");
+			m->keyring_ms = now_ms() + PORTER_PAUSE_MS;
 		}
 	}
 }
@@ -398,6 +363,31 @@ notice_tell(struct master *m, enum notice_kind kind, uint32_t number,
 {
 	if (m->notice_fd >= 0 && notice_give(m, kind, number, text, fd) != 0)
 		say("the worker does not listen");
+}
+
+/* The worker takes it up; handshakes that began with the old one end with it. */
+static void
+keyring_send(struct master *m)
+{
+	if (m->keyring.pid == 0)
+		return;
+	for (unsigned i = 0; i < m->keyring.n; i++)
+		notice_tell(m, NOTICE_KEYRING, i, STR_NONE, m->keyring.fds[i]);
+	notice_tell(m, NOTICE_CERTIFICATES, 0, STR_NONE, m->keyring.public_fd);
+	m->keyring_pid = m->keyring.pid;
+	keyring_let_go(&m->keyring);
+}
+
+/* Without one no handshake succeeds. */
+static void
+keyring_replace(struct master *m)
+{
+	m->keyring_ms = 0;
+	if (keyring_make(m, m->config) != 0) {
+		say("starting the keyring");
+		m->keyring_ms = now_ms() + PORTER_PAUSE_MS;
+	} else
+		keyring_send(m);
 }
 
 static void
@@ -516,7 +506,9 @@ reload_try(struct master *m, struct arena *a)
 		m->next = NULL;
 		return;
 	}
-	if (doors_open(&m->doors, m->next, m->cores) == 0 &&
+	if ((keyring_look(m->next) == m->tls_seen ||
+	    keyring_make(m, m->next) == 0) &&
+	    doors_open(&m->doors, m->next, m->cores) == 0 &&
 	    bundle_send(m, &recorded, a) == 0)
 		return;
 	text = arena_printf(a, "%s\n", err_text());
@@ -545,6 +537,7 @@ reload_done(struct master *m)
 	m->config = m->next;
 	m->next = NULL;
 	doors_prune(&m->doors);
+	keyring_send(m);
 	porter_replace(m);	/* it must know the new mailboxes */
 }
 
@@ -636,7 +629,8 @@ signal_take(struct master *m)
 static int
 wait_ms(const struct master *m)
 {
-	const int64_t times[] = { m->kill_ms, m->start_ms, m->porter_ms };
+	const int64_t times[] = { m->kill_ms, m->start_ms, m->porter_ms,
+		m->keyring_ms, m->watch_ms };
 	int64_t next = INT64_MAX, left;
 
 	for (size_t i = 0; i < sizeof times / sizeof *times; i++)
@@ -646,6 +640,17 @@ wait_ms(const struct master *m)
 		return -1;
 	left = next - now_ms();
 	return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
+}
+
+/* Who renews certificates need not tell us.  What is refused is not looked at
+ * again until it changes. */
+static void
+certificates_watch(struct master *m, int64_t now)
+{
+	m->watch_ms = m->is_stopping ? 0 : now + WATCH_MS;
+	if (m->next == NULL && !m->is_stopping &&
+	    keyring_look(m->config) != m->tls_seen)
+		m->reload_wanted = true;
 }
 
 static void
@@ -660,6 +665,10 @@ times_come(struct master *m)
 	}
 	if (m->porter_ms != 0 && now >= m->porter_ms && !m->is_stopping)
 		porter_replace(m);
+	if (m->keyring_ms != 0 && now >= m->keyring_ms && !m->is_stopping)
+		keyring_replace(m);
+	if (m->watch_ms != 0 && now >= m->watch_ms)
+		certificates_watch(m, now);
 	if (m->start_ms != 0 && now >= m->start_ms && worker_start(m) != 0) {
 		say("starting a worker");
 		worker_restart_later(m);
@@ -674,7 +683,7 @@ master_turn(struct master *m)
 
 	/* While it stops, the porter's death is no reason to wake. */
 	if (m->is_stopping)
-		m->porter_ms = 0;
+		m->porter_ms = m->keyring_ms = m->watch_ms = 0;
 	if (poll(p, m->notice_fd >= 0 ? 2 : 1, wait_ms(m)) < 0 && errno != EINTR)
 		say("poll");
 	if ((p[1].revents & (POLLIN | POLLHUP)) != 0 && m->notice_fd >= 0)
@@ -732,26 +741,13 @@ config_first(struct master *m)
 	return 0;
 }
 
-/* Shells and service managers give 1,024 descriptors at first, for programs that
- * use select(2); a server takes what it may have. */
-static void
-descriptors_take(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 /* Everything that can fail for reasons the operator can mend. */
 static int
 master_open(struct master *m)
 {
 	int rc = config_first(m);
 
-	descriptors_take();
+	rights_take_descriptors();
 	if (rc != 0)
 		return rc;
 	if (doors_open(&m->doors, m->config, m->cores) != 0 ||
@@ -760,6 +756,12 @@ master_open(struct master *m)
 		say("cannot listen");
 		control_socket_close(&m->control);
 		return EX_UNAVAILABLE;
+	}
+	if (keyring_make(m, m->config) != 0) {
+		say("cannot start");
+		control_socket_close(&m->control);
+		control_socket_close(&m->submit);
+		return EX_CONFIG;
 	}
 	if (poison_open(m) != 0 || signals_open(m) != 0 ||
 	    worker_start(m) != 0) {
@@ -777,7 +779,8 @@ master_run(const struct master_options *options)
 	static struct master m;
 
 	m = (struct master){ .options = options, .notice_fd = -1,
-		.porter.fd = -1, .control.fd = -1, .submit.fd = -1,
+		.porter.fd = -1, .keyring = KEYRING_NONE, .control.fd = -1,
+		.watch_ms = now_ms() + WATCH_MS, .submit.fd = -1,
 		.pause_ms = PAUSE_FIRST_MS };
 	m.status = master_open(&m);
 	if (m.status != 0)

@@ -370,6 +370,9 @@ core_open(struct node_core *c)
 	if (rc == 0 && server_open(&c->server, &n->house, &c->intake,
 	    &c->holder) != 0)
 		rc = EX_OSERR;
+	if (rc == 0 && n->setup->tls != NULL &&
+	    n->setup->tls(n->setup->arg, c) != 0)
+		rc = EX_OSERR;
 	if (rc != 0)
 		trouble_tell(c, err_text());
 	n->house.cores[c->index] = &c->server;
@@ -560,7 +563,7 @@ node_run(struct node *n, const struct node_setup *setup)
 	net_tell = world_tell;
 	dns_tell = resolver_tell;
 	n->local = (struct server_listener){ .name = STR("submit"),
-		.role = ROLE_SUBMISSION, .is_local = true,
+		.role = ROLE_SUBMISSION, .tls = TLS_OFF, .is_local = true,
 		.sessions = &n->local_sessions };
 	shard_map_spread(&n->map, setup->cores);
 	if (dns_set(setup->config) != 0 || accept_plan(n, setup->config) != 0)

@@ -445,6 +445,7 @@ porter_restart(struct porter_process *p, const struct config *conf)
 	if (p->pid == 0) {
 		sigset_t none;
 
+		(void)prctl(PR_SET_NAME, "nm-porter");
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != master)
 			_exit(0);

@@ -28,4 +28,7 @@ struct sandbox_paths {
 
 int sandbox_enter(const struct sandbox_paths *, int *landlock);
 
+/* For a process that reads, computes and answers: nothing but that. */
+int sandbox_signer_enter(void);
+
 #endif

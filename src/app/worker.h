@@ -15,6 +15,7 @@
 #define NM_APP_WORKER_H
 
 #include "app/doors.h"
+#include "app/keyring.h"
 
 struct worker_setup {
 	struct config *config;		/* its one reference becomes ours */
@@ -23,6 +24,7 @@ struct worker_setup {
 	int submit_fd;			/* another, for the users; or -1 */
 	int notice_fd;			/* to master */
 	int porter_fd;			/* to the porter, or -1 */
+	const struct keyring_process *keyring;	/* its ends become ours */
 	unsigned cores;
 	bool is_caged;			/* lay the sandbox */
 };

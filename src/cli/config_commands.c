@@ -1,7 +1,9 @@
 /* config_commands.c -- check-config, config show, explain, schema. */
+#include "base/err.h"
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/files.h"
+#include "cli/pair.h"
 #include "policy/holder.h"
 #include "policy/manual.h"
 #include "policy/show.h"
@@ -88,20 +90,42 @@ config_read(struct cli *c, struct problems **p)
 	return conf;
 }
 
+/* As the keyring will read them; whoever may not read keys hears so. */
+static bool
+certificates_check(const struct config *conf)
+{
+	bool fine = conf->tls.cert.n == conf->tls.key.n;
+
+	for (size_t i = 0; fine && i < conf->tls.cert.n; i++) {
+		struct pair pair;
+
+		fine = pair_read(conf->tls.cert.v[i], conf->tls.key.v[i],
+		    &pair) == 0;
+		if (fine)
+			pair_free(&pair);
+		else
+			fprintf(stderr, "nightmail: tls: %s\n", err_text());
+	}
+	return fine;
+}
+
 int
 command_check_config(struct cli *c)
 {
 	struct problems *p;
 	struct config *conf;
+	bool fine;
 
 	if (c->n_words > 0)
 		return cli_usage("check-config");
 	conf = config_read(c, &p);
+	fine = conf != NULL && certificates_check(conf);
 	if (c->json)
-		printf("{\"valid\":%s}\n", conf != NULL ? "true" : "false");
-	if (conf == NULL)
+		printf("{\"valid\":%s}\n", fine ? "true" : "false");
+	if (conf != NULL)
+		config_release(conf);
+	if (!fine)
 		return EX_CONFIG;
-	config_release(conf);
 	if (c->json)
 		return 0;
 	printf("The configuration is valid");

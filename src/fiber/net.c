@@ -132,6 +132,15 @@ net_adopt_listener(int fd)
 	return net_made(rc, e, "adopt a listener", NULL);
 }
 
+struct net_end *
+net_adopt(int fd)
+{
+	struct net_end *e = NULL;
+	int rc = world_adopt(fd, &e);
+
+	return net_made(rc, e, "adopt a connection", NULL);
+}
+
 /* accept(2): what befell the connection while it waited is not ours. */
 static bool
 net_is_passing(int rc)

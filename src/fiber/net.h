@@ -51,6 +51,8 @@ struct net_end;
 /* Bind and listen with SO_REUSEPORT; or adopt a descriptor bound by master. */
 struct net_end *net_listen(const struct address *);
 struct net_end *net_adopt_listener(int fd);
+/* A connected descriptor from master, which is closed on failure. */
+struct net_end *net_adopt(int fd);
 yields struct net_end *net_accept(struct net_end *listener, struct address *peer,
     struct mono deadline);
 

@@ -1,6 +1,7 @@
 #include "fiber/stream.h"
 
 #include "fiber/inner.h"
+#include "fiber/tls_own.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -74,6 +75,8 @@ stream_close(struct stream *s)
 {
 	stream_buffer_give(&s->in);
 	stream_buffer_give(&s->out);
+	if (s->tls != NULL)
+		tls_end(s);
 	net_close(s->end);
 	*s = (struct stream){ .trouble = STREAM_GONE };
 }
@@ -100,7 +103,8 @@ stream_send(struct stream *s, struct str bytes)
 			s->trouble = STREAM_GONE;
 			return;
 		}
-		n = world_send(s->end, bytes.p, bytes.n);
+		n = s->tls == NULL ? world_send(s->end, bytes.p, bytes.n) :
+		    tls_send(s, bytes.p, bytes.n);
 		if (n >= 0) {
 			must((uint64_t)n <= bytes.n);
 			s->bytes_out += (uint64_t)n;
@@ -223,16 +227,30 @@ stream_make_room(struct stream *s)
 	return 0;
 }
 
+static int64_t
+stream_recv(struct stream *s, void *to, size_t n)
+{
+	return s->tls == NULL ? world_recv(s->end, to, n) : tls_recv(s, to, n);
+}
+
+/* Nothing to read without the network, which has nothing now. */
+static bool
+stream_must_wait(const struct stream *s)
+{
+	return !s->end->can_read && (s->tls == NULL || tls_is_dry(s));
+}
+
 /* The only place where a conversation waits for its peer's words. */
 static yields int
 stream_await(struct stream *s)
 {
-	if (!s->end->can_read) {
+	if (stream_must_wait(s)) {
 		if (stream_flush(s) != 0)
 			return -1;
 		if (stream_buffered(s) == 0)
 			stream_buffer_give(&s->in);
-	}
+	} else if (!s->end->can_read)
+		return 0;		/* of what TLS has taken in already */
 	if (net_await_readable(s->end, &s->deadline) == 0)
 		return 0;
 	s->trouble = STREAM_LATE;
@@ -243,7 +261,7 @@ stream_await(struct stream *s)
 static int64_t
 stream_gather(struct stream *s)
 {
-	int64_t n = world_recv(s->end, s->in->bytes + s->in_end,
+	int64_t n = stream_recv(s, s->in->bytes + s->in_end,
 	    STREAM_BUFFER - s->in_end);
 
 	if (n > 0) {
@@ -265,8 +283,8 @@ stream_receive(struct stream *s)
 	n = stream_gather(s);
 	if (n > 0 || n == -EAGAIN)
 		return 0;
-	/* He has said all; he may still be listening. */
-	if (n == 0)
+	/* He has said all; he may still be listening, in clear text. */
+	if (n == 0 && s->tls == NULL)
 		(void)stream_flush(s);
 	errno = (int)-n;
 	err_set(n == 0 ? "the peer closed" : "receive: %m");
@@ -282,9 +300,9 @@ stream_has_ended(struct stream *s)
 
 	if (s->trouble != STREAM_FINE || stream_buffered(s) > 0)
 		return true;
-	if (!s->end->can_read)
+	if (stream_must_wait(s))
 		return false;
-	n = world_recv(s->end, &octet, 1);
+	n = stream_recv(s, &octet, 1);
 	if (n != -EAGAIN)
 		return true;
 	s->end->can_read = false;
@@ -298,7 +316,7 @@ stream_has_spoken(struct stream *s)
 
 	if (s->trouble != STREAM_FINE || stream_buffered(s) > 0)
 		return true;
-	if (!s->end->can_read || stream_make_room(s) != 0)
+	if (stream_must_wait(s) || stream_make_room(s) != 0)
 		return s->trouble != STREAM_FINE;
 	n = stream_gather(s);
 	if (n <= 0)

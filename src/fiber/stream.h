@@ -30,9 +30,11 @@ enum stream_trouble {
 enum { STREAM_BUFFER = 16 * 1024 };
 
 struct stream_buffer;
+struct tls;
 
 struct stream {
 	struct net_end *end;
+	struct tls *tls;			/* NULL: in clear text */
 	struct mono deadline;
 	enum stream_trouble trouble;
 	size_t in_at, in_end, out_n;

@@ -91,6 +91,7 @@ void world_lane_submit(struct lane *, struct job *);	/* by a core */
  */
 int world_listen(const struct address *, struct net_end **out);
 int world_adopt_listener(int fd, struct net_end **out);
+int world_adopt(int fd, struct net_end **out);	/* connected; takes it */
 int world_accept(struct net_end *listener, struct net_end **out,
     struct address *peer);
 /* 0: connected; -EINPROGRESS: *out is set, it will be writable once decided,

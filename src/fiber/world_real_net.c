@@ -242,6 +242,15 @@ world_adopt_listener(int fd, struct net_end **out)
 }
 
 int
+world_adopt(int fd, struct net_end **out)
+{
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+		return -errno;
+	return real_end_open(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP, out);
+}
+
+int
 world_accept(struct net_end *listener, struct net_end **out,
     struct address *peer)
 {

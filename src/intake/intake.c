@@ -152,6 +152,7 @@ intake_put_received(struct intake *in)
 		.ip = in->origin.client, .by = in->config->hostname,
 		.with = in->origin.protocol.n > 0 ? in->origin.protocol :
 		    STR("local"),
+		.tls = in->origin.tls,
 		.id = { id.text, ID_CHARS },
 		.rcpt = in->asked == 1 ? in->asked_first : STR_NONE,
 		.at = in->envelope.arrived,
@@ -401,6 +402,7 @@ intake_tell_queued(const struct intake *in)
 	intake_tell_some(&event, FIELD_helo, e->helo);
 	intake_tell_some(&event, FIELD_protocol, e->protocol);
 	intake_tell_some(&event, FIELD_listener, e->listener);
+	intake_tell_some(&event, FIELD_tls, in->origin.tls);
 	intake_tell_some(&event, FIELD_user, e->user);
 	intake_tell_some(&event, FIELD_tenant, e->tenant);
 	intake_tell_some(&event, FIELD_stream, e->stream);

@@ -47,6 +47,7 @@ struct intake_origin {
 	struct str client_name;		/* its verified name */
 	struct str user;		/* "uid:1000": of this machine */
 	struct str tenant, stream;	/* n == 0: "default" */
+	struct str tls;			/* cipher suite; n == 0: clear text */
 	struct str envid;		/* decoded; n == 0: none */
 	enum ret_kind ret;
 	uint64_t parent;		/* message this one is about; 0: none */

@@ -52,12 +52,17 @@ struct conf_addresses { struct address *v; size_t n; };
  * trusted networks only, Message-ID and Date are completed. */
 enum listener_role { ROLE_MX, ROLE_SUBMISSION, ROLE_RELAY };
 
+/* offered and required: by STARTTLS. */
+enum listener_tls { TLS_OFFERED, TLS_REQUIRED, TLS_IMPLICIT, TLS_OFF };
+enum tls_version { TLS_1_2, TLS_1_3 };
+
 /* listen[]: where conversations begin. */
 struct listener {
 	struct origin *origins;
 	struct str name;		/* in events; "mx:25" by default */
 	struct conf_addresses at;	/* with port: bind these */
 	enum listener_role role;
+	enum listener_tls tls;
 	uint64_t connections;		/* at once on this listener */
 	struct conf_addresses address;	/* as configured */
 	uint64_t port;
@@ -136,6 +141,11 @@ struct config {
 	struct conf_networks trusted;
 	struct conf_networks etrn;	/* may have a queue flushed */
 	struct conf_networks xclient;	/* are believed who their client is */
+
+	struct {
+		struct conf_strings cert, key;	/* paths, pair by pair */
+		enum tls_version least;
+	} tls;
 
 	struct table domains;		/* struct domain by name */
 	size_t n_domains;

@@ -127,8 +127,7 @@ static const char volume[] =
 
 static const struct { const char *yaml, *says; } cases[] = {
 	{ sysadmin,
-	    "4:1+3 'tls' is known but not in this version\n"
-	    "10:36+3 'listen[2].tls' is known but not in this version\n"
+	    "5:3+4 'tls.acme' is known but not in this version\n"
 	    "14:12+7 'dovecot' is known but not in this version\n"
 	    "19:1+4 'auth' is known but not in this version\n"
 	    "23:3+6 'inbound.verify' is known but not in this version\n"
@@ -139,8 +138,6 @@ static const struct { const char *yaml, *says; } cases[] = {
 	    "31:3+4 'outbound.dane' is known but not in this version\n"
 	    "32:3+7 'outbound.mta_sts' is known but not in this version\n" },
 	{ application,
-	    "2:1+3 'tls' is known but not in this version\n"
-	    "6:37+3 'listen[1].tls' is known but not in this version\n"
 	    "9:25+4 'http' is known but not in this version\n"
 	    "11:1+3 'api' is known but not in this version\n"
 	    "15:1+9 'dashboard' is known but not in this version\n"

@@ -145,9 +145,9 @@ static const struct { const char *yaml, *says; } cases[] = {
 	  "  - { port: 26, name: a }",
 	    "3:5+1 the listener of line 2 is called 'a', too\n" },
 	{ "listen:\n"
-	  "  - { port: 465, tls: implicit }",
-	    "2:18+3 'listen[0].tls' is known but not in this version; "
-	    "without it, listeners speak SMTP in clear text\n" },
+	  "  - { port: 465, tls: yes }",
+	    "2:23+3 'yes' is not one of offered, required, implicit, "
+	    "off\n" },
 	{ "listen:\n"
 	  "  - { port: 8025, role: http }",
 	    "2:25+4 'http' is known but not in this version; without "
@@ -361,8 +361,14 @@ static const struct { const char *yaml, *says; } cases[] = {
 	{ "include: [ { a: b } ]",
 	    "1:12+1 'include' must be a list of paths\n" },
 	{ "tls: { cert: /x }",
-	    "1:1+3 'tls' is known but not in this version; without "
-	    "it, SMTP is spoken in clear text\n" },
+	    "1:8+4 'tls.cert' names 1 certificate and 'tls.key' 0 keys; "
+	    "each certificate needs its own\n" },
+	{ "tls: { cert: [ /x, /y ], key: /k }",
+	    "1:8+4 'tls.cert' names 2 certificates and 'tls.key' 1 key; "
+	    "each certificate needs its own\n" },
+	{ "tls: { key: /k }",
+	    "1:8+3 'tls.cert' names 0 certificates and 'tls.key' 1 key; "
+	    "each certificate needs its own\n" },
 	{ "x: &a 1",
 	    "1:4+2 anchors (&name) are not allowed here\n" },
 	{ "hostname: *a",

@@ -350,6 +350,7 @@ json_pattern(enum schema_type type)
 	case TYPE_INTEGER:
 		return "^[0-9]+$";
 	case TYPE_PATH:
+	case TYPE_PATHS:
 		return "^/";
 	case TYPE_TEMPLATE:
 		return "^(/|~/)";
@@ -380,7 +381,7 @@ type_is_list(enum schema_type type)
 {
 	return type == TYPE_ADDRESSES || type == TYPE_DURATIONS ||
 	    type == TYPE_INCLUDE || type == TYPE_NETWORKS ||
-	    type == TYPE_PATTERNS || type == TYPE_RELAY || type == TYPE_LMTP ||
+	    type == TYPE_PATHS || type == TYPE_PATTERNS || type == TYPE_RELAY || type == TYPE_LMTP ||
 	    type == TYPE_USERS;
 }
 

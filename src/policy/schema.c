@@ -58,6 +58,7 @@ static const struct type_words type_words[SCHEMA_TYPES] = {
 	[TYPE_MAILBOX] = { "a mail address", "alice@example.org, alice" },
 	[TYPE_NETWORKS] = { "a network", "192.0.2.0/24, 2001:db8::/32" },
 	[TYPE_PATH] = { "an absolute path", NULL },
+	[TYPE_PATHS] = { "an absolute path", NULL },
 	[TYPE_PATTERNS] = { "a domain pattern",
 		"example.org, *.example.org, *" },
 	[TYPE_PIPE] = { "a command",

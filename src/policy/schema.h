@@ -32,6 +32,7 @@ enum schema_type {
 	TYPE_MAILBOX,		/* struct str */
 	TYPE_NETWORKS,		/* struct conf_networks */
 	TYPE_PATH,		/* struct str */
+	TYPE_PATHS,		/* struct conf_strings */
 	TYPE_PATTERNS,		/* struct conf_strings, lower case */
 	TYPE_PIPE,		/* struct pipe * */
 	TYPE_RATE,		/* struct rate */

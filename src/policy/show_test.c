@@ -157,6 +157,7 @@ test_tells_differences(void **state)
 	    "- listen[1].name: mx:26\n"
 	    "- listen[1].port: 26\n"
 	    "- listen[1].role: mx\n"
+	    "- listen[1].tls: offered\n"
 	    "+ route[0].discard: all\n"
 	    "+ route[0].name: \"route[0]\"\n");
 	config_free(a);
@@ -192,8 +193,17 @@ test_explains(void **state)
 	assert_true(show_key(STR("tls"), &keeper));
 	assert_string_equal(page_end(),
 	    "tls\n"
+	    "  keys:    cert key least\n"
+	    "  Certificates of this server.  Without one, it makes one for "
+	    "hostname\n"
+	    "  that is signed by itself: good against listeners on the "
+	    "line, and no\n"
+	    "  proof of who we are.\n");
+	assert_true(show_key(STR("auth"), &keeper));
+	assert_string_equal(page_end(),
+	    "auth\n"
 	    "  known but not in this version; without it,\n"
-	    "  SMTP is spoken in clear text\n");
+	    "  clients send through trusted networks\n");
 	assert_true(show_key(STR("inbound.limits"), &keeper));
 	assert_int_equal(strncmp(page_end(), "limits\n", 7), 0);
 	assert_false(show_key(STR("no.such.key"), &keeper));

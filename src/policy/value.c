@@ -17,6 +17,8 @@ struct value_kind {
 };
 
 _Static_assert(sizeof(enum listener_role) == sizeof(unsigned) &&
+    sizeof(enum listener_tls) == sizeof(unsigned) &&
+    sizeof(enum tls_version) == sizeof(unsigned) &&
     sizeof(enum log_format) == sizeof(unsigned) &&
     sizeof(enum ip_preference) == sizeof(unsigned) &&
     sizeof(enum detail_use) == sizeof(unsigned) &&
@@ -362,6 +364,7 @@ static const struct value_kind kinds[SCHEMA_TYPES] = {
 	[TYPE_MAILBOX] = { mailbox_read, str_print, TEXT },
 	[TYPE_NETWORKS] = { network_read, network_put, LIST(struct network) },
 	[TYPE_PATH] = { path_read, str_print, ONE(struct str) },
+	[TYPE_PATHS] = { path_read, str_print, LIST(struct str) },
 	[TYPE_PATTERNS] = { pattern_read, str_print, LIST(struct str) },
 	[TYPE_PIPE] = { NULL, pipe_put, ONE(struct pipe *) },
 	[TYPE_RATE] = { rate_read, rate_put, ONE(struct rate) },
@@ -452,6 +455,7 @@ range_value(const struct schema *row, const void *to, uint64_t *v)
 	case TYPE_ENUM:
 	case TYPE_INCLUDE:
 	case TYPE_NETWORKS:
+	case TYPE_PATHS:
 	case TYPE_PATTERNS:
 	case TYPE_RATE:
 	case TYPE_RELAY:

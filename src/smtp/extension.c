@@ -16,6 +16,14 @@ when_etrn(const struct session *s)
 	    networks_have(&session_config(s)->etrn, &s->guest.client);
 }
 
+static bool
+when_tls(const struct session *s)
+{
+	return (s->listener->tls == TLS_OFFERED ||
+	    s->listener->tls == TLS_REQUIRED) && s->server->tls != NULL &&
+	    s->tls.n == 0;
+}
+
 /* Whoever connected, not whoever he says he is. */
 static bool
 when_xclient(const struct session *s)
@@ -29,6 +37,12 @@ static enum session_reply
 else_etrn(const struct session *s)
 {
 	return session_config(s)->etrn.n == 0 ? REPLY_ABSENT : REPLY_NO_ETRN;
+}
+
+static enum session_reply
+else_tls(const struct session *s)
+{
+	return s->tls.n > 0 ? REPLY_HAS_TLS : REPLY_ABSENT;
 }
 
 static enum session_reply

@@ -29,6 +29,11 @@ yields void say_rcpt(struct session *, const struct command *);
 yields void say_data(struct session *, const struct command *);
 yields void say_bdat(struct session *, const struct command *);
 
+/* starttls.c */
+yields void say_starttls(struct session *, const struct command *);
+/* The handshake; -1 and the trail: nothing can be said to him any more. */
+yields int session_secure(struct session *);
+
 /* etrn.c, xclient.c */
 yields void say_etrn(struct session *, const struct command *);
 yields void say_xclient(struct session *, const struct command *);

@@ -16,6 +16,7 @@
 
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/tls.h"
 #include "smtp/extension.h"
 #include "smtp/say.h"
 
@@ -53,6 +54,7 @@ static yields void (*const session_verbs[VERBS])(struct session *,
 	[VERB_HELO] = say_helo,
 	[VERB_HELP] = say_help, [VERB_MAIL] = say_mail, [VERB_NOOP] = say_noop,
 	[VERB_QUIT] = say_quit, [VERB_RCPT] = say_rcpt, [VERB_RSET] = say_rset,
+	[VERB_STARTTLS] = say_starttls,
 	[VERB_VRFY] = say_vrfy, [VERB_XCLIENT] = say_xclient,
 };
 
@@ -134,6 +136,8 @@ session_obey(struct session *s, const struct command *command)
 	s->stage = verb_name(command->verb);
 	if (reply == REPLY_GO)
 		reply = extension_reply(s, command->verb);
+	if (session_lacks_tls(s, command->verb))
+		reply = REPLY_NO_PRIVACY;
 	if (reply != REPLY_GO) {
 		session_say(s, reply);
 	} else if (row->argument == ARGUMENT_BARE && command->arg.n > 0) {
@@ -315,6 +319,18 @@ session_command(struct session *s)
 
 /* ---- the whole conversation ---- */
 
+static yields void
+session_begin(struct session *s)
+{
+	if (s->listener->tls == TLS_IMPLICIT && session_secure(s) != 0) {
+		session_tell_broken(s, "tls");
+		s->is_over = true;
+		return;
+	}
+	session_greet(s);
+	session_tell_connected(s);
+}
+
 /* -1: turned away. */
 static yields int
 session_enter(struct session *s)
@@ -326,8 +342,10 @@ session_enter(struct session *s)
 	s->net.deadline = mono_add(clock_mono(), config->timeouts.server.write);
 	if (judgment_is_yes(&judgment)) {
 		arena_init(&s->arena, config->limits.session_memory);
-		session_greet(s);
-		session_tell_connected(s);
+		session_begin(s);
+	} else if (s->listener->tls == TLS_IMPLICIT) {
+		s->server->counts.turned_away++;
+		s->is_over = true;	/* clear text would be no word to him */
 	} else {
 		s->server->counts.turned_away++;
 		session_refuse(s, "CONNECT", STR_NONE, &judgment.verdict);
@@ -453,6 +471,8 @@ server_close(struct server *server)
 {
 	must(server->sessions == 0 && server->memory == 0);
 	must(list_is_empty(&server->waiting));
+	tls_drop(server->tls);
+	server->tls = NULL;
 	limit_close(server->limits);
 	server->limits = NULL;
 }

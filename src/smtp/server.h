@@ -44,6 +44,7 @@ struct server_house {
 struct server_listener {
 	struct str name;		/* in events */
 	enum listener_role role;
+	enum listener_tls tls;
 	bool is_local;			/* a Unix socket: the kernel says who comes */
 	uint64_t connections;		/* at once; 0: any number */
 	unsigned _Atomic *sessions;	/* of all that were made of this place */
@@ -55,6 +56,7 @@ struct server {
 	struct intake_core *intake;
 	struct config_holder *configs;
 	struct limit_table *limits;	/* of the networks this core counts */
+	struct tls_context *tls;	/* NULL: there is no TLS */
 	struct list waiting;		/* sessions that wait for a command */
 	uint64_t memory;		/* octets in arenas of sessions */
 	unsigned sessions;		/* now */

@@ -154,6 +154,10 @@ static const struct trial {
 	[VERB_ETRN] = { .text = "ETRN two.test\r\n",
 	    .answers = { [SESSION_READY] = "502 5.5.1" },
 	    .to = { -1, -1, -1, -1, -1 } },
+	/* no certificate here: starttls_test.c has one */
+	[VERB_STARTTLS] = { .text = "STARTTLS\r\n",
+	    .answers = { [SESSION_READY] = "502 5.5.1" },
+	    .to = { -1, -1, -1, -1, -1 } },
 	[VERB_XCLIENT] = { .text = "XCLIENT ADDR=1.2.3.4\r\n",
 	    .answers = { "550 5.7.0", "550 5.7.0" },
 	    .to = { -1, -1, -1, -1, -1 } },

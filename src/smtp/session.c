@@ -40,7 +40,7 @@ session_protocol(const struct session *s)
 	bool is_login = s->user.n > 0 && !s->listener->is_local;
 
 	return str_of(received_with((s->is_extended ? WITH_EXTENDED : 0u) |
-	    (is_login ? WITH_AUTH : 0u) | (s->txn.is_utf8 ? WITH_UTF8 : 0u)));
+	    (is_login ? WITH_AUTH : 0u) | (s->tls.n > 0 ? WITH_TLS : 0u) | (s->txn.is_utf8 ? WITH_UTF8 : 0u)));
 }
 
 void
@@ -67,6 +67,27 @@ txn_reset(struct session *s)
 	session_weigh(s);
 }
 
+void
+session_forget(struct session *s)
+{
+	txn_reset(s);
+	arena_clear(&s->arena);
+	s->state = SESSION_START;
+	s->helo = STR_NONE;
+	s->is_extended = false;
+}
+
+/* RFC 3207 4: what may be said in clear text all the same. */
+bool
+session_lacks_tls(const struct session *s, enum verb verb)
+{
+	if (s->listener->tls != TLS_REQUIRED || s->tls.n > 0)
+		return false;
+	return verb != VERB_EHLO && verb != VERB_HELO && verb != VERB_HELP &&
+	    verb != VERB_NOOP && verb != VERB_QUIT && verb != VERB_RSET &&
+	    verb != VERB_STARTTLS;
+}
+
 /* ---- events ---- */
 
 static struct event
@@ -84,6 +105,8 @@ session_event(const struct session *s, enum event_type type)
 		event_str(&e, FIELD_helo, s->helo);
 		event_str(&e, FIELD_protocol, session_protocol(s));
 	}
+	if (s->tls.n > 0)
+		event_str(&e, FIELD_tls, s->tls);
 	return e;
 }
 

@@ -17,6 +17,7 @@
 #include "fiber/stream.h"
 #include "smtp/door.h"
 #include "wire/command.h"
+#include "wire/command.h"
 #include "wire/data.h"
 
 enum session_state {
@@ -32,7 +33,8 @@ enum session_reply {
 	SESSION_REPLIES
 };
 
-enum { SESSION_TOLD = 255 };		/* octets of what XCLIENT tells */
+enum { SESSION_TOLD = 255,		/* octets of what XCLIENT tells */
+	SESSION_SUITE = 64 };		/* of a cipher suite's name */
 
 /* All of a mail transaction.  It has no life outside txn_reset(). */
 struct txn {
@@ -60,6 +62,8 @@ struct session {
 	struct str client_name;		/* told by XCLIENT; n == 0: not known */
 	struct str user;		/* who he is known to be; n == 0: nobody */
 	char told_name[SESSION_TOLD], told_user[SESSION_TOLD];
+	struct str tls;			/* cipher suite; n == 0: clear text */
+	char tls_room[SESSION_SUITE];
 	struct mono began;
 
 	/* What the client told since the conversation began; a conversation
@@ -88,6 +92,12 @@ struct str session_protocol(const struct session *);	/* RFC 3848, 6531 */
 
 /* What the arenas hold counts against limits.memory. */
 void session_weigh(struct session *);
+
+/* The conversation begins again, and what the client told is forgotten (RFC 3207
+ * 4.2). */
+void session_forget(struct session *);
+/* Must he begin TLS before that? */
+bool session_lacks_tls(const struct session *, enum verb);
 
 /* The one end of a transaction, good or bad (SECURITY.md row 17): recipients,
  * envelope and draft die with the arena, the configuration is let go. */

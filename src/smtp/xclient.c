@@ -196,11 +196,7 @@ xclient_rename(struct session *s, const struct address *client)
 static yields void
 xclient_begin(struct session *s, const struct xclient *x)
 {
-	txn_reset(s);
-	arena_clear(&s->arena);
-	s->state = SESSION_START;
-	s->helo = STR_NONE;
-	s->is_extended = false;
+	session_forget(s);
 	xclient_keep(x, ATTRIBUTE_NAME, s->told_name, &s->client_name);
 	xclient_keep(x, ATTRIBUTE_LOGIN, s->told_user, &s->user);
 	if (x->is_given[ATTRIBUTE_ADDR])

@@ -145,6 +145,11 @@ class Server:
                 return 0
         return max(self.descendants()[1:], key=threads)
 
+    def children(self, name):
+        """Master's children that call themselves so."""
+        text = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(p) for p in text.split() if pathlib.Path(f"/proc/{p}/comm").read_text().strip() == name]
+
     def kill9(self):
         """All of it at once, without a word."""
         pids = self.descendants()

@@ -1,0 +1,244 @@
+#include "app/identity.h"
+
+#include "app/keyring.h"
+#include "app/keyring_link.h"
+#include "base/err.h"
+#include "base/must.h"
+#include "fiber/core.h"
+#include "fiber/random.h"
+#include "trust/certificate.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What a core is making; its parts are given up together. */
+struct making {
+	char *bytes;			/* of public_fd */
+	struct str rest;
+	struct certificate certs[IDENTITY_MOST];
+	struct tls_identity shown[IDENTITY_MOST];
+	size_t n;
+	struct keyring_link *link;
+};
+
+/* ---- the certificates ---- */
+
+static int
+public_read(struct making *m, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0 || st.st_size <= 0 ||
+	    st.st_size > KEYRING_PUBLIC_MOST)
+		return err_set("the keyring told no certificates");
+	m->bytes = malloc((size_t)st.st_size);
+	if (m->bytes == NULL)
+		return err_set("no memory for certificates");
+	if (pread(fd, m->bytes, (size_t)st.st_size, 0) != st.st_size)
+		return err_set("the certificates cannot be read: %m");
+	m->rest = (struct str){ m->bytes, (size_t)st.st_size };
+	return 0;
+}
+
+/* u32 length, PEM; again and again. */
+static int
+public_next(struct making *m, struct str *pem)
+{
+	uint32_t n;
+
+	if (m->rest.n < sizeof n)
+		return err_set("the keyring's certificates end early");
+	memcpy(&n, m->rest.p, sizeof n);
+	m->rest = str_sub(m->rest, sizeof n, m->rest.n);
+	if (n == 0 || n > m->rest.n)
+		return err_set("the keyring's certificates end early");
+	*pem = str_sub(m->rest, 0, n);
+	m->rest = str_sub(m->rest, n, m->rest.n);
+	return 0;
+}
+
+static int
+shown_make(struct making *m)
+{
+	struct certificate *c = &m->certs[m->n];
+	struct tls_identity *id = &m->shown[m->n];
+	struct str pem;
+
+	if (m->n == IDENTITY_MOST)
+		return err_set("more than %d certificates", IDENTITY_MOST);
+	if (public_next(m, &pem) != 0 || certificate_read(pem, c) != 0)
+		return -1;
+	m->n++;
+	id->leaf = c->leaf;
+	id->chain = c->chain;
+	id->key = tls_key_new(X509_get0_pubkey(c->leaf),
+	    keyring_link_signer(m->link), certificate_key_id(c));
+	return id->key == NULL ? -1 : 0;
+}
+
+static void
+making_end(struct making *m)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		EVP_PKEY_free(m->shown[i].key);
+		certificate_free(&m->certs[i]);
+	}
+	if (m->link != NULL)
+		keyring_link_drop(m->link);
+	free(m->bytes);
+	free(m);
+}
+
+/* ---- a core's context ---- */
+
+static void
+link_drop(void *link)
+{
+	keyring_link_drop(link);
+}
+
+static struct tls_context *
+context_make(struct identity *id, struct making *m)
+{
+	struct tls_server_setup setup = { .identities = m->shown,
+		.least = id->least == TLS_1_3 ? TLS_LEAST_1_3 : TLS_LEAST_1_2,
+		.dropped = link_drop, .arg = m->link };
+	struct tls_context *c;
+
+	while (m->rest.n > 0)
+		if (shown_make(m) != 0)
+			return NULL;
+	setup.n = m->n;
+	c = tls_server_new(&setup);
+	if (c == NULL)
+		return NULL;
+	keyring_link_keep(m->link);	/* the context's own */
+	tls_tickets(c, (const unsigned char (*)[TLS_TICKET_KEY])id->tickets,
+	    id->n_tickets);
+	return c;
+}
+
+static void
+soonest_note(struct identity *id, const struct making *m)
+{
+	if (core_index() != 0)
+		return;
+	id->not_after = certificate_not_after(&m->certs[0]);
+	for (size_t i = 1; i < m->n; i++) {
+		struct wall at = certificate_not_after(&m->certs[i]);
+
+		if (at.us < id->not_after.us)
+			id->not_after = at;
+	}
+}
+
+yields int
+identity_take(struct identity *id, struct node_core *core)
+{
+	struct making *m = calloc(1, sizeof *m);
+	struct tls_context *c = NULL;
+
+	if (m == NULL)
+		return err_set("no memory for certificates");
+	m->link = keyring_link_open(id->fds[core->index]);
+	id->fds[core->index] = -1;
+	if (m->link != NULL && public_read(m, id->public_fd) == 0)
+		c = context_make(id, m);
+	if (c != NULL) {
+		soonest_note(id, m);
+		tls_drop(core->server.tls);
+		core->server.tls = c;
+	}
+	making_end(m);
+	return c != NULL ? 0 : err_add("TLS");
+}
+
+/* ---- all cores ---- */
+
+static void
+ticket_make(struct identity *id)
+{
+	must(id->n_tickets < TLS_TICKET_KEYS);
+	memmove(id->tickets[1], id->tickets[0],
+	    id->n_tickets * TLS_TICKET_KEY);
+	random_bytes(id->tickets[0], TLS_TICKET_KEY);
+	id->n_tickets++;
+}
+
+static void
+ends_note(struct identity *id, int public_fd, const int *fds,
+    enum tls_version least)
+{
+	id->public_fd = public_fd;
+	id->least = least;
+	memcpy(id->fds, fds, id->cores * sizeof *fds);
+}
+
+void
+identity_init(struct identity *id, unsigned cores, int public_fd,
+    const int *fds, enum tls_version least)
+{
+	*id = (struct identity){ .cores = cores };
+	ends_note(id, public_fd, fds, least);
+	ticket_make(id);
+}
+
+struct renewal {
+	struct identity *identity;
+	struct node *node;
+};
+
+static yields void
+renew_here(void *arg)
+{
+	struct renewal *r = arg;
+
+	if (identity_take(r->identity, &r->node->cores[core_index()]) != 0)
+		r->identity->rc = -1;
+}
+
+yields int
+identity_renew(struct identity *id, struct node *n, int public_fd,
+    const int *fds, enum tls_version least)
+{
+	struct renewal r = { id, n };
+
+	must(core_index() == 0);
+	ends_note(id, public_fd, fds, least);
+	id->rc = 0;
+	for (unsigned i = 0; i < id->cores; i++)
+		if (core_call(i, renew_here, &r) != 0)
+			id->rc = -1;
+	for (unsigned i = 0; i < id->cores; i++)
+		if (id->fds[i] >= 0)
+			close(id->fds[i]);
+	close(public_fd);
+	return id->rc == 0 ? 0 : err_set("a core kept its certificates");
+}
+
+/* ---- tickets ---- */
+
+static void
+tickets_here(void *arg)
+{
+	struct renewal *r = arg;
+	struct node_core *c = &r->node->cores[core_index()];
+
+	if (c->server.tls != NULL)
+		tls_tickets(c->server.tls,
+		    (const unsigned char (*)[TLS_TICKET_KEY])
+		    r->identity->tickets, r->identity->n_tickets);
+}
+
+yields void
+identity_turn(struct identity *id, struct node *n)
+{
+	struct renewal r = { id, n };
+
+	if (id->n_tickets == TLS_TICKET_KEYS)
+		id->n_tickets--;	/* the oldest */
+	ticket_make(id);
+	for (unsigned i = 0; i < id->cores; i++)
+		(void)core_call(i, tickets_here, &r);
+}

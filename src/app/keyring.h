@@ -1,0 +1,44 @@
+/*
+ * keyring.h -- the process that holds the private keys.
+ *
+ * The promise: keyring_start() forks a process that reads the keys of tls.key
+ * with master's rights, checks that they belong to the certificates, sheds all
+ * rights, and from then on does one thing: it signs, for the handshake of TLS,
+ * what the cores of the worker ask for.  A key signs for TLS only, by the
+ * schemes of its kind.  Nobody else has the keys; what is public about them is
+ * in public_fd.  Without tls.cert it makes a key and a certificate for hostname.
+ * Not for: certificates of others, or trust.
+ * Waiting: keyring_start() blocks until the keys are read, or KEYRING_SECONDS.
+ * Memory: keys are locked in memory where that is allowed, and in no core dump.
+ * Errors: -1 and the trail, which says what is wrong with which file.
+ * Source: DESIGN.md section 7; SECURITY.md row 39, C.
+ */
+#ifndef NM_APP_KEYRING_H
+#define NM_APP_KEYRING_H
+
+#include "policy/config.h"
+
+#include <sys/types.h>
+
+enum { KEYRING_SECONDS = 20, KEYRING_PUBLIC_MOST = 16 * 1024 * 1024 };
+
+struct keyring_process {
+	pid_t pid;			/* 0: none */
+	unsigned n;
+	int fds[CORES_MOST];		/* the cores' ends */
+	int public_fd;			/* certificates: u32 length, PEM, ... */
+};
+
+#define KEYRING_NONE ((struct keyring_process){ .public_fd = -1 })
+
+/* How rights are shed: as the worker does. */
+typedef int keyring_shed(const struct config *);
+int keyring_start(struct keyring_process *, const struct config *,
+    unsigned cores, keyring_shed *, bool is_caged);
+/* The ends are given to the worker, or nobody: closes ours.  The process ends
+ * when nobody has an end of it any more. */
+void keyring_let_go(struct keyring_process *);
+/* What the files of tls look like now: another number, other files. */
+uint64_t keyring_look(const struct config *);
+
+#endif

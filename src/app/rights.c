@@ -1,0 +1,66 @@
+#include "app/rights.h"
+
+#include "base/err.h"
+#include "base/must.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* The default need not exist; a group that was asked for must. */
+static int
+group_find(const struct config *c, gid_t *gid)
+{
+	char name[64];
+	struct group *g;
+
+	if (c->group.n == 0 || !str_cstr(c->group, name, sizeof name))
+		return 0;
+	g = getgrnam(name);
+	if (g != NULL)
+		*gid = g->gr_gid;
+	return g != NULL || strcmp(name, "nightmail") == 0 ? 0 :
+	    err_set("group: there is no group '%s'", name);
+}
+
+/* From root to the configured user; a server on a laptop stays who it is. */
+int
+rights_drop(const struct config *c)
+{
+	char name[64];
+	struct passwd *pw;
+	gid_t gid;
+
+	if (geteuid() != 0 || c->user.n == 0)
+		return 0;
+	if (!str_cstr(c->user, name, sizeof name) ||
+	    (pw = getpwnam(name)) == NULL)
+		return err_set("user: there is no user '" STR_FMT "'",
+		    STR_ARG(c->user));
+	if (pw->pw_uid == 0)
+		return err_set("user: '%s' is the superuser, who must not talk "
+		    "with the network", name);
+	gid = pw->pw_gid;
+	if (group_find(c, &gid) != 0)
+		return -1;
+	if (initgroups(name, gid) != 0 || setgid(gid) != 0 ||
+	    setuid(pw->pw_uid) != 0)
+		return err_set("becoming %s: %m", name);
+	must(geteuid() != 0);
+	return 0;
+}
+
+/* Shells and service managers give 1,024 descriptors at first, for programs that
+ * use select(2); a server takes what it may have. */
+void
+rights_take_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}

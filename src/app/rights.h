@@ -1,0 +1,23 @@
+/*
+ * rights.h -- from root to the configured user.
+ *
+ * The promise: after rights_drop() said 0 this process is the user and group of
+ * the configuration, for good; a server that was not started by root stays who
+ * it is.  Nobody talks with the network as root.
+ * Not for: what that user may do (cage.h).
+ * Waiting: blocks on the files of accounts.
+ * Memory: none.
+ * Errors: -1 and the trail.
+ * Source: DESIGN.md section 7.
+ */
+#ifndef NM_APP_RIGHTS_H
+#define NM_APP_RIGHTS_H
+
+#include "policy/config.h"
+
+int rights_drop(const struct config *);
+
+/* As many descriptors as it may have. */
+void rights_take_descriptors(void);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * RFC 3207: the conversation goes on in private, and begins again.  Nothing that
+ * was said before is known any more (4.2), and nothing that was sent behind
+ * STARTTLS is heard (SECURITY.md row 4).
+ */
+#include "smtp/say.h"
+
+#include "base/must.h"
+#include "fiber/clock.h"
+#include "fiber/tls.h"
+
+/* RFC 8314 4.3 asks for the suite in Received. */
+static void
+session_note_tls(struct session *s)
+{
+	struct buf b = BUF_OF(s->tls_room);
+	struct tls_facts facts;
+
+	tls_facts(&s->net, &facts);
+	buf_put(&b, str_of(facts.cipher));
+	must(!b.full);
+	s->tls = buf_str(&b);
+}
+
+yields int
+session_secure(struct session *s)
+{
+	int64_t patience = session_config(s)->timeouts.server.command;
+
+	must(s->state == SESSION_START && !stream_is_private(&s->net));
+	if (s->server->tls == NULL)
+		return err_set("there is no certificate");
+	s->net.deadline = mono_add(clock_mono(), patience);
+	if (tls_accept(&s->net, s->server->tls) != 0)
+		return -1;
+	session_note_tls(s);
+	return 0;
+}
+
+yields void
+say_starttls(struct session *s, const struct command *command)
+{
+	(void)command;
+	must(s->state <= SESSION_READY && s->txn.config == NULL);
+	if (stream_buffered(&s->net) > 0) {
+		session_say(s, REPLY_BEHIND_TLS);
+		s->is_over = true;
+		return;
+	}
+	session_say(s, REPLY_GO_PRIVATE);
+	session_forget(s);
+	if (session_secure(s) == 0)
+		return;
+	session_tell_broken(s, "tls");
+	s->is_over = true;
+}
