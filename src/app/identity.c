@@ -133,7 +133,7 @@ soonest_note(struct identity *id, const struct making *m)
 	}
 }
 
-yields int
+int
 identity_take(struct identity *id, struct node_core *core)
 {
 	struct making *m = calloc(1, sizeof *m);
@@ -189,7 +189,7 @@ struct renewal {
 	struct node *node;
 };
 
-static yields void
+static void
 renew_here(void *arg)
 {
 	struct renewal *r = arg;

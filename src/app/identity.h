@@ -36,7 +36,7 @@ struct identity {
 void identity_init(struct identity *, unsigned cores, int public_fd,
     const int *fds, enum tls_version least);
 /* On each core, before it opens a door. */
-yields int identity_take(struct identity *, struct node_core *);
+int identity_take(struct identity *, struct node_core *);
 /* From another keyring, on core 0.  Both are ours from here on. */
 yields int identity_renew(struct identity *, struct node *, int public_fd,
     const int *fds, enum tls_version least);

@@ -73,7 +73,7 @@ struct node_setup {
 	int (*local_fd)(void *arg, unsigned core);
 	/* Once on each core, before it opens a door: fill server.tls; NULL: there
 	 * is no TLS. */
-	yields int (*tls)(void *arg, struct node_core *);
+	int (*tls)(void *arg, struct node_core *);
 	/* The sink of a core's events; called once on each core. */
 	struct event_sink *(*sink)(void *arg, unsigned core);
 	/* Once all cores accept, on core 0, as a fiber of its own. */

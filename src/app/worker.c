@@ -406,7 +406,7 @@ reload_ask(void *arg, struct arena *a, struct str *text)
 
 /* ---- certificates ---- */
 
-static yields int
+static int
 tls_take(void *arg, struct node_core *core)
 {
 	struct worker *w = arg;

@@ -12,7 +12,6 @@
 #include "fiber/tls_key.h"
 
 #include "base/err.h"
-#include "base/must.h"
 
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>

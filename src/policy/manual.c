@@ -381,8 +381,8 @@ type_is_list(enum schema_type type)
 {
 	return type == TYPE_ADDRESSES || type == TYPE_DURATIONS ||
 	    type == TYPE_INCLUDE || type == TYPE_NETWORKS ||
-	    type == TYPE_PATHS || type == TYPE_PATTERNS || type == TYPE_RELAY || type == TYPE_LMTP ||
-	    type == TYPE_USERS;
+	    type == TYPE_PATHS || type == TYPE_PATTERNS ||
+	    type == TYPE_RELAY || type == TYPE_LMTP || type == TYPE_USERS;
 }
 
 static void

@@ -40,7 +40,8 @@ session_protocol(const struct session *s)
 	bool is_login = s->user.n > 0 && !s->listener->is_local;
 
 	return str_of(received_with((s->is_extended ? WITH_EXTENDED : 0u) |
-	    (is_login ? WITH_AUTH : 0u) | (s->tls.n > 0 ? WITH_TLS : 0u) | (s->txn.is_utf8 ? WITH_UTF8 : 0u)));
+	    (is_login ? WITH_AUTH : 0u) | (s->tls.n > 0 ? WITH_TLS : 0u) |
+	    (s->txn.is_utf8 ? WITH_UTF8 : 0u)));
 }
 
 void
