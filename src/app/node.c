@@ -101,6 +101,7 @@ resolver_tell(const char *text)
 /* What killed workers, to be held when the spool may be written to again. */
 struct recovering {
 	struct node_core *core;
+	const struct spool *spool;
 	struct arena arena;
 	uint64_t *poisoned;
 	size_t n, room;
@@ -135,18 +136,26 @@ message_recover(void *arg, const struct kept *k, const struct envelope *e)
 		.is_held = kept_is_held(k),
 		.held_since = kept_held_since(k) };
 	const struct recipient **list;
+	struct str *reasons = NULL;
 	struct arena a;
 
 	arena_init(&a, RECOVER_MEMORY);
 	list = arena_alloc(&a, e->n_rcpts * sizeof *list);
-	for (size_t i = 0; list != NULL && i < e->n_rcpts; i++)
-		if (!kept_has_ended(k, i) && !recipient_is_over(&e->rcpts[i]))
-			list[entry.n++] = &e->rcpts[i];
+	if (entry.tries > 0)
+		reasons = arena_alloc(&a, e->n_rcpts * sizeof *reasons);
+	for (size_t i = 0; list != NULL && i < e->n_rcpts; i++) {
+		if (kept_has_ended(k, i) || recipient_is_over(&e->rcpts[i]))
+			continue;
+		if (reasons != NULL)
+			reasons[entry.n] = spool_last_reply(r->spool, entry.id, i);
+		list[entry.n++] = &e->rcpts[i];
+	}
 	if (poison_is_held(entry.id) && !entry.is_held) {
 		entry.is_held = true;
 		poison_note(r, entry.id);
 	}
 	entry.rcpts = list;
+	entry.reasons = reasons;
 	if (list == NULL || (entry.n > 0 &&
 	    arrival_admit(c->deliver, &entry) != 0))
 		trouble_tell(c, list == NULL ? "no memory to recover a message" :
@@ -218,6 +227,7 @@ spool_adopt(struct node_core *c, unsigned number)
 
 		c->deliver->spools[number] = spool;
 		project_register(spool);
+		r.spool = spool;
 		arena_init(&r.arena, RECOVER_MEMORY);
 		t = spool_recover(spool, message_recover, &r);
 		if (t == SPOOL_FINE)

@@ -555,6 +555,10 @@ text_shape(const struct event *e, unsigned nth, const char **tag)
 	    STR("uid:"));
 
 	*tag = event_tag(e->type);
+	/* Postfix says nothing of reports that nobody asked for. */
+	if (e->type == EVENT_bounce_made &&
+	    str_eq(event_get_str(e, FIELD_reason), STR("none")))
+		return NULL;
 	if (e->type == EVENT_expired && nth == 1) {
 		*tag = "qmgr";
 		return &expired;

@@ -53,7 +53,7 @@ held_since(const struct arrival *e, const struct config *c)
 
 struct group {
 	struct table_node node;
-	struct str key;
+	struct str key, reason;
 	uint32_t n;
 };
 
@@ -88,6 +88,8 @@ groups_make(struct deliver *d, const struct arrival *e,
 		if (g == NULL)
 			return err_set("no memory to queue a message");
 		g->n++;
+		if (e->reasons != NULL && g->reason.n == 0)
+			g->reason = e->reasons[i];
 	}
 	return 0;
 }
@@ -104,7 +106,7 @@ group_admit(struct deliver *d, const struct arrival *e,
 		.due = e->due.us == 0 ? clock_mono() : mono_of(e->due),
 		.expires = expiry_of(e, c), .tries = e->tries,
 		.is_held = e->is_held, .held_since = held_since(e, c),
-		.warned = e->warned };
+		.warned = e->warned, .reason = g->reason };
 
 	return queue_admit(d->queue, clock_mono(), &q) == 0 ? 0 :
 	    err_set("no memory to queue a message");

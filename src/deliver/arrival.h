@@ -27,6 +27,7 @@ struct arrival {
 	struct wall held_since;		/* 0: not said, now */
 	size_t n;
 	const struct recipient *const *rcpts;	/* that have not ended */
+	const struct str *reasons;	/* why each was put off last; or NULL */
 };
 
 int arrival_admit(struct deliver *, const struct arrival *);

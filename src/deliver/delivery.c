@@ -441,6 +441,26 @@ next_try(const struct queue_settled *s)
 	    clock_wall_at(s->due);
 }
 
+/* What `queue list' shows, in Postfix's words: the last one put off says why. */
+static struct str
+reason_make(struct delivery *d)
+{
+	const struct delivery_recipient *r = NULL;
+	struct str relay;
+
+	for (size_t i = 0; i < d->n; i++)
+		if (d->rcpts[i].verdict.disposition == DEFERRED)
+			r = &d->rcpts[i];
+	if (r == NULL)
+		return STR_NONE;
+	if (r->verdict.code == 0 || r->remote.p == NULL || d->relay.p == NULL)
+		return str_of(r->verdict.text);
+	relay = str_sub(d->relay, 0, str_find_last(d->relay, ']') + 1);
+	return arena_printf(&d->arena, "host " STR_FMT " said: %d %s %s",
+	    STR_ARG(relay), r->verdict.code, esc_print(r->verdict.esc).text,
+	    r->verdict.text);
+}
+
 static yields void
 attempt_record(struct delivery *d, const struct queue_settled *s)
 {
@@ -450,11 +470,11 @@ attempt_record(struct delivery *d, const struct queue_settled *s)
 	struct attempt a = { .recipients = list, .attempts = s->tries,
 		.warned = s->warned, .due = due };
 
+	a.text = reason_make(d);
 	for (size_t i = 0; list != NULL && i < d->n; i++)
 		if (d->rcpts[i].verdict.disposition == DEFERRED) {
 			list[a.n++] = d->rcpts[i].index;
 			a.code = (unsigned)d->rcpts[i].verdict.code;
-			a.text = str_of(d->rcpts[i].verdict.text);
 		}
 	(void)spool_attempt(spool, d->handoff.ref.id, &a);
 	d->home->counts.deferred += count(d, DEFERRED);
@@ -480,26 +500,6 @@ cancel_rest(struct delivery *d)
 	outcomes_record(d, DEFERRED, OUTCOME_CANCELLED);
 	tell_all(d, DEFERRED, EVENT_canceled, (struct wall){ 0 });
 	settle_ended(d);
-}
-
-/* What `queue list' shows, in Postfix's words: the last one put off says why. */
-static struct str
-reason_make(struct delivery *d)
-{
-	const struct delivery_recipient *r = NULL;
-	struct str relay;
-
-	for (size_t i = 0; i < d->n; i++)
-		if (d->rcpts[i].verdict.disposition == DEFERRED)
-			r = &d->rcpts[i];
-	if (r == NULL)
-		return STR_NONE;
-	if (r->verdict.code == 0 || r->remote.p == NULL || d->relay.p == NULL)
-		return str_of(r->verdict.text);
-	relay = str_sub(d->relay, 0, str_find_last(d->relay, ']') + 1);
-	return arena_printf(&d->arena, "host " STR_FMT " said: %d %s %s",
-	    STR_ARG(relay), r->verdict.code, esc_print(r->verdict.esc).text,
-	    r->verdict.text);
 }
 
 static yields void

@@ -92,18 +92,30 @@ destinations_find(struct row *r)
 	return r->n > 0;
 }
 
-static const struct view_item *
-destination_of(const struct row *r, struct str address)
+/* What a key is, deliver/key.h says: a domain, with "!" and the sender's; a
+ * mailbox; or "|" and a domain, for what is no mailbox. */
+static bool
+destination_has(struct str key, const struct recipient *r)
 {
-	size_t at = str_find_last(address, '@');
-	struct str domain = str_sub(address, at + 1, address.n);
+	size_t at = str_find_last(r->address, '@');
+	struct str domain = str_sub(r->address, at + 1, r->address.n);
+	bool is_mailbox = str_find(key, '@') < key.n;
+	bool is_other = !is_mailbox && key.n > 0 && key.p[0] == '|';
 
-	for (size_t i = 0; at < address.n && i < r->n; i++) {
-		struct str key = r->to[i].domain;
+	if (is_other != (r->transport.p != NULL))
+		return false;
+	if (is_mailbox)
+		return str_eq_icase(key, r->address);
+	(void)str_skip(&key, STR("|"));
+	return str_eq_icase(str_cut(&key, '!'), domain);
+}
 
-		if (str_eq_icase(str_cut(&key, '!'), domain))
+static const struct view_item *
+destination_of(const struct row *r, const struct recipient *rcpt)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (destination_has(r->to[i].domain, rcpt))
 			return &r->to[i];
-	}
 	return NULL;
 }
 
@@ -117,7 +129,7 @@ recipients_json(struct row *r, struct json *j)
 	for (size_t i = 0; i < e->n_rcpts; i++) {
 		const struct view_item *v = r->ended[i] ||
 		    recipient_is_over(&e->rcpts[i]) ? NULL :
-		    destination_of(r, e->rcpts[i].address);
+		    destination_of(r, &e->rcpts[i]);
 
 		if (v == NULL)
 			continue;

@@ -111,6 +111,7 @@ void queue_move(struct queue *, struct mono now, uint32_t steps);
 
 /* home_item.c: the last five take it from where it is and put it there. */
 struct home_item *home_item_new(struct queue *, const struct queue_entry *);
+void home_item_explain(struct queue *, struct home_item *, struct str reason);
 void home_item_end(struct queue *, struct home_item *);
 void home_item_land(struct queue *, struct home_item *);	/* still AWAY */
 struct home_item *home_item_of(const struct queue *, struct queue_ref);

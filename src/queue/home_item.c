@@ -107,6 +107,18 @@ home_item_lane(struct queue *q, const struct queue_entry *e)
 	return l;
 }
 
+/* What most of a site's messages were told is kept once. */
+void
+home_item_explain(struct queue *q, struct home_item *it, struct str reason)
+{
+	struct name *old = it->reason;
+
+	reason = str_sub(reason, 0, NAME_MOST);
+	it->reason = reason.n == 0 || q->reasons.memory > QUEUE_REASONS ? NULL :
+	    name_take(&q->reasons, reason);
+	name_give(&q->reasons, old);
+}
+
 struct home_item *
 home_item_new(struct queue *q, const struct queue_entry *e)
 {
@@ -138,6 +150,7 @@ home_item_new(struct queue *q, const struct queue_entry *e)
 	it->warned = (uint8_t)(e->warned < QUEUE_WARNINGS_MOST ? e->warned :
 	    QUEUE_WARNINGS_MOST);
 	it->state = ITEM_SCHEDULED;
+	home_item_explain(q, it, e->reason);
 	home_item_join(q, it);
 	return it;
 }

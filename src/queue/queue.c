@@ -244,18 +244,6 @@ item_settled(const struct home_item *it, enum queue_duty duty)
 		    it->state == ITEM_HELD ? MONO_NEVER : it->due };
 }
 
-/* What most of a site's messages were told is kept once. */
-static void
-item_reason(struct queue *q, struct home_item *it, struct str reason)
-{
-	struct name *old = it->reason;
-
-	reason = str_sub(reason, 0, NAME_MOST);
-	it->reason = reason.n == 0 || q->reasons.memory > QUEUE_REASONS ? NULL :
-	    name_take(&q->reasons, reason);
-	name_give(&q->reasons, old);
-}
-
 static void
 item_tried(struct queue *q, struct home_item *it, uint32_t n_rcpts)
 {
@@ -331,7 +319,7 @@ queue_settle(struct queue *q, struct mono now, struct queue_ref ref,
 	}
 	if (r.end == QUEUE_RETRY) {
 		item_tried(q, it, r.n_rcpts);
-		item_reason(q, it, r.reason);
+		home_item_explain(q, it, r.reason);
 	}
 	if (r.end == QUEUE_PUT_OFF)
 		item_put_off(q, now, it);

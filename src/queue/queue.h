@@ -52,6 +52,7 @@ struct queue_entry {
 	struct mono due;		/* release time; past: at once */
 	struct mono expires;
 	unsigned tries;			/* so far */
+	struct str reason;		/* why the last one was in vain; may be absent */
 	bool is_held;
 	unsigned warned;		/* warnings of delay so far */
 	struct mono held_since;		/* when is_held; 0: not known, now */

@@ -4,6 +4,7 @@
 #include "base/num.h"
 #include "spool/envelope.h"
 #include "spool/extents.h"
+#include "spool/lasts.h"
 #include "spool/own.h"
 #include "spool/tlv.h"
 
@@ -15,7 +16,7 @@ struct tally {
 /* What a payload may say about one thing. */
 struct change {
 	uint64_t attempts, warned, due, held, projection, segment, offset;
-	struct str recipients, ended;
+	struct str recipients, ended, text;
 };
 
 static enum apply_result
@@ -73,6 +74,8 @@ change_take(struct str payload, struct change *c)
 			c->recipients = t.value;
 		else if (t.tag == TAG_ENDED)
 			c->ended = t.value;
+		else if (t.tag == TAG_TEXT)
+			c->text = t.value;
 		else
 			is_foreign = is_foreign || !tlv_is_native(t.tag);
 	}
@@ -251,6 +254,8 @@ kept_change(struct spool *sp, struct kept *k, uint8_t type,
 		kept_set_held(k, type == RECORD_HOLD, held_wall(c->held));
 	if (type == RECORD_ATTEMPT)
 		kept_set_times(k, c);
+	if (type == RECORD_ATTEMPT && sp->lasts != NULL)
+		lasts_note(sp->lasts, kept_id(k), c->recipients, c->text);
 	if (type == RECORD_RESCHEDULE)
 		kept_set_due(k, c->due);
 	if (type == RECORD_CANCEL) {

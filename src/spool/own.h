@@ -32,6 +32,8 @@ struct mark {
 	uint64_t in_segment;		/* where its last MARK record stands */
 };
 
+struct lasts;
+
 struct spool {
 	struct spool_config config;	/* defaults filled in; path is ours */
 	char path[OWN_PATH_MOST];
@@ -53,6 +55,7 @@ struct spool {
 	struct mono error_at;		/* the last device error */
 	bool has_error;
 	size_t tails;
+	struct lasts *lasts;		/* while spool_recover() runs; or NULL */
 	bool is_running;		/* spool_recover() is done */
 	bool is_read_only;		/* check.c's */
 	bool is_orphan;			/* its superblock is lost */

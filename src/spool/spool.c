@@ -5,6 +5,7 @@
 #include "fiber/disk.h"
 #include "fiber/random.h"
 #include "spool/fault.h"
+#include "spool/lasts.h"
 #include "spool/own.h"
 #include "spool/quarantine.h"
 #include "spool/recover.h"
@@ -433,6 +434,13 @@ spool_start(struct spool *sp)
 	return cleaner_open(sp);
 }
 
+struct str
+spool_last_reply(const struct spool *sp, uint64_t id, size_t recipient)
+{
+	return sp->lasts == NULL ? STR_NONE :
+	    lasts_find(sp->lasts, id, (uint32_t)recipient);
+}
+
 yields enum spool_trouble
 spool_recover(struct spool *sp,
     yields void (*each)(void *, const struct kept *, const struct envelope *),
@@ -440,12 +448,17 @@ spool_recover(struct spool *sp,
 {
 	enum spool_trouble trouble;
 	struct recover r;
+	struct lasts lasts;
 
 	must(!sp->is_running);
+	lasts_begin(&lasts, LASTS_MEMORY);
+	sp->lasts = &lasts;
 	trouble = recover_read(&r, sp);
 	if (trouble == SPOOL_FINE && each != NULL)
 		trouble = recover_tell(&r, each, arg);
 	recover_end(&r);
+	sp->lasts = NULL;
+	lasts_end(&lasts);
 	if (trouble == SPOOL_FINE && spool_start(sp) != 0)
 		trouble = SPOOL_DISK;
 	if (trouble != SPOOL_FINE)

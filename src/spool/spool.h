@@ -67,6 +67,9 @@ yields enum spool_trouble spool_open(const struct spool_config *,
 yields enum spool_trouble spool_recover(struct spool *,
     yields void (*each)(void *arg, const struct kept *, const struct envelope *),
     void *arg);
+/* Within `each': why a recipient was put off last; n == 0: not known. */
+struct str spool_last_reply(const struct spool *, uint64_t id,
+    size_t recipient);
 
 /* Clean stop: write and sync what is under way, then free all.  No draft, pin
  * or tail may be left. */
