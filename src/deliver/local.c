@@ -29,7 +29,6 @@ struct copy {
 	struct strip strip;
 	bool is_unread;			/* the spool did not give it */
 	const char *refusal;		/* no mailbox can hold it; or NULL */
-	bool is_command;		/* it hears what the client said, too */
 };
 
 static yields int
@@ -56,7 +55,7 @@ trace_put(struct copy *c, const struct delivery_recipient *r, struct arena *a)
 	    "Delivered-To: " STR_FMT "\r\n",
 	    STR_ARG(r->sender), STR_ARG(r->address));
 
-	if (head.p != NULL && c->is_command && r->orig.n > 0)
+	if (head.p != NULL && r->orig.n > 0)
 		head = arena_printf(a, STR_FMT "X-Original-To: " STR_FMT "\r\n",
 		    STR_ARG(head), STR_ARG(r->orig));
 	if (head.p != NULL)
@@ -253,7 +252,7 @@ static yields struct verdict
 porter_deliver(struct delivery *d, struct delivery_recipient *r,
     bool is_command, const struct config *conf, struct arena *a)
 {
-	struct copy c = { .delivery = d, .is_command = is_command };
+	struct copy c = { .delivery = d };
 	struct verdict v;
 
 	if (d->at->porter_fd < 0)

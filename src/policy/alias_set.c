@@ -1,6 +1,7 @@
 #include "policy/alias_set.h"
 
 #include "base/list.h"
+#include "base/utf8.h"
 #include "policy/pipe.h"
 #include "wire/aliases.h"
 
@@ -162,11 +163,17 @@ alias_add(struct alias_reading *a, enum alias_to_kind kind, struct str part,
 static bool
 local_is_odd(struct str local)
 {
-	for (size_t i = 0; i < local.n; i++)
-		if ((unsigned char)local.p[i] < ' ' || local.p[i] == 0x7f ||
-		    local.p[i] == '@')
+	uint32_t code;
+	size_t n;
+
+	if (local.n == 0 || local.n > LOCAL_MOST)
+		return true;
+	for (; local.n > 0; local = str_sub(local, n, local.n)) {
+		n = utf8_next(local, &code);
+		if (n == 0 || code < ' ' || code == 0x7f || code == '@')
 			return true;
-	return local.n == 0 || local.n > LOCAL_MOST;
+	}
+	return false;
 }
 
 /* From here on its domain is ASCII. */
@@ -266,7 +273,7 @@ alias_path(struct alias_reading *a, struct str part, struct str text)
 	}
 	if (!alias_may_lead_out(a, part))
 		return;
-	if (text.p[text.n - 1] != '/')
+	if (!alias_target_is_place(text))
 		alias_tell(a, a->level, part, "is no Maildir; its name ends "
 		    "with a '/', and files of the mbox kind are not written");
 	else if (path_climbs(text))
