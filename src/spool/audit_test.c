@@ -315,6 +315,33 @@ shared(struct spool *sp, uint64_t id)
 	(void)keep(sp, rs, 3);
 }
 
+/* The sender wants to hear of it: the end comes by a record. */
+static yields void
+telling(struct spool *sp, uint64_t id)
+{
+	struct recipient rs[] = {
+		{ .address = STR("a@b.example"), .parent = RECIPIENT_NO_PARENT,
+		  .flags = RECIPIENT_EXPANDED | RECIPIENT_TELLING },
+		{ .address = STR("x@b.example"), .parent = 0 } };
+
+	id = keep(sp, rs, 2);
+	must(kept_left(spool_find(sp, id)) == 2);
+	must(audit() == SPOOL_FINE && told.audit.totals.queued == 4);
+	end(sp, id, 0, OUTCOME_EXPANDED);
+	end(sp, id, 1, OUTCOME_FAILED);
+}
+
+static yields void
+tells_of_nobody(struct spool *sp, uint64_t id)
+{
+	struct recipient r = { .address = STR("a@b.example"),
+		.parent = RECIPIENT_NO_PARENT,
+		.flags = RECIPIENT_EXPANDED | RECIPIENT_TELLING };
+
+	id = keep(sp, &r, 1);
+	end(sp, id, 0, OUTCOME_EXPANDED);
+}
+
 static yields void
 shares_nobody(struct spool *sp, uint64_t id)
 {
@@ -449,6 +476,8 @@ static const struct breach {
 	{ parent_alone, 1, "recipient 0 is expanded, and no child is there" },
 	{ child_alone, 1, "recipient 1 is a child of 0, who is no parent" },
 	{ shared, 0, NULL },
+	{ telling, 0, NULL },
+	{ tells_of_nobody, 1, "recipient 0 is expanded, and no child is there" },
 	{ shares_nobody, 2, "recipient 0 has a child 2, and there are 2" },
 	{ child_first, 2, "recipient 0 is a child of 1, who is no parent" },
 	{ twice, 1, "recipient 0 has ended as delivered and ends again as "

@@ -58,6 +58,30 @@ files_come_apart(void **state)
 	tells(STR("a: x#y, #z\n"), "1 a address[x#y] address[#z];");
 }
 
+/* What an included file holds, in the order it stands there. */
+static void
+lists_come_apart(void **state)
+{
+	static const struct { const char *file, *first; size_t n; } cases[] = {
+		{ "", NULL, 0 }, { "\n", NULL, 0 }, { "# none\n", NULL, 0 },
+		{ "# none", NULL, 0 }, { "a", "a", 1 },
+		{ "\n # x\n\r\n a , b\n#c\nd,,\n\n", "a", 3 },
+		{ "a # b\n", "a # b", 1 }, { ":include:/x\n", "/x", 1 },
+	};
+	struct alias_target t;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct str rest = alias_list(str_of(cases[i].file));
+		size_t n = 0;
+
+		for (; alias_target(&rest, &t); n++)
+			assert_true(n > 0 || str_eq(t.text,
+			    str_of(cases[i].first)));
+		assert_int_equal(n, cases[i].n);
+	}
+}
+
 static void
 kinds_are_recognised(void **state)
 {
@@ -116,6 +140,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(files_come_apart),
+		cmocka_unit_test(lists_come_apart),
 		cmocka_unit_test(kinds_are_recognised),
 		cmocka_unit_test(wrong_ones_are_told),
 		cmocka_unit_test(quotes_come_off),
