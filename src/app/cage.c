@@ -169,7 +169,7 @@ cage_enter(const struct config *conf, bool is_laid)
 		return err_set("no memory");
 	cage_keep(&c, conf->spool.path);
 	mailboxes_keep(&c, conf);
-	if (conf->log.target == LOG_FILE)
+	if (conf->log.target == LOG_TO_FILE)
 		parent_keep(&c, conf->log.to);
 	p = (struct sandbox_paths){ c.paths, c.n, resolver,
 		resolver_files(conf, &c.arena, resolver) };

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,13 +44,13 @@ log_place_open(struct log_place *p, const struct config *c)
 
 	*p = (struct log_place){ .format = c->log.format,
 		.target = c->log.target, .fd = STDERR_FILENO, .pid = getpid(),
-		.has_time = c->log.target != LOG_STDERR ||
+		.has_time = c->log.target != LOG_TO_STDERR ||
 		    getenv("JOURNAL_STREAM") == NULL };
 	(void)str_cstr(c->hostname, p->host, sizeof p->host);
 	(void)str_cstr(c->log.ident, p->ident, sizeof p->ident);
-	if (p->target == LOG_SYSLOG)
+	if (p->target == LOG_TO_SYSLOG)
 		return syslog_open(p);
-	if (p->target != LOG_FILE)
+	if (p->target != LOG_TO_FILE)
 		return 0;
 	if (!str_cstr(c->log.to, path, sizeof path))
 		return err_set("log.to: the path is too long");
@@ -62,7 +61,7 @@ log_place_open(struct log_place *p, const struct config *c)
 void
 log_place_close(struct log_place *p)
 {
-	if (p->target != LOG_STDERR && p->fd >= 0)
+	if (p->target != LOG_TO_STDERR && p->fd >= 0)
 		close(p->fd);
 	p->fd = -1;
 }
@@ -83,13 +82,13 @@ prefix_put(const struct log_place *p, const struct event *e, const char *tag,
 	char stamp[32] = "";
 	struct tm tm;
 
-	if (p->target == LOG_SYSLOG)
-		buf_printf(out, "<%d>", LOG_MAIL | (e->type == EVENT_trouble ?
-		    LOG_WARNING : LOG_INFO));
+	if (p->target == LOG_TO_SYSLOG)
+		buf_put(out, e->type == EVENT_trouble ? STR("<20>") :
+		    STR("<22>"));
 	if (p->has_time && localtime_r(&seconds, &tm) != NULL &&
 	    strftime(stamp, sizeof stamp, "%b %e %H:%M:%S", &tm) > 0)
-		buf_printf(out, "%s %s%s", stamp, p->target == LOG_SYSLOG ? "" :
-		    p->host, p->target == LOG_SYSLOG ? "" : " ");
+		buf_printf(out, "%s %s%s", stamp, p->target == LOG_TO_SYSLOG ? "" :
+		    p->host, p->target == LOG_TO_SYSLOG ? "" : " ");
 	buf_printf(out, "%s%s%s[%d]: ", p->ident, is_whole ? "" : "/",
 	    is_whole ? "" : tag, p->pid);
 }
@@ -101,7 +100,7 @@ lines_put(const struct log_place *p, const struct event *e, struct buf *out)
 	unsigned n = 0;
 
 	if (p->format == LOG_JSON) {
-		if (p->target == LOG_SYSLOG)
+		if (p->target == LOG_TO_SYSLOG)
 			prefix_put(p, e, event_tag(e->type), out);
 		event_json(e, out);
 		buf_putc(out, '\n');
@@ -171,7 +170,7 @@ text_write(void *arg)
 {
 	struct writing *w = arg;
 
-	if (w->place->target == LOG_SYSLOG)
+	if (w->place->target == LOG_TO_SYSLOG)
 		return syslog_write(w->place->fd, &w->text);
 	while (w->text.n > 0) {
 		ssize_t n = write(w->place->fd, w->text.p, w->text.n);

@@ -25,7 +25,7 @@ config_begin(enum log_format format)
 	unlink(path);
 	config->hostname = STR("mx.example.org");
 	config->log.ident = STR("nightmail");
-	config->log.target = LOG_FILE;
+	config->log.target = LOG_TO_FILE;
 	config->log.format = format;
 	config->log.to = str_of(path);
 }

@@ -114,7 +114,7 @@ enum report_return { RETURN_FULL, RETURN_HEADERS };
 enum report_success { SUCCESS_TOLD, SUCCESS_UNTOLD };
 enum ip_preference { IP_V6_FIRST, IP_V4_FIRST, IP_V6_ONLY, IP_V4_ONLY };
 enum log_format { LOG_TEXT, LOG_JSON };
-enum log_target { LOG_STDERR, LOG_SYSLOG, LOG_FILE };
+enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_FILE };
 
 struct config {
 	struct origin *origins;

@@ -69,7 +69,7 @@ test_empty_is_valid(void **state)
 	assert_int_equal(c->outbound.retry.v[4], 6 * 3600 * NS_PER_SECOND);
 	assert_int_equal(c->timeouts.client.end, 600 * NS_PER_SECOND);
 	assert_str(c->outbound.ehlo, "mx.example.org");
-	assert_int_equal(c->log.target, LOG_STDERR);
+	assert_int_equal(c->log.target, LOG_TO_STDERR);
 	config_free(c);
 }
 
@@ -193,7 +193,7 @@ test_takes_a_whole_file(void **state)
 	assert_int_equal(c->inbound.normalize.n, 1);
 	assert_str(c->dns.zone_text, "a.example. A 192.0.2.1\n");
 	assert_int_equal(c->log.format, LOG_JSON);
-	assert_int_equal(c->log.target, LOG_FILE);
+	assert_int_equal(c->log.target, LOG_TO_FILE);
 	assert_int_equal(c->reports.twice, DOUBLE_DISCARD);
 	assert_int_equal(c->reports.body, 0);
 	assert_int_equal(c->spool.reserve, 0);

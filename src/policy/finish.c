@@ -88,11 +88,11 @@ finish_log(struct load *l)
 	struct config *c = l->config;
 
 	if (str_eq(c->log.to, STR("stderr")))
-		c->log.target = LOG_STDERR;
+		c->log.target = LOG_TO_STDERR;
 	else if (str_eq(c->log.to, STR("syslog")))
-		c->log.target = LOG_SYSLOG;
+		c->log.target = LOG_TO_SYSLOG;
 	else if (c->log.to.p[0] == '/')
-		c->log.target = LOG_FILE;
+		c->log.target = LOG_TO_FILE;
 	else
 		problem_add(l->reader.problems, PROBLEM_ERROR,
 		    finish_place(c->origins, "log.to"),
