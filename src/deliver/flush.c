@@ -2,6 +2,7 @@
 
 #include "fiber/clock.h"
 #include "fiber/core.h"
+#include "queue/key.h"
 #include "queue/view.h"
 
 enum { FLUSH_BATCH = 64, FLUSH_STEPS = 16 };
@@ -22,7 +23,7 @@ static const struct view_filter waiting = {
 static bool
 flush_means(const struct flush *f, struct str key)
 {
-	struct str domain = str_cut(&key, '!');	/* deliver/key.h */
+	struct str domain = key_domain(key);
 	size_t above = domain.n - f->domain.n;
 
 	if (domain.n <= f->domain.n || !f->is_below)

@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "policy/domain.h"
+#include "queue/key.h"
 
 struct str
 mailbox_domain(struct str mailbox)
@@ -69,17 +70,10 @@ key_make(const struct config *c, struct str sender,
 	return domain.p == NULL ? STR_NONE : arena_lower(a, domain);
 }
 
-/* A domain holds no '!', a literal neither. */
 bool
 key_has(struct str key, const struct recipient *rcpt)
 {
-	if (key_is_mailbox(key))
-		return rcpt->transport.p == NULL &&
-		    str_eq_icase(key, rcpt->address);
-	if (key_is_alias(key) != (rcpt->transport.p != NULL))
-		return false;
-	(void)str_skip(&key, STR("|"));
-	return str_eq_icase(str_cut(&key, '!'), mailbox_domain(rcpt->address));
+	return key_is_for(key, rcpt->address, rcpt->transport.p != NULL);
 }
 
 /* Of a key without a sender's domain it is only known that no rule asks for it:

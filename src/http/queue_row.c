@@ -3,6 +3,7 @@
 #include "base/id.h"
 #include "fiber/clock.h"
 #include "http/control_inner.h"
+#include "queue/key.h"
 
 enum { RECIPIENT_ROOM = 8 * 1024, DESTINATIONS_SHOWN = 100 };
 
@@ -92,29 +93,12 @@ destinations_find(struct row *r)
 	return r->n > 0;
 }
 
-/* What a key is, deliver/key.h says: a domain, with "!" and the sender's; a
- * mailbox; or "|" and a domain, for what is no mailbox. */
-static bool
-destination_has(struct str key, const struct recipient *r)
-{
-	size_t at = str_find_last(r->address, '@');
-	struct str domain = str_sub(r->address, at + 1, r->address.n);
-	bool is_mailbox = str_find(key, '@') < key.n;
-	bool is_other = !is_mailbox && key.n > 0 && key.p[0] == '|';
-
-	if (is_other != (r->transport.p != NULL))
-		return false;
-	if (is_mailbox)
-		return str_eq_icase(key, r->address);
-	(void)str_skip(&key, STR("|"));
-	return str_eq_icase(str_cut(&key, '!'), domain);
-}
-
 static const struct view_item *
 destination_of(const struct row *r, const struct recipient *rcpt)
 {
 	for (size_t i = 0; i < r->n; i++)
-		if (destination_has(r->to[i].domain, rcpt))
+		if (key_is_for(r->to[i].domain, rcpt->address,
+		    rcpt->transport.p != NULL))
 			return &r->to[i];
 	return NULL;
 }

@@ -1,6 +1,7 @@
 #include "queue/view.h"
 
 #include "queue/home.h"
+#include "queue/key.h"
 
 static void
 view_tell(const struct home_item *it, struct view_item *v)
@@ -31,6 +32,14 @@ text_fits(struct str want, const struct name *is)
 	return want.p == NULL || (is != NULL && str_eq(want, name_str(is)));
 }
 
+/* By the whole key, or by the recipients' domain in it. */
+static bool
+domain_fits(struct str want, const struct name *is)
+{
+	return want.p == NULL || str_eq(want, name_str(is)) ||
+	    str_eq(want, key_domain(name_str(is)));
+}
+
 static bool
 item_fits(const struct home_item *it, const struct view_filter *f)
 {
@@ -45,7 +54,7 @@ item_fits(const struct home_item *it, const struct view_filter *f)
 	if (f->arrived_before.ns != 0 &&
 	    !mono_is_before(it->arrived, f->arrived_before))
 		return false;
-	return text_fits(f->domain, d->name) &&
+	return domain_fits(f->domain, d->name) &&
 	    text_fits(f->tenant, it->lane->flow->tenant) &&
 	    text_fits(f->stream, it->lane->flow->stream) &&
 	    text_fits(f->site, d->site == NULL ? NULL : d->site->site);
