@@ -56,6 +56,10 @@ config_keep_places(struct config *c)
 		place_keep(&k, &c->routes[i].place);
 		origins_keep(&k, c->routes[i].origins);
 	}
+	for (size_t i = 0; i < c->n_transports; i++) {
+		place_keep(&k, &c->transports[i].place);
+		origins_keep(&k, c->transports[i].origins);
+	}
 }
 
 static size_t
@@ -78,7 +82,7 @@ config_extent(const struct config *c)
 	for (size_t i = 0; i < c->n_domains; i++)
 		x.domains += !c->domain_list[i]->is_implied ||
 		    c->domain_list[i]->origins != NULL;
-	x.all += x.listeners + x.domains + c->n_routes;
+	x.all += x.listeners + x.domains + c->n_routes + c->n_transports;
 	return x;
 }
 
