@@ -117,41 +117,45 @@ BINARY = (b"Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; bo
           b"--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: binary\r\n\r\n" + PNG + b"\r\n--b--\r\n")
 
 
-def send_binary(port, text, recipients):
+HOSTS = [("CHUNKING", "BINARYMIME", "8BITMIME"), ("PIPELINING", "8BITMIME"), ("BINARYMIME", "SIZE"),
+         ("CHUNKING", "PIPELINING")]
+
+
+def send_binary(port):
+    recipients = [f"m@h{n}.example" for n in range(len(HOSTS))]
     with smtplib.SMTP("127.0.0.1", port, timeout=60) as smtp:
         smtp.ehlo("odd.test")
         smtp.mail("alice@peers.test", ["BODY=BINARYMIME"])
         for recipient in recipients:
             smtp.rcpt(recipient)
-        smtp.putcmd(f"BDAT {len(text)} LAST")
-        smtp.send(text)
+        smtp.putcmd(f"BDAT {len(BINARY)} LAST")
+        smtp.send(BINARY)
         expect((code := smtp.getreply())[0] == 250, str(code))
+    return recipients
 
 
-HOSTS = [("CHUNKING", "BINARYMIME", "8BITMIME"), ("PIPELINING", "8BITMIME"), ("BINARYMIME", "SIZE"),
-         ("CHUNKING", "PIPELINING")]
-
-
-async def sent_binary(where):
-    keepers = [await Keeper(offers).start() for offers in HOSTS]
-    routes = "".join(f'  - {{ if: {{ rcpt_domain: [ h{n}.example ] }}, relay: "smtp://127.0.0.1:{k.address[1]}" }}\n'
-                     for n, k in enumerate(keepers))
+async def sent_to_all(where, offers, send):
+    """Host n, which offers offers[n], takes hn.example; (what they have, the log)"""
+    keepers = [await Keeper(o).start() for o in offers]
+    routes = "".join(f'  - {{ if: {{ rcpt_domain: [ h{n}.example, "*.h{n}.example" ] }}, '
+                     f'relay: "smtp://127.0.0.1:{k.address[1]}" }}\n' for n, k in enumerate(keepers))
     s = transparent(server(where, "route:\n" + routes))
     await asyncio.to_thread(s.start)
-    await asyncio.to_thread(send_binary, s.port, BINARY, [f"m@h{n}.example" for n in range(len(HOSTS))])
+    recipients = await asyncio.to_thread(send, s.port)
     until = time.monotonic() + 60
-    while not all(outcome(mail_log(s), "m", rf"h{n}\.example") for n in range(len(HOSTS))):
+    while not all(outcome(mail_log(s), *r.split("@")) for r in recipients):
         expect(time.monotonic() < until, lambda: "not all have come to an end\n" + s.tail())
         await asyncio.sleep(0.2)
     s.stop()
     for keeper in keepers:
         await keeper.close()
-    return keepers
+    return keepers, mail_log(s)
 
 
 def binary(where):
     """By BDAT as it is; to 8 bits and to 7 with what has no lines in base64."""
-    for n, keeper in enumerate(asyncio.run(sent_binary(where))):
+    keepers, _ = asyncio.run(sent_to_all(where, HOSTS, send_binary))
+    for n, keeper in enumerate(keepers):
         came, mail = keeper.got[f"m@h{n}.example"], keeper.said[f"m@h{n}.example"][0]
         if n == 0:
             expect(came.endswith(BINARY) and "BODY=BINARYMIME" in mail, mail)
@@ -162,4 +166,34 @@ def binary(where):
     print(f"# {len(HOSTS)} hosts")
 
 
-CASES = [to_seven_bits, binary]
+UTF8_TO = ["jürgen@h{}.example", "bob@bücher.h{}.example", "carol@h{}.example"]
+
+
+def send_utf8(port):
+    """A header in ASCII to the first two, one in UTF-8 to the third."""
+    sent = []
+    with smtplib.SMTP("127.0.0.1", port, timeout=60) as smtp:
+        smtp.ehlo("odd.test")
+        for n in range(2):
+            for to in UTF8_TO:
+                subject = "grün" if to.startswith("carol") else "x"
+                smtp.mail("alice@peers.test", ["SMTPUTF8", "BODY=8BITMIME"])
+                smtp.rcpt(to.format(n))
+                expect((code := smtp.data(f"Subject: {subject}\r\n\r\nx\r\n".encode()))[0] == 250, str(code))
+                sent.append(to.format(n).replace("bücher", "xn--bcher-kva"))
+    return sent
+
+
+def utf8(where):
+    """RFC 6531 3.2: to a host without SMTPUTF8 goes what needs it in no more than a domain."""
+    keepers, log = asyncio.run(sent_to_all(where, [("8BITMIME",), ("8BITMIME", "SMTPUTF8")], send_utf8))
+    bob = "bob@xn--bcher-kva.h0.example"
+    expect(list(keepers[0].got) == [bob] and "SMTPUTF8" not in keepers[0].said[bob][0], str(keepers[0].said))
+    for user in ("jürgen", "carol"):
+        expect(outcome(log, user, r"h0\.example") == ("bounced", "5.6.7"), log)
+    expect(len(keepers[1].got) == 3, str(keepers[1].said))
+    expect(all("SMTPUTF8" in mail for mail, _ in keepers[1].said.values()), str(keepers[1].said))
+    expect("Subject: grün".encode() in keepers[1].got["carol@h1.example"], "the header was changed")
+
+
+CASES = [to_seven_bits, binary, utf8]
