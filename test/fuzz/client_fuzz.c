@@ -13,7 +13,8 @@
 #include "fiber/world_sim.h"
 #include "smtp/client.h"
 
-enum { RCPTS = 3, FLAG_8BIT = 1, FLAG_GREEDY = 2, FLAG_LMTP = 4 };
+enum { RCPTS = 3, FLAG_8BIT = 1, FLAG_GREEDY = 2, FLAG_LMTP = 4,
+	FLAG_BINARY = 8, FLAG_UTF8 = 16, FLAG_MIME = 32 };
 
 static struct stream client_net, peer_net;
 static struct client client;
@@ -28,7 +29,8 @@ static const struct client_patience patience = {
 	.end = 3 * NS_PER_SECOND, .quit = NS_PER_SECOND,
 };
 static const struct client_recipient rcpts[RCPTS] = {
-	{ .address = STR_INIT("bob@two.test") },
+	{ .address = STR_INIT("bob@two.test"), .notify = NOTIFY_SUCCESS,
+	    .orcpt = STR_INIT("utf-8;b\xc3\xbc@x") },
 	{ .address = STR_INIT("carol@two.test") },
 	{ .address = STR_INIT("dave@two.test") },
 };
@@ -60,11 +62,18 @@ peer_run(void *arg)
 	stream_close(&peer_net);
 }
 
+static struct str
+body_text(void)
+{
+	return flags & FLAG_MIME ? STR("Content-Type: multipart/mixed; boundary"
+	    "=b\r\n\r\n--b\r\nX: y\r\n\r\nall is gr\xc3\xbcn\r\n--b--\r\n") :
+	    STR("Subject: x\r\n\r\n.\r\n..\r\nend\r\n");
+}
+
 static yields int64_t
 body_read(void *arg, char *to, size_t n)
 {
-	static const char text[] = "Subject: x\r\n\r\n.\r\n..\r\nend\r\n";
-	struct str part = str_sub(str_of(text), body_n, n < 5 ? n : 5);
+	struct str part = str_sub(body_text(), body_n, n < 5 ? n : 5);
 
 	(void)arg;
 	memcpy(to, part.p, part.n);
@@ -99,8 +108,11 @@ send_one(void)
 	struct verdict verdicts[RCPTS];
 	struct client_message message = {
 		.sender = STR("ann@one.test"), .recipients = rcpts, .n = RCPTS,
-		.size = 26, .body = flags & FLAG_8BIT ? CLIENT_BODY_8BIT :
-		    CLIENT_BODY_7BIT, .read = body_read, .rewind = body_rewind,
+		.size = body_text().n, .envid = STR("x+y"), .ret = RET_HDRS,
+		.is_utf8 = flags & FLAG_UTF8,
+		.body = flags & FLAG_BINARY ? CLIENT_BODY_BINARY :
+		    flags & FLAG_8BIT ? CLIENT_BODY_8BIT : CLIENT_BODY_7BIT,
+		.read = body_read, .rewind = body_rewind,
 	};
 
 	all_was_read = false;
