@@ -130,8 +130,9 @@ user_entry(struct value_reader *r, const struct config *c,
     struct user_set *set, const struct passwd *p, struct place at)
 {
 	struct user u = user_of_passwd(p);
+	bool has_way = user_transport(r, c, set, p, at, &u);
 
-	return user_transport(r, c, set, p, at, &u) & user_add(r, set, u, at);
+	return user_add(r, set, u, at) && has_way;
 }
 
 static bool
