@@ -21,6 +21,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import package
@@ -32,6 +33,19 @@ PR_SET_PDEATHSIG = 1
 
 def die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def missing():
+    """None, or what this machine lacks for a box."""
+    if os.geteuid() != 0:
+        return "other people's servers want root"
+    with tempfile.TemporaryDirectory(dir=os.environ.get("CHECK_SCRATCH", "/var/tmp")) as d:
+        for name in ("up", "work", "at"):
+            os.mkdir(f"{d}/{name}")
+        run = subprocess.run(["unshare", "--mount", "--pid", "--fork", "mount", "-t", "overlay", "overlay", "-o",
+                              f"lowerdir=/etc,upperdir={d}/up,workdir={d}/work", f"{d}/at"],
+                             capture_output=True, text=True)
+        return f"no overlay in a namespace here: {run.stderr.strip()}" if run.returncode else None
 
 
 class Box:

@@ -1,6 +1,7 @@
 """rig -- what the cases of this stage share: a server with two mailboxes, its
 mail log, and the end of everything a case has started."""
 import ctypes
+import functools
 import os
 import pathlib
 import re
@@ -10,6 +11,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
+import box  # noqa: E402
 from server import Server, free_port, is_alive, maildir, wait_for  # noqa: E402,F401
 
 MODE = os.environ.get("CHECK_MODE", "normal")
@@ -69,9 +71,15 @@ def log_says(s, pattern, seconds=20):
     return wait_for(lambda: re.search(pattern, mail_log(s)), seconds)
 
 
+@functools.lru_cache
+def lacks():
+    return box.missing()
+
+
 def need_root():
-    if os.geteuid() != 0:
-        raise Skip("other people's servers want root")
+    """What a box needs (test/lib/box.py)."""
+    if lacks():
+        raise Skip(lacks())
 
 
 def adopt_orphans():
