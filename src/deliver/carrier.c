@@ -8,7 +8,8 @@
 #include <errno.h>
 
 /* Maildirs, and how much longer a command's end may take to be told. */
-enum { PORTER_WAIT_S = 60, COMMAND_GRACE_S = 30 };
+enum { PORTER_WAIT_S = 60, COMMAND_GRACE_S = 30, PORTER_TRIES = 3,
+	PORTER_PAUSE_MS = 1000 };
 
 struct verdict
 carrier_trouble(int error)
@@ -156,6 +157,25 @@ request_fill(struct porter_request *q, const struct delivery_recipient *r,
 	    r->transport);
 }
 
+/* A request that a porter did not take up dies with it, as at a reload; the next
+ * porter is there in a moment. */
+static yields int
+porter_ask(struct delivery *d, const struct porter_request *q, int fd,
+    struct porter_reply *reply, int64_t wait)
+{
+	int got = -EPIPE;
+
+	for (unsigned i = 0; i < PORTER_TRIES && got == -EPIPE; i++) {
+		if (i > 0)
+			fiber_sleep(mono_add(clock_mono(),
+			    PORTER_PAUSE_MS * NS_PER_MS));
+		got = process_ask(d->at->porter_fd,
+		    (struct str){ (const char *)q, sizeof *q }, fd, reply,
+		    sizeof *reply, mono_add(clock_mono(), wait));
+	}
+	return got;
+}
+
 yields struct verdict
 carrier_ask(struct delivery *d, struct delivery_recipient *r,
     const struct carrier_copy *copy, const struct config *conf,
@@ -174,9 +194,7 @@ carrier_ask(struct delivery *d, struct delivery_recipient *r,
 		    "the address is too long for a mailbox");
 	if (copy->is_command)
 		wait = conf->timeouts.pipe + COMMAND_GRACE_S * NS_PER_SECOND;
-	got = process_ask(d->at->porter_fd,
-	    (struct str){ (const char *)q, sizeof *q }, copy->fd, &reply,
-	    sizeof reply, mono_add(clock_mono(), wait));
+	got = porter_ask(d, q, copy->fd, &reply, wait);
 	return reply_is_sound(&reply, got) ? reply_verdict(&reply, d, r) :
 	    silence_verdict(got);
 }
