@@ -29,6 +29,13 @@ test_default_is_sane_but_for_the_map(void **state)
 	assert_true(queue_config_is_sane(&c));
 }
 
+/* Not in place: each copy on a stack has walls around it under ASan. */
+static __attribute__((noinline)) void
+be_sane(struct queue_config *c)
+{
+	*c = sane();
+}
+
 static void
 test_insane(void **state)
 {
@@ -37,7 +44,7 @@ test_insane(void **state)
 	struct flow_weight weight = { .weight = FLOW_WEIGHT_MOST };
 
 	(void)state;
-#define INSANE(set) 	do { c = sane(); set; assert_false(queue_config_is_sane(&c)); } while (0)
+#define INSANE(set) 	do { be_sane(&c); set; assert_false(queue_config_is_sane(&c)); } while (0)
 	INSANE(c.retry.n = 0);
 	INSANE(c.n_warnings = 1; c.warn_ns[0] = 0);
 	INSANE(c.n_warnings = QUEUE_WARNINGS_MOST + 1);
@@ -51,7 +58,7 @@ test_insane(void **state)
 	INSANE(c.items_most = (size_t)QUEUE_ITEMS_MOST + 1);
 	INSANE(c.away_most = 0);
 	INSANE((c.rules = &rule, c.n_rules = 1));
-	c = sane();
+	be_sane(&c);
 	c.weights = &weight;
 	c.n_weights = 1;
 	assert_true(queue_config_is_sane(&c));
