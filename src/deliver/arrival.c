@@ -108,6 +108,7 @@ group_admit(struct deliver *d, const struct arrival *e,
 		.is_held = e->is_held, .held_since = held_since(e, c),
 		.warned = e->warned, .reason = g->reason };
 
+	must(g->n > 0 && g->key.n > 0);
 	return queue_admit(d->queue, clock_mono(), &q) == 0 ? 0 :
 	    err_set("no memory to queue a message");
 }

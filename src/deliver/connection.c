@@ -38,6 +38,7 @@ connection_free(struct deliver *d, struct connection *c)
 static void
 connection_close(struct connection *c)
 {
+	must(link_is_in(&c->link) && !c->is_idle);
 	ready_closed(connection_ready(c), clock_mono(), &c->ready);
 	connection_count(c, UINT_MAX);	/* minus one */
 	list_remove(&c->link);
@@ -77,6 +78,7 @@ connection_start(struct connection *c)
 {
 	struct deliver *d = c->deliver;
 
+	must(!link_is_in(&c->link) && c->fiber == NULL);
 	list_append(&d->connections, &c->link);
 	connection_count(c, 1);
 	if (fiber_go(c->is_local ? "local" : "remote",

@@ -248,12 +248,14 @@ handing_run(void *arg)
 	struct handing *g = arg;
 	struct deliver *d = g->owner;
 
+	must(d->core == core_index() && g->n > 0 && g->n <= HANDING);
 	d->n_guests++;
 	for (size_t i = 0; i < g->n; i++)
 		if (d->is_stopping ||
 		    ready_admit(d->ready, clock_mono(), &g->list[i]) != 0)
 			handoff_return(d, &g->list[i], QUEUE_PUT_OFF);
 	free(g);
+	must(d->n_guests > 0);
 	d->n_guests--;
 	deliver_wake(d);
 }
@@ -349,6 +351,7 @@ overdue_start(struct deliver *d, const struct handoff *h, enum queue_duty duty)
 {
 	struct overdue *o = malloc(sizeof *o);
 
+	must(duty == DUTY_EXPIRE || duty == DUTY_CANCEL);
 	if (o != NULL)
 		*o = (struct overdue){ d, *h, duty };
 	if (o != NULL && fiber_go("overdue", overdue_run, o) == 0) {
@@ -433,6 +436,7 @@ deliver_run(void *arg)
 {
 	struct deliver *d = arg;
 
+	must(d->dispatcher == NULL && d->core == core_index());
 	d->dispatcher = fiber_self();
 	while (!d->is_stopping) {
 		struct mono next = dispatch(d);
@@ -470,6 +474,7 @@ wait_idle(struct deliver *d, struct mono deadline)
 yields void
 deliver_stop(struct deliver *d, struct mono deadline)
 {
+	must(!d->is_stopping && d->stopper == NULL);
 	d->is_stopping = true;
 	d->stopper = fiber_self();
 	deliver_wake(d);

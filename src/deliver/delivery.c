@@ -34,8 +34,10 @@ errand_run(void *arg)
 {
 	struct errand *e = arg;
 
+	must(e->home->core == core_index());
 	e->home->n_guests++;
 	e->fn(e->arg);
+	must(e->home->n_guests > 0);
 	e->home->n_guests--;
 	deliver_wake(e->home);
 }
@@ -62,6 +64,7 @@ settle(struct delivery *d, struct queue_result r)
 	    d->handoff.ref, r);
 
 	must(d->at->cores[d->handoff.home] == d->home);
+	must(d->home->core == core_index());
 	deliver_wake(d->home);
 	return s;
 }
@@ -359,6 +362,7 @@ outcomes_record(struct delivery *d, enum disposition which,
 	for (size_t i = 0; i < d->n; i++) {
 		const struct delivery_recipient *r = &d->rcpts[i];
 
+		must(r->index < d->envelope.n_rcpts && n < OUTCOMES_AT_ONCE);
 		if (r->verdict.disposition == which)
 			list[n++] = (struct outcome){ .recipient = r->index,
 				.kind = r->verdict.disposition != DELIVERED ?
@@ -613,6 +617,7 @@ home_finish(void *arg)
 yields void
 delivery_finish(struct delivery *d)
 {
+	must(d->n > 0 && d->is_pinned);
 	for (size_t i = 0; i < d->n; i++)
 		if (!d->rcpts[i].is_tried)
 			d->rcpts[i].verdict = verdict_make(DEFERRED, 0, "4.3.0",

@@ -138,6 +138,7 @@ destination_run(void *arg)
 	struct config *conf = config_pin(d->holder);
 	struct arena a;
 
+	must(t->n > 0 && t->n <= KEY_MOST && d->core == core_index());
 	arena_init(&a, 32 * 1024);
 	destination_find(d, (struct str){ t->key, t->n }, conf, &a);
 	arena_clear(&a);

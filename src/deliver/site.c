@@ -452,6 +452,7 @@ entry_finish(struct entry *e, uint32_t ttl)
 	if (ttl > LONGEST_S)
 		ttl = LONGEST_S;
 	e->site.fresh_until = mono_add(clock_mono(), ttl * NS_PER_SECOND);
+	must(e->resolving);
 	e->resolving = false;
 	while ((k = list_pop(&e->waiters)) != NULL)
 		fiber_wake(OWNER_OF(k, struct waiter, link)->fiber);
@@ -556,6 +557,7 @@ family_wanted(const struct address *a, const struct site_policy *p)
 static void
 shuffle_equal(const struct site *s, size_t order[static SITE_HOSTS])
 {
+	must(s->n <= SITE_HOSTS);
 	for (size_t i = 0; i < s->n; i++)
 		order[i] = i;
 	for (size_t i = 0; i + 1 < s->n; i++) {

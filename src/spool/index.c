@@ -268,6 +268,7 @@ kept_end(struct kept *k, size_t i)
 	else
 		k->more->bits[i / 64] |= UINT64_C(1) << (i % 64);
 	k->n_ended++;
+	must(k->n_ended <= k->n);
 	return true;
 }
 

@@ -147,6 +147,7 @@ quarantine_note(struct quarantine *q, uint64_t segment, uint64_t at)
 {
 	uint64_t deaths = 1;
 
+	must(at >= SEGMENT_HEAD && at % 8 == 0);
 	if (!q->is_careful || q->note_fd < 0)
 		return true;
 	if (segment == q->note_segment && at == q->note_at)

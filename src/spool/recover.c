@@ -314,6 +314,7 @@ recover_add_spare(struct spool *sp, struct segment *s)
 		recover_remove(sp, s);
 		return;
 	}
+	must(sp->n_spares < SPARES_MOST);
 	memmove(sp->spares + 1, sp->spares, sp->n_spares * sizeof *sp->spares);
 	s->is_sealed = false;
 	s->settled = s->end;

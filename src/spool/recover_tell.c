@@ -129,6 +129,7 @@ teller_quarantine(struct teller *t, const struct recover_found *f,
 	const struct segment *s = k->segment;
 	uint64_t at = (uint64_t)k->at * RECORD_ALIGN;
 
+	must(s != NULL && at >= SEGMENT_HEAD);
 	err_set("doing so killed the server");
 	teller_lost(t, f);
 	quarantine_put(&t->recover->quarantine, sp, s, at,

@@ -125,8 +125,10 @@ scan_accept(struct scan *s, const struct record *r)
 		s->settled = settled;
 	if (s->records++ == 0)
 		s->first_sequence = r->sequence;
+	must(r->salt == s->salt && r->sequence > s->sequence);
 	s->from = s->at;
 	s->at += record_size(r->payload_n, r->body_n);
+	must(s->at <= s->end);
 	s->to = s->record_end = s->at;
 	s->sequence = r->sequence;
 	return SCAN_RECORD;
