@@ -392,4 +392,24 @@ def guide_beside_dovecot(where):
         g.follow({"By LMTP": by_lmtp, "By Maildir": by_maildir})
 
 
-CASES = [guide_from_postfix, guide_beside_dovecot]
+def guide_that_is_wrong(where):
+    """A command that fails, one that is none, a key that is none: each is noticed."""
+    with Guide(where / "box", "guide-from-postfix.md", [], {}) as g:
+        right = g.text
+        wrong = {"build/nightmail /": "build/nightmial /", "useradd --system": "useradd --sistem",
+                 "`limits.recipients`": "`limits.recipient`", "`nightmail reload` |": "`nightmail relaod` |"}
+        for good, bad in [("", ""), *wrong.items()]:
+            expect(good in right, f"the guide has no '{good}'")
+            g.text = right[right.index("## Install"):].split("## Say")[0] + right[right.index("## main.cf"):]
+            g.text = g.text.replace(good, bad) if good else g.text
+            g.sh("userdel nightmail 2>/dev/null || true")
+            try:
+                g.follow({})
+                words_are_known(g)
+            except AssertionError:
+                expect(good, "what is right was refused")
+                continue
+            expect(not good, f"'{bad}' was not noticed")
+
+
+CASES = [guide_from_postfix, guide_beside_dovecot, guide_that_is_wrong]
