@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <jansson.h>
 #include <stdio.h>
 
 #include "wire/header.h"
@@ -448,6 +449,31 @@ writing_and_reading_agree(void **state)
 	assert_true(str_eq(buf_str(&v), (struct str){ value, 400 }));
 }
 
+/* Another library's table.  It takes what has no brackets, and white space inside
+ * them; we call neither an id. */
+static void
+message_ids_agree(void **state)
+{
+	json_t *all = json_load_file("test/vectors/mime-stalwart/id.json", 0,
+	    NULL);
+	unsigned agreed = 0;
+
+	(void)state;
+	assert_int_equal(json_array_size(all), 11);
+	for (size_t i = 0; i < json_array_size(all); i++) {
+		const json_t *row = json_array_get(all, i);
+		const char *want = json_string_value(json_array_get(
+		    json_object_get(row, "expected"), 0));
+		struct str id = field_msgid(str_of(json_string_value(
+		    json_object_get(row, "header"))));
+
+		agreed += id.p == NULL ? want == NULL :
+		    str_eq(id, str_of(want));
+	}
+	json_decref(all);
+	assert_int_equal(agreed, 7);
+}
+
 int
 main(void)
 {
@@ -461,6 +487,7 @@ main(void)
 		cmocka_unit_test(whole_fields_are_slices),
 		cmocka_unit_test(values_unfold),
 		cmocka_unit_test(message_ids_are_found),
+		cmocka_unit_test(message_ids_agree),
 		cmocka_unit_test(machines_are_recognised),
 		cmocka_unit_test(fields_are_written),
 		cmocka_unit_test(words_have_an_edge),
