@@ -70,6 +70,7 @@ json_message(struct json *j, const struct dsn_report *r)
 	json_some(j, "received_from", r->received_from);
 	json_some(j, "envelope_id", r->envid);
 	json_some(j, "message_id", r->message_id);
+	json_some(j, "subject", r->subject);
 	json_when(j, "arrived", r->arrived);
 	json_put_bool(j, "is_cut", r->is_cut);
 	json_end_object(j);
@@ -163,6 +164,7 @@ report_say(struct cli *c, const struct dsn_report *r)
 	say(c, "received from  ", r->received_from);
 	say(c, "envelope id    ", r->envid);
 	say(c, "message id     ", r->message_id);
+	say(c, "subject        ", r->subject);
 	say_when("arrived        ", r->arrived);
 	for (const struct dsn_told *t = r->told; t != NULL; t = t->next)
 		say_told(c, t);

@@ -28,7 +28,7 @@
 /* RFC 9325 4.2: forward secrecy and AEAD; TLS 1.3 has nothing else. */
 static const char suites_1_2[] =
     "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:!PSK:!SHA1:!SHA256:!SHA384";
-static const char groups[] = "X25519:P-256:P-384";
+static char groups[] = "X25519:P-256:P-384";	/* a macro takes its const */
 
 enum { TICKET_NAME = 16, TICKET_AES = 32, TICKET_HMAC = 32,
 	SESSION_SECONDS = 12 * 3600 };

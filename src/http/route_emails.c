@@ -1,6 +1,7 @@
 /* route_emails.c -- a message handed in over the control socket. */
 #include "base/id.h"
 #include "http/control_inner.h"
+#include "wire/idna.h"
 
 enum { MAIL_MEMORY = 1024 * 1024, TEXT_MOST = MAILBOX_TEXT + 3 };
 
@@ -59,13 +60,16 @@ path_of(struct sending *s, struct str mailbox, bool is_reverse,
 {
 	struct str text = arena_printf(&s->arena, "<" STR_FMT ">",
 	    STR_ARG(mailbox));
+	struct buf room = { .p = arena_alloc(&s->arena, MAILBOX_ROOM),
+		.cap = MAILBOX_ROOM };
 	const struct refusal *no;
 
-	if (text.p == NULL || text.n > TEXT_MOST)
+	if (text.p == NULL || room.p == NULL || text.n > TEXT_MOST)
 		return false;
-	no = is_reverse ? path_take_reverse(&text, MAILBOX_STRICT, out) :
-	    path_take_forward(&text, MAILBOX_STRICT, out);
-	return no == NULL && text.n == 0;
+	no = is_reverse ? path_take_reverse(&text, MAILBOX_UTF8, out) :
+	    path_take_forward(&text, MAILBOX_UTF8, out);
+	return no == NULL && text.n == 0 && (out->is_null ||
+	    idna_mailbox(&out->mailbox, &room));
 }
 
 /* Each "to=" of the query. */
@@ -101,12 +105,25 @@ recipients_add(struct sending *s)
 	return n > 0;
 }
 
+/* RFC 6531 3.4: asked for when an address is beyond ASCII. */
+static bool
+is_wide(struct sending *s)
+{
+	struct str query = s->q->talk->head->query;
+	struct buf b = { .p = arena_alloc(&s->arena, query.n + 1),
+		.cap = query.n + 1 };
+
+	return b.p != NULL && http_decode(query, true, &b) &&
+	    !str_is_ascii(buf_str(&b));
+}
+
 static bool
 envelope_begin(struct sending *s, struct intake_core *core)
 {
 	struct str from = talk_query(s->q->talk, STR("from"));
-	struct intake_origin o = { .sender = from, .protocol = STR("local"),
-		.listener = STR("control"), .is_submission = true };
+	struct intake_origin o = { .protocol = STR("local"),
+		.listener = STR("control"), .is_submission = true,
+		.flags = is_wide(s) ? ENVELOPE_SMTPUTF8 : 0 };
 	struct path p;
 
 	if (from.p == NULL || !path_of(s, from, true, &p)) {
@@ -114,6 +131,7 @@ envelope_begin(struct sending *s, struct intake_core *core)
 		    "from= is not an address");
 		return false;
 	}
+	o.sender = p.is_null ? STR("") : p.mailbox.text;
 	s->verdict = intake_has_room(core, s->config);
 	if (s->verdict.disposition != DELIVERED)
 		return false;

@@ -9,7 +9,6 @@
 
 /* ---- mailboxes beyond ASCII: RFC 6531 3.2 ---- */
 
-enum { MAILBOX_ROOM = LOCAL_MOST + 2 + DOMAIN_MOST };
 
 /* From here on every domain is ASCII, so that it is found, routed and compared
  * in one form whoever wrote it; the local part stays as it is. */
@@ -17,18 +16,9 @@ static const struct refusal *
 mailbox_lower_domain(struct mailbox *m, char *room, enum refusal_name bad)
 {
 	struct buf b = { .p = room, .cap = MAILBOX_ROOM };
-	size_t local = m->text.n - m->domain.n, begins;
 
-	if (str_is_ascii(m->domain))
-		return NULL;
-	begins = (size_t)(m->local.p - m->text.p);
-	buf_put(&b, str_sub(m->text, 0, local));
-	if (!idna_ascii(m->domain, &b))
+	if (!idna_mailbox(m, &b))
 		return refusal_get(bad);
-	m->text = buf_str(&b);
-	m->local = str_sub(m->text, begins, m->local.n);
-	m->domain = str_sub(m->text, local, m->text.n);
-	m->has_utf8 = !str_is_ascii(m->text);
 	return m->text.n > PATH_MOST - 2 ? refusal_get(REFUSAL_LONG_PATH) :
 	    NULL;
 }

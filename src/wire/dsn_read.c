@@ -14,6 +14,7 @@
 #include "base/must.h"
 #include "wire/base64.h"
 #include "wire/content_type.h"
+#include "wire/encoded_word.h"
 #include "wire/header.h"
 #include "wire/lex.h"
 #include "wire/qp.h"
@@ -81,6 +82,20 @@ keep(struct dsn_reader *r, struct str s)
 	if (kept.p == NULL && s.p != NULL)
 		r->report.is_cut = true;
 	return kept;
+}
+
+static struct str
+subject_read(struct dsn_reader *r, struct str value)
+{
+	size_t n = 3 * value.n + 1;
+	struct buf b = { .p = arena_alloc(r->arena, n), .cap = n };
+
+	if (b.p == NULL) {
+		r->report.is_cut = true;
+		return STR_NONE;
+	}
+	encoded_words_read(value, &b);
+	return buf_str(&b);
 }
 
 /* RFC 3464 2.3.3: Action is mandatory; where it is missing or no such word, the
@@ -408,6 +423,9 @@ field_end(struct dsn_reader *r)
 		if (header_known(name) == HEADER_MESSAGE_ID &&
 		    r->report.message_id.p == NULL)
 			r->report.message_id = keep(r, field_msgid(value));
+		if (str_eq_icase(name, STR("Subject")) &&
+		    r->report.subject.p == NULL)
+			r->report.subject = subject_read(r, value);
 		break;
 	case READ_SKIP:
 		break;

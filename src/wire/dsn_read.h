@@ -4,7 +4,7 @@
  * The promise: of a message cut anywhere, with CRLF or LF, what its
  * message/delivery-status or message/global-delivery-status part says: each
  * recipient once, in order, with the fields of RFC 3464 in their types; and the
- * Message-ID of what was returned.  The part may be nested in other multiparts
+ * Message-ID and Subject of what was returned.  The part may be nested in other multiparts
  * or be the message itself; what was returned is not looked into, so a report
  * inside a report is not taken for it.  Common mistakes of others are read as
  * they were meant: no address type, angle brackets, comments, a recipient
@@ -60,6 +60,7 @@ struct dsn_report {
 	struct str reporting, gateway, received_from;
 	struct wall arrived;		/* 0: not said */
 	struct str message_id;		/* of what was returned; no brackets */
+	struct str subject;		/* the same; in UTF-8, not cleaned */
 	size_t n;
 	struct dsn_told *told;		/* first of n */
 };

@@ -92,6 +92,7 @@ full_is_right(const struct dsn_report *r)
 	str_is(r->gateway, "gate.example");
 	str_is(r->received_from, "client.example (192.0.2.1)");
 	str_is(r->message_id, "m1@a.example");
+	str_is(r->subject, "x");
 	assert_true(r->arrived.us == INT64_C(1795182001) * US_PER_SECOND);
 	str_is(t->original.text, "Bob@a.example");
 	str_is(t->final.type, "RFC822");

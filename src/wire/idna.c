@@ -36,3 +36,21 @@ idna_ascii(struct str domain, struct buf *out)
 	idn2_free(ascii);
 	return fine && !out->full;
 }
+
+bool
+idna_mailbox(struct mailbox *m, struct buf *out)
+{
+	size_t local = m->text.n - m->domain.n, begins;
+
+	if (str_is_ascii(m->domain))
+		return true;
+	begins = (size_t)(m->local.p - m->text.p);
+	buf_put(out, str_sub(m->text, 0, local));
+	if (!idna_ascii(m->domain, out))
+		return false;
+	m->text = buf_str(out);
+	m->local = str_sub(m->text, begins, m->local.n);
+	m->domain = str_sub(m->text, local, m->text.n);
+	m->has_utf8 = !str_is_ascii(m->text);
+	return true;
+}

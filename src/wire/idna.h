@@ -13,8 +13,13 @@
 #ifndef NM_WIRE_IDNA_H
 #define NM_WIRE_IDNA_H
 
-#include "base/buf.h"
+#include "wire/address.h"
 
 bool idna_ascii(struct str domain, struct buf *out);
+
+/* The same mailbox, with its domain in that form; written to out (MAILBOX_ROOM)
+ * when it was not ASCII.  The local part stays as it is. */
+enum { MAILBOX_ROOM = LOCAL_MOST + 2 + DOMAIN_MOST };
+bool idna_mailbox(struct mailbox *, struct buf *out);
 
 #endif

@@ -18,13 +18,20 @@ import time
 NOBODY = "nobody"
 
 
+GIVEN = set()
+
+
 def free_port(address="127.0.0.1"):
-    """One that no client is given by chance while its server is down."""
+    """One that no client is given by chance while its server is down, and nobody
+    twice."""
     while True:
         port = random.randrange(10000, 32000)
+        if port in GIVEN:
+            continue
         with socket.socket() as s:
             try:
                 s.bind((address, port))
+                GIVEN.add(port)
                 return port
             except OSError:
                 continue
