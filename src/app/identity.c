@@ -119,20 +119,6 @@ context_make(struct identity *id, struct making *m)
 	return c;
 }
 
-static void
-soonest_note(struct identity *id, const struct making *m)
-{
-	if (core_index() != 0)
-		return;
-	id->not_after = certificate_not_after(&m->certs[0]);
-	for (size_t i = 1; i < m->n; i++) {
-		struct wall at = certificate_not_after(&m->certs[i]);
-
-		if (at.us < id->not_after.us)
-			id->not_after = at;
-	}
-}
-
 int
 identity_take(struct identity *id, struct node_core *core)
 {
@@ -146,7 +132,6 @@ identity_take(struct identity *id, struct node_core *core)
 	if (m->link != NULL && public_read(m, id->public_fd) == 0)
 		c = context_make(id, m);
 	if (c != NULL) {
-		soonest_note(id, m);
 		tls_drop(core->server.tls);
 		core->server.tls = c;
 	}

@@ -28,7 +28,6 @@ struct identity {
 	int fds[CORES_MOST];		/* the same; -1: taken */
 	unsigned char tickets[TLS_TICKET_KEYS][TLS_TICKET_KEY];
 	size_t n_tickets;
-	struct wall not_after;		/* the soonest end of a certificate */
 	int rc;				/* of a renewal under way */
 };
 

@@ -74,3 +74,23 @@ utf8_plain(struct str s)
 		n++;
 	return n;
 }
+
+void
+utf8_put(struct buf *out, uint32_t c)
+{
+	if (c < 0x80) {
+		buf_putc(out, (char)c);
+		return;
+	}
+	if (c < 0x800)
+		buf_putc(out, (char)(0xc0 | c >> 6));
+	else if (c < 0x10000)
+		buf_putc(out, (char)(0xe0 | c >> 12));
+	else {
+		buf_putc(out, (char)(0xf0 | c >> 18));
+		buf_putc(out, (char)(0x80 | (c >> 12 & 0x3f)));
+	}
+	if (c >= 0x800)
+		buf_putc(out, (char)(0x80 | (c >> 6 & 0x3f)));
+	buf_putc(out, (char)(0x80 | (c & 0x3f)));
+}

@@ -14,7 +14,7 @@
 #ifndef NM_BASE_UTF8_H
 #define NM_BASE_UTF8_H
 
-#include "base/str.h"
+#include "base/buf.h"
 
 enum { UTF8_MOST = 4 };			/* octets of a character */
 
@@ -24,5 +24,7 @@ bool utf8_is_visible(uint32_t code);
 /* How many octets at the front are ASCII's visible ones and spaces: most text
  * is nothing else, and can be taken in one piece. */
 size_t utf8_plain(struct str s);
+/* A character that Unicode has (RFC 3629 3). */
+void utf8_put(struct buf *, uint32_t code);
 
 #endif

@@ -84,10 +84,31 @@ test_plain(void **state)
 	}
 }
 
+/* What is put is read back, at every length's ends. */
+static void
+test_put(void **state)
+{
+	static const uint32_t codes[] = { 1, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff,
+		0xe000, 0xffff, 0x10000, 0x10ffff };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+		char room[UTF8_MOST];
+		struct buf b = BUF_OF(room);
+		uint32_t code = 0;
+
+		utf8_put(&b, codes[i]);
+		assert_false(b.full);
+		assert_int_equal(utf8_next(buf_str(&b), &code), b.n);
+		assert_int_equal(code, codes[i]);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_put),
 		cmocka_unit_test(test_reads_characters),
 		cmocka_unit_test(test_refuses_malformed),
 		cmocka_unit_test(test_visible),

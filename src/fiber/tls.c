@@ -323,12 +323,10 @@ server_ssl(const struct tls_server_setup *setup, size_t first)
 static bool
 identity_is_beside(const struct tls_identity *a, const struct tls_identity *b)
 {
-	STACK_OF(OPENSSL_STRING) *none = NULL;
 	GENERAL_NAMES *names = X509_get_ext_d2i(b->leaf, NID_subject_alt_name,
 	    NULL, NULL);
 	bool fits = false;
 
-	(void)none;
 	for (int i = 0; !fits && i < sk_GENERAL_NAME_num(names); i++) {
 		const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
 

@@ -238,9 +238,8 @@ exchange_say_mail(struct exchange *x)
 }
 
 /*
- * RFC 5321 4.2.3: 555 is "parameters not recognized or not implemented", 504 a
- * parameter not implemented; and RFC 3463 3.6 has X.5.4 for both.  From one who
- * offered them all.
+ * RFC 5321 4.2.3: 555 and 504 are for parameters that the peer does not know;
+ * RFC 3463 3.6 has X.5.4 for both.  From one who offered them all.
  */
 static bool
 is_ignorant(const struct verdict *v)

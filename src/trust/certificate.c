@@ -196,40 +196,6 @@ certificate_key_id(const struct certificate *c)
 	return id;
 }
 
-struct wall
-certificate_not_after(const struct certificate *c)
-{
-	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-	int days = 0, seconds = 0;
-
-	if (epoch != NULL)
-		(void)ASN1_TIME_diff(&days, &seconds, epoch,
-		    X509_get0_notAfter(c->leaf));
-	ASN1_TIME_free(epoch);
-	return (struct wall){ ((int64_t)days * 86400 + seconds) * 1000000 };
-}
-
-bool
-certificate_name(const struct certificate *c, int n, struct buf *out)
-{
-	GENERAL_NAMES *names = X509_get_ext_d2i(c->leaf, NID_subject_alt_name,
-	    NULL, NULL);
-	bool found = false;
-
-	for (int i = 0; !found && i < sk_GENERAL_NAME_num(names); i++) {
-		const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
-		const ASN1_STRING *s = g->d.dNSName;
-
-		if (g->type != GEN_DNS || n-- > 0)
-			continue;
-		found = true;
-		buf_put(out, (struct str){ (const char *)
-		    ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s) });
-	}
-	GENERAL_NAMES_free(names);
-	return found;
-}
-
 /* ---- our own ---- */
 
 static bool

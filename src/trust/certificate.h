@@ -41,10 +41,6 @@ bool certificate_fits(const struct certificate *, EVP_PKEY *);
  * public half (RFC 7469 2.4 pins the same). */
 uint64_t certificate_key_id(const struct certificate *);
 
-struct wall certificate_not_after(const struct certificate *);
-/* Put the n-th name it is for; false: there are no more. */
-bool certificate_name(const struct certificate *, int n, struct buf *out);
-
 /* A new P-256 key, and a certificate for this name that it signs itself, for
  * ten years: nobody checks it, and nobody has to renew it. */
 int certificate_make(struct str hostname, struct wall now,

@@ -6,6 +6,7 @@
  */
 #include "wire/encoded_word.h"
 
+#include "base/utf8.h"
 #include "wire/base64.h"
 
 struct word {
@@ -45,22 +46,6 @@ latin_code(unsigned char c, bool has_euro)
 	return has_euro && c == 0xa4 ? 0x20ac : c;
 }
 
-/* RFC 3629 3, as far as those charsets reach. */
-static void
-code_put(struct buf *out, unsigned code)
-{
-	if (code < 0x80)
-		buf_putc(out, (char)code);
-	else if (code < 0x800) {
-		buf_putc(out, (char)(0xc0 | code >> 6));
-		buf_putc(out, (char)(0x80 | (code & 0x3f)));
-	} else {
-		buf_putc(out, (char)(0xe0 | code >> 12));
-		buf_putc(out, (char)(0x80 | (code >> 6 & 0x3f)));
-		buf_putc(out, (char)(0x80 | (code & 0x3f)));
-	}
-}
-
 static const struct charset_name *
 charset_find(struct str name)
 {
@@ -83,7 +68,7 @@ octets_put(struct buf *out, struct str charset, struct str octets)
 	if (c == NULL || c->is != CHARSET_LATIN)
 		return false;
 	for (size_t i = 0; i < octets.n; i++)
-		code_put(out, latin_code((unsigned char)octets.p[i],
+		utf8_put(out, latin_code((unsigned char)octets.p[i],
 		    c->has_euro));
 	return true;
 }

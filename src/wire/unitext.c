@@ -28,23 +28,6 @@ hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static void
-put_utf8(struct buf *out, uint32_t c)
-{
-	if (c < 0x80)
-		buf_putc(out, (char)c);
-	else if (c < 0x800)
-		buf_printf(out, "%c%c", (int)(0xc0 | c >> 6),
-		    (int)(0x80 | (c & 0x3f)));
-	else if (c < 0x10000)
-		buf_printf(out, "%c%c%c", (int)(0xe0 | c >> 12),
-		    (int)(0x80 | (c >> 6 & 0x3f)), (int)(0x80 | (c & 0x3f)));
-	else
-		buf_printf(out, "%c%c%c%c", (int)(0xf0 | c >> 18),
-		    (int)(0x80 | (c >> 12 & 0x3f)),
-		    (int)(0x80 | (c >> 6 & 0x3f)), (int)(0x80 | (c & 0x3f)));
-}
-
 /* What stands between the braces. */
 static bool
 point_decode(struct str hex, struct buf *out)
@@ -63,7 +46,7 @@ point_decode(struct str hex, struct buf *out)
 	if (c == 0 || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ||
 	    stands_for_itself(c))
 		return false;
-	put_utf8(out, c);
+	utf8_put(out, c);
 	return true;
 }
 

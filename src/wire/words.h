@@ -43,7 +43,8 @@ const char *words_text(enum language, enum words);
  * ends with CRLF. */
 void words_put(struct buf *, const char *text, const struct str args[],
     size_t n, const char *indent);
-/* "Name: text\r\n", as encoded words where it is not ASCII. */
+/* "Name: text\r\n", as encoded words where it is not ASCII.  The text is one of
+ * ours: longer ones than those are a bug. */
 void words_put_field(struct buf *, struct str name, const char *text);
 
 #endif
