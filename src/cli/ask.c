@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -246,10 +247,24 @@ head_read(int fd, struct answer *w, char *room, size_t most, size_t *have,
 		if (step == HTTP_BAD || *have == most)
 			return cli_fail(EX_PROTOCOL, "the answer is no HTTP");
 		n = read(fd, room + *have, most - *have);
+		if (n < 0 && errno == EAGAIN)
+			return cli_fail(EX_TEMPFAIL, "the server has not "
+			    "answered for %d seconds; see its log",
+			    ASK_PATIENCE);
 		if (n <= 0)
 			return cli_fail(EX_UNAVAILABLE, "the server hung up");
 		*have += (size_t)n;
 	}
+}
+
+/* The head comes soon, or something is wrong; what follows it may take as long
+ * as it likes (log -f). */
+static void
+patience_set(int fd, time_t seconds)
+{
+	struct timeval t = { .tv_sec = seconds };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
 }
 
 static int
@@ -257,12 +272,15 @@ answer_hear(struct cli *c, int fd, struct answer *w)
 {
 	char *room = arena_alloc(&c->arena, PIECE);
 	size_t have = 0, used = 0;
-	int rc = room == NULL ? cli_fail(EX_OSERR, "no memory") :
-	    head_read(fd, w, room, PIECE, &have, &used);
+	int rc = room == NULL ? cli_fail(EX_OSERR, "no memory") : 0;
 	ssize_t n;
 
+	patience_set(fd, ASK_PATIENCE);
+	if (rc == 0)
+		rc = head_read(fd, w, room, PIECE, &have, &used);
 	if (rc != 0)
 		return rc;
+	patience_set(fd, 0);
 	w->ask->status = w->head.status;
 	body_take(w, (struct str){ room + used, have - used });
 	while (w->rc == 0 && !w->chunks.has_ended &&

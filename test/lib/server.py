@@ -18,23 +18,26 @@ import time
 NOBODY = "nobody"
 
 
-GIVEN = set()
+GIVEN = {}
 
 
 def free_port(address="127.0.0.1"):
     """One that no client is given by chance while its server is down, and nobody
-    twice."""
+    twice: several programs of a test may share the machine, and two servers that
+    share a port would share its clients without a word.  A socket of that name,
+    which ends with us, keeps it ours."""
     while True:
         port = random.randrange(10000, 32000)
-        if port in GIVEN:
-            continue
-        with socket.socket() as s:
-            try:
+        ours = socket.socket(socket.AF_UNIX)
+        try:
+            ours.bind(f"\0nightmail-test-port-{port}")
+            with socket.socket() as s:
                 s.bind((address, port))
-                GIVEN.add(port)
-                return port
-            except OSError:
-                continue
+        except OSError:
+            ours.close()
+            continue
+        GIVEN[port] = ours
+        return port
 
 
 def wait_for(what, seconds, every=0.02):
@@ -112,8 +115,23 @@ class Server:
 
     def ask(self, *words):
         """The command line, at this server."""
-        return subprocess.run([self.binary, *words, "--socket", self.socket],
-                              capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        try:
+            return subprocess.run([self.binary, *words, "--socket", self.socket],
+                                  capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120)
+        except subprocess.TimeoutExpired as late:
+            raise RuntimeError(f"no answer to {words}: {self.waits()}\n{self.tail()}") from late
+
+    def waits(self):
+        """What each thread of the server does in the kernel."""
+        said = []
+        for pid in self.descendants():
+            for task in pathlib.Path(f"/proc/{pid}/task").glob("*"):
+                try:
+                    stat = (task / "stat").read_text()
+                    said.append(f"{task.name} {stat[stat.index('('):][:24]} {(task / 'wchan').read_text()}")
+                except OSError:
+                    continue
+        return "; ".join(said)
 
     def status(self):
         return json.loads(self.ask("status", "--json").stdout)
@@ -165,7 +183,10 @@ class Server:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        self.process.wait()
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired as late:
+            raise RuntimeError(f"killed, and still there: {self.waits()}") from late
         wait_for(lambda: not any(is_alive(pid) for pid in pids), 10, 0.005)
 
     def stop(self, wait=30):
