@@ -46,7 +46,7 @@ advise_listeners(const struct config *c, struct problems *ps)
 	for (size_t i = 0; i < c->n_listeners; i++) {
 		const struct listener *s = &c->listeners[i];
 
-		if (s->role != ROLE_MX && s->at.n > 0 &&
+		if (s->role != ROLE_MX && s->role != ROLE_ACME && s->at.n > 0 &&
 		    !address_is_loopback(&s->at.v[0]) && !trusts_others(c))
 			problem_add(ps, PROBLEM_HINT, s->place,
 			    "only trusted networks may use this listener, and "

@@ -49,12 +49,28 @@ struct conf_addresses { struct address *v; size_t n; };
 
 /* relay: anyone may bring mail for own domains, trusted networks for all, and
  * nothing is ever completed.  mx: the same, from the Internet.  submission:
- * trusted networks only, Message-ID and Date are completed. */
-enum listener_role { ROLE_MX, ROLE_SUBMISSION, ROLE_RELAY };
+ * trusted networks only, Message-ID and Date are completed.  acme: answers the
+ * challenges of tls.acme, and takes no mail. */
+enum listener_role { ROLE_MX, ROLE_SUBMISSION, ROLE_RELAY, ROLE_ACME };
 
 /* offered and required: by STARTTLS. */
 enum listener_tls { TLS_OFFERED, TLS_REQUIRED, TLS_IMPLICIT, TLS_OFF };
 enum tls_version { TLS_1_2, TLS_1_3 };
+
+/* tls.acme: certificates from an authority. */
+enum acme_agree { ACME_NO, ACME_AGREED };
+enum acme_challenge { ACME_HTTP_01, ACME_TLS_ALPN_01 };
+enum acme_keys { ACME_ECDSA, ACME_RSA, ACME_BOTH };
+struct conf_acme {
+	enum acme_agree agree;		/* ACME_NO: there is no ACME */
+	struct str email, directory, issuer, profile;	/* n == 0: none */
+	enum acme_challenge challenge;
+	enum acme_keys keys;
+	struct conf_strings names;	/* hostname first */
+	struct str ca;			/* path; n == 0: the system's roots */
+	struct str ca_pem;
+	struct { struct str kid, key; } eab;	/* key: a secret */
+};
 
 /* listen[]: where conversations begin. */
 struct listener {
@@ -145,6 +161,8 @@ struct config {
 	struct {
 		struct conf_strings cert, key;	/* paths, pair by pair */
 		enum tls_version least;
+		struct conf_acme acme;
+		struct str state;	/* directory of the keyring */
 	} tls;
 
 	struct table domains;		/* struct domain by name */

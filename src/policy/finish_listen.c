@@ -29,6 +29,8 @@ role_name(enum listener_role role)
 		return "submission";
 	case ROLE_RELAY:
 		return "relay";
+	case ROLE_ACME:
+		return "acme";
 	case ROLE_MX:
 		break;
 	}
@@ -117,21 +119,6 @@ listener_take(struct load *l, const struct load_member *m, struct listener *s)
 	if (s->address.n == 0 && !listener_addresses(l, s, "0.0.0.0", "::"))
 		return false;
 	return listener_fill(l, s);
-}
-
-/* As many keys as certificates; they are paired by their order. */
-void
-finish_tls(struct load *l)
-{
-	struct config *c = l->config;
-	size_t certs = c->tls.cert.n, keys = c->tls.key.n;
-
-	if (certs != keys)
-		problem_add(l->reader.problems, PROBLEM_ERROR,
-		    finish_place(c->origins, certs > 0 ? "tls.cert" : "tls.key"),
-		    "'tls.cert' names %zu certificate%s and 'tls.key' %zu "
-		    "key%s; each certificate needs its own", certs,
-		    certs == 1 ? "" : "s", keys, keys == 1 ? "" : "s");
 }
 
 void

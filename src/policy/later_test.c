@@ -127,7 +127,6 @@ static const char volume[] =
 
 static const struct { const char *yaml, *says; } cases[] = {
 	{ sysadmin,
-	    "5:3+4 'tls.acme' is known but not in this version\n"
 	    "14:12+7 'dovecot' is known but not in this version\n"
 	    "19:1+4 'auth' is known but not in this version\n"
 	    "23:3+6 'inbound.verify' is known but not in this version\n"

@@ -126,7 +126,7 @@ static const struct { const char *yaml, *says; } cases[] = {
 	    "1:1+6 'listen' must be a list, not a map\n" },
 	{ "listen:\n"
 	  "  - { port: 25, role: mta }",
-	    "2:23+3 'mta' is not one of mx, submission, relay\n" },
+	    "2:23+3 'mta' is not one of mx, submission, relay, acme\n" },
 	{ "listen:\n"
 	  "  - { port: 25, address: localhost }",
 	    "2:26+9 'localhost' is not an IP address (examples: 192.0.2.1, "
@@ -363,6 +363,38 @@ static const struct { const char *yaml, *says; } cases[] = {
 	{ "tls: { cert: /x }",
 	    "1:8+4 'tls.cert' names 1 certificate and 'tls.key' 0 keys; "
 	    "each certificate needs its own\n" },
+	{ "hostname: mx.example.org\n"
+	  "tls: { acme: { email: a@example.org } }",
+	    "2:16+5 nothing is asked of an authority before you agree to its "
+	    "terms: tls.acme: { agree_tos: yes }\n" },
+	{ "hostname: mx.example.org\n"
+	  "tls: { acme: { agree_tos: yes } }",
+	    "2:16+9 the authority comes to port 80, and nobody answers there: "
+	    "add '{ port: 80, role: acme }' to 'listen'\n" },
+	{ "hostname: mx.example.org\n"
+	  "tls: { acme: { agree_tos: yes, challenge: tls-alpn-01 } }\n"
+	  "listen: [ { port: 80, role: acme } ]",
+	    "2:16+9 the authority comes to port 443, and nobody answers there: "
+	    "add '{ port: 443, role: acme, tls: implicit }' to 'listen'\n" },
+	{ "hostname: mx.example.org\n"
+	  "tls: { acme: { agree_tos: yes, names: [ \"*.example.org\", x ] } }\n"
+	  "listen: [ { port: 80, role: acme } ]",
+	    "2:32+5 '*.example.org' is no name of a host that can be proved by "
+	    "http-01\n"
+	    "2:32+5 'x' is no name of a host that can be proved by http-01\n" },
+	{ "hostname: mx.example.org\n"
+	  "tls: { acme: { agree_tos: yes, directory: \"http://ca.test/\" } }\n"
+	  "listen: [ { port: 80, role: acme } ]",
+	    "2:32+9 a directory of ACME is at an https:// address\n" },
+	{ "hostname: mx.example.org\n"
+	  "tls: { acme: { agree_tos: yes, eab: { kid: x } } }\n"
+	  "listen: [ { port: 80, role: acme } ]",
+	    "2:39+3 'tls.acme.eab' needs both, kid and key\n" },
+	{ "hostname: mx.example.org\n"
+	  "tls: { acme: { agree_tos: yes, eab: { kid: x, key: eHg } } }\n"
+	  "listen: [ { port: 80, role: acme } ]",
+	    "2:47+3 a secret does not stand in the configuration: say cred:NAME "
+	    "(a file of systemd's LoadCredential) or env:NAME\n" },
 	{ "tls: { cert: [ /x, /y ], key: /k }",
 	    "1:8+4 'tls.cert' names 2 certificates and 'tls.key' 1 key; "
 	    "each certificate needs its own\n" },

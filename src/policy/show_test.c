@@ -193,7 +193,7 @@ test_explains(void **state)
 	assert_true(show_key(STR("tls"), &keeper));
 	assert_string_equal(page_end(),
 	    "tls\n"
-	    "  keys:    cert key least\n"
+	    "  keys:    acme cert key least state\n"
 	    "  Certificates of this server.  Without one, it makes one for "
 	    "hostname\n"
 	    "  that is signed by itself: good against listeners on the "

@@ -19,6 +19,9 @@ struct value_kind {
 _Static_assert(sizeof(enum listener_role) == sizeof(unsigned) &&
     sizeof(enum listener_tls) == sizeof(unsigned) &&
     sizeof(enum tls_version) == sizeof(unsigned) &&
+    sizeof(enum acme_agree) == sizeof(unsigned) &&
+    sizeof(enum acme_challenge) == sizeof(unsigned) &&
+    sizeof(enum acme_keys) == sizeof(unsigned) &&
     sizeof(enum log_format) == sizeof(unsigned) &&
     sizeof(enum ip_preference) == sizeof(unsigned) &&
     sizeof(enum detail_use) == sizeof(unsigned) &&
