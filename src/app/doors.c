@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -140,12 +141,96 @@ port_is_ours(const struct doors *ds, const struct address *a)
 	return false;
 }
 
+/* ---- sockets of the service manager ---- */
+
+/* A socket of IPv6 that hears IPv4 too stands for "all addresses" of both. */
+static bool
+given_fits(const struct systemd_socket *s, const struct address *a)
+{
+	static const unsigned char zero[16];
+	bool is_all = memcmp(s->at.of.ip, zero, sizeof zero) == 0;
+
+	if (s->at.port != a->port)
+		return false;
+	if (s->at.family == a->family)
+		return address_eq_ip(&s->at, a);
+	return s->is_dual && is_all && a->family == ADDRESS_V4 &&
+	    memcmp(a->of.ip, zero, 4) == 0;
+}
+
+static const struct systemd_socket *
+given_at(const struct doors *ds, const struct address *a)
+{
+	for (size_t i = 0; ds->given != NULL && i < ds->given->n; i++)
+		if (given_fits(&ds->given->list[i], a))
+			return &ds->given->list[i];
+	return NULL;
+}
+
+static bool
+given_is_of(const struct systemd_socket *s, const struct listener *l)
+{
+	for (size_t k = 0; k < l->at.n; k++)
+		if (given_fits(s, &l->at.v[k]))
+			return true;
+	return false;
+}
+
+/* Both say where mail comes in: they must say the same. */
 static int
-door_open(struct door *d, const struct address *a, unsigned cores)
+given_check_one(const struct systemd_socket *s, const struct config *c)
+{
+	const struct listener *named = NULL;
+	bool fits = false;
+
+	for (size_t i = 0; i < c->n_listeners; i++) {
+		const struct listener *l = &c->listeners[i];
+
+		fits |= given_is_of(s, l);
+		if (str_eq(l->name, str_of(s->name)))
+			named = l;
+	}
+	if (s->name[0] == '\0')
+		return fits ? 0 : err_set("the service manager listens at %s, "
+		    "where listen has nothing", door_name(&s->at).text);
+	if (named == NULL)
+		return err_set("the service manager passed a socket '%s' (%s), "
+		    "and no listener has that name (listen[].name)", s->name,
+		    door_name(&s->at).text);
+	return given_is_of(s, named) ? 0 : err_set("the service manager "
+	    "listens for '%s' at %s; listen has that name elsewhere", s->name,
+	    door_name(&s->at).text);
+}
+
+static int
+given_check(const struct doors *ds, const struct config *c)
+{
+	for (size_t i = 0; ds->given != NULL && i < ds->given->n; i++)
+		if (given_check_one(&ds->given->list[i], c) != 0)
+			return -1;
+	return 0;
+}
+
+/* ---- a door ---- */
+
+static int
+door_socket(const struct systemd_socket *given, const struct address *a)
+{
+	int fd;
+
+	if (given == NULL)
+		return socket_bind(a);
+	fd = fcntl(given->fd, F_DUPFD_CLOEXEC, 0);
+	return fd >= 0 ? fd : err_set("socket '%s': %m", given->name);
+}
+
+static int
+door_open(struct door *d, const struct address *a, unsigned cores,
+    const struct systemd_socket *given)
 {
 	*d = (struct door){ .at = *a, .is_wanted = true, .is_new = true };
 	for (; d->n_fds < cores; d->n_fds++) {
-		int fd = socket_bind(a);
+		int fd = door_socket(given, a);
 
 		if (fd < 0) {
 			door_close(d);
@@ -170,6 +255,7 @@ door_find(struct doors *ds, const struct address *a)
 static int
 door_want(struct doors *ds, const struct address *a, unsigned cores)
 {
+	const struct systemd_socket *given = given_at(ds, a);
 	struct door *d = door_find(ds, a);
 
 	if (d != NULL) {
@@ -178,8 +264,8 @@ door_want(struct doors *ds, const struct address *a, unsigned cores)
 	}
 	if (ds->n == DOORS_MOST)
 		return err_set("more than %d listening addresses", DOORS_MOST);
-	if ((!port_is_ours(ds, a) && port_await(a) != 0) ||
-	    door_open(&ds->list[ds->n], a, cores) != 0)
+	if ((given == NULL && !port_is_ours(ds, a) && port_await(a) != 0) ||
+	    door_open(&ds->list[ds->n], a, cores, given) != 0)
 		return -1;
 	ds->n++;
 	return 0;
@@ -190,6 +276,8 @@ doors_open(struct doors *ds, const struct config *c, unsigned cores)
 {
 	for (size_t i = 0; i < ds->n; i++)
 		ds->list[i].is_wanted = ds->list[i].is_new = false;
+	if (given_check(ds, c) != 0)
+		return -1;
 	for (size_t i = 0; i < c->n_listeners; i++) {
 		const struct conf_addresses *at = &c->listeners[i].at;
 

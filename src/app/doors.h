@@ -5,17 +5,21 @@
  * each core (SO_REUSEPORT), keeping those that were bound already, so that a
  * reload or a dead worker loses no waiting client.  Doors that the new
  * configuration does not name are closed by doors_prune(), after the worker
- * swapped.
+ * swapped.  An address at which the service manager listens for us is not bound
+ * but taken from it: one socket for all cores, as often as a configuration wants
+ * it.
  * Not for: accepting (app/accept.c in the worker).
  * Waiting: none.
  * Memory: at most DOORS_MOST, in the struct.
- * Errors: -1 and the trail ("bind 192.0.2.1 port 25: Address already in use");
+ * Errors: -1 and the trail ("bind 192.0.2.1 port 25: Address already in use"),
+ * also when the service manager listens where no listener is, or another;
  * what was new is closed again.
- * Source: DESIGN.md sections 3 and 7; socket(7), SO_REUSEPORT.
+ * Source: DESIGN.md sections 3 and 7; socket(7), SO_REUSEPORT; systemd.socket(5).
  */
 #ifndef NM_APP_DOORS_H
 #define NM_APP_DOORS_H
 
+#include "app/systemd.h"
 #include "fiber/core.h"
 #include "policy/config.h"
 
@@ -31,6 +35,7 @@ struct door {
 struct doors {
 	size_t n;
 	struct door list[DOORS_MOST];
+	const struct systemd_sockets *given;	/* or NULL */
 };
 
 int doors_open(struct doors *, const struct config *, unsigned cores);

@@ -167,6 +167,84 @@ wildcards_and_addresses_alternate(void **state)
 	assert_string_equal(address_print(&doors.list[0].at).text, "0.0.0.0");
 }
 
+/* ---- sockets of the service manager ---- */
+
+static struct systemd_sockets given;
+
+static uint16_t
+give(const char *name, const char *ip)
+{
+	struct systemd_socket *s = &given.list[given.n++];
+	uint16_t port;
+
+	*s = (struct systemd_socket){ .fd = strange_socket(&port) };
+	assert_true(address_parse(str_of(ip), port, &s->at));
+	snprintf(s->name, sizeof s->name, "%s", name);
+	doors.given = &given;
+	return port;
+}
+
+static int
+given_end(void **state)
+{
+	systemd_close(&given);
+	return teardown(state);
+}
+
+static void
+what_is_given_is_not_bound(void **state)
+{
+	uint16_t port = give("smtp", "127.0.0.1"), free_port = port_free();
+
+	(void)state;
+	listener.name = STR("smtp");
+	/* A stranger's socket there would refuse us. */
+	assert_int_equal(doors_open(&doors, listening_at("127.0.0.1", port), 3), 0);
+	assert_int_equal(doors.n, 1);
+	assert_int_equal(doors.list[0].n_fds, 3);
+	assert_int_not_equal(doors.list[0].fds[0], given.list[0].fd);
+	doors_close(&doors);
+	assert_int_equal(doors_open(&doors, listening(2, (const char *const[]){
+		"127.0.0.1", "127.0.0.1" }, (const uint16_t[]){ port,
+		free_port }), 1), 0);
+	assert_int_equal(doors.n, 2);		/* the other one is ours */
+}
+
+static void
+what_is_given_must_be_wanted(void **state)
+{
+	uint16_t port = give("smtp", "127.0.0.1");
+
+	(void)state;
+	listener.name = STR("mx:25");
+	assert_int_equal(doors_open(&doors, listening_at("127.0.0.1", port), 1), -1);
+	assert_non_null(strstr(err_text(), "no listener has that name"));
+	listener.name = STR("smtp");
+	assert_int_equal(doors_open(&doors, listening_at("127.0.0.2", port), 1), -1);
+	assert_non_null(strstr(err_text(), "listen has that name elsewhere"));
+	given.list[0].name[0] = '\0';
+	assert_int_equal(doors_open(&doors, listening_at("127.0.0.2", port), 1), -1);
+	assert_non_null(strstr(err_text(), "where listen has nothing"));
+	assert_int_equal(doors.n, 0);
+	assert_int_equal(doors_open(&doors, listening_at("127.0.0.1", port), 1), 0);
+}
+
+/* ListenStream=25 is a socket of IPv6 that hears both. */
+static void
+one_of_both_families_serves_both(void **state)
+{
+	const char *const all[] = { "0.0.0.0", "::" };
+	uint16_t port = give("", "::"), ports[2] = { port, port };
+
+	(void)state;
+	given.list[0].is_dual = true;
+	assert_int_equal(doors_open(&doors, listening(2, all, ports), 2), 0);
+	assert_int_equal(doors.n, 2);
+	doors_close(&doors);
+	given.list[0].is_dual = false;
+	assert_int_equal(doors_open(&doors, listening_at("0.0.0.0", port), 1), -1);
+}
+
 static void
 doors_have_an_end(void **state)
 {
@@ -197,6 +275,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(doors_are_kept_over_a_reload,
 		    setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_given_is_not_bound,
+		    setup, given_end),
+		cmocka_unit_test_setup_teardown(what_is_given_must_be_wanted,
+		    setup, given_end),
+		cmocka_unit_test_setup_teardown(one_of_both_families_serves_both,
+		    setup, given_end),
 		cmocka_unit_test_setup_teardown(a_refused_reload_is_undone,
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(a_second_server_is_refused,

@@ -15,10 +15,13 @@
 #include "app/master.h"
 
 #include "app/control_socket.h"
+#include "app/death.h"
 #include "app/doors.h"
 #include "app/keyring.h"
 #include "app/notice.h"
 #include "app/porter.h"
+#include "app/pulse.h"
+#include "app/reading.h"
 #include "app/rights.h"
 #include "app/systemd.h"
 #include "app/worker.h"
@@ -30,7 +33,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,8 +45,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STOP_GRACE_S = 5, PAUSE_FIRST_MS = 100, PAUSE_MOST_MS = 10000,
-	STEADY_S = 10, TELL_S = 5, PORTER_PAUSE_MS = 1000,
+enum { STOP_GRACE_S = 5, TELL_S = 5, PORTER_PAUSE_MS = 1000,
 	WATCH_MS = 20000 };
 
 struct master {
@@ -53,6 +54,7 @@ struct master {
 	struct config *next;		/* sent, not yet confirmed */
 	unsigned cores, generation;
 	struct doors doors;
+	struct systemd_sockets given;
 	int signal_fd, notice_fd;
 	struct control_socket control, submit;
 	struct porter_process porter;
@@ -66,9 +68,12 @@ struct master {
 	int64_t started_ms, kill_ms;	/* kill_ms: 0: no worker is to die */
 	int64_t start_ms;		/* when to start the next; 0: not */
 	int64_t porter_ms;		/* when to start the next porter; 0: not */
-	int pause_ms;
+	struct backoff worker_backoff, keyring_backoff, porter_backoff;
+	int64_t keyring_started_ms, porter_started_ms;
+	struct death_text last_end;	/* of a worker; "": none ended */
+	struct pulse pulse;
 	uint32_t wish;			/* the worker's last wish to reload */
-	bool was_ready, is_stopping, reload_wanted;
+	bool was_ready, is_serving, is_stopping, reload_wanted;
 	int status;			/* what to exit with */
 };
 
@@ -89,50 +94,6 @@ say(const char *what)
 	err_clear();
 }
 
-/* ---- configuration ---- */
-
-static void
-problems_show(const struct problems *p, struct str *text, struct arena *a)
-{
-	enum { ROOM = 64 * 1024 };
-	struct buf b = { .p = arena_alloc(a, ROOM), .cap = ROOM };
-
-	if (b.p == NULL)
-		return;
-	problems_print(p, &b);
-	*text = buf_str(&b);
-}
-
-/* NULL: *text holds what is wrong, in a's memory. */
-static struct config *
-config_read(struct conf_source *from, struct str path, struct str *text,
-    struct arena *a)
-{
-	struct problems *problems = arena_new(a, struct problems);
-	struct config *c;
-
-	if (problems == NULL)
-		return NULL;
-	problems_init(problems);
-	c = config_load(from, path, problems);
-	problems_show(problems, text, a);
-	problems_clear(problems);
-	return c;
-}
-
-static unsigned
-cores_of(const struct config *c)
-{
-	cpu_set_t set;
-	int n = 1;
-
-	if (c->cores > 0)
-		return c->cores < CORES_MOST ? (unsigned)c->cores : CORES_MOST;
-	if (sched_getaffinity(0, sizeof set, &set) == 0)
-		n = CPU_COUNT(&set);
-	return n < 1 ? 1 : n > CORES_MOST ? CORES_MOST : (unsigned)n;
-}
-
 /* ---- the worker ---- */
 
 static _Noreturn void
@@ -144,11 +105,14 @@ worker_child(struct master *m, int notice_fd, pid_t master)
 		.notice_fd = notice_fd,
 		.porter_fd = m->porter.fd, .keyring = &m->keyring,
 		.cores = m->cores,
+		.restarts = m->worker_backoff.deaths,
+		.last_end = m->last_end.text,
 		.is_caged = m->options->is_caged,
 	};
 	sigset_t none;
 
 	close(m->signal_fd);
+	systemd_close(&m->given);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal_ignore_all();
@@ -181,6 +145,7 @@ static void
 porter_ensure(struct master *m)
 {
 	m->porter_ms = 0;
+	m->porter_started_ms = now_ms();
 	if (m->porter.pid == 0 && porter_restart(&m->porter, m->config) < 0)
 		say("starting the porter");
 }
@@ -189,6 +154,7 @@ static int
 keyring_make(struct master *m, const struct config *c)
 {
 	m->tls_seen = keyring_look(c);
+	m->keyring_started_ms = now_ms();
 	keyring_let_go(&m->keyring);
 	if (keyring_start(&m->keyring, c, m->cores, rights_drop,
 	    m->options->is_caged) != 0)
@@ -228,12 +194,20 @@ worker_start(struct master *m)
 static void
 worker_restart_later(struct master *m)
 {
-	bool was_steady = now_ms() - m->started_ms > STEADY_S * 1000;
+	int64_t now = now_ms();
+	int64_t pause = backoff_after(&m->worker_backoff, now - m->started_ms);
 
-	m->pause_ms = was_steady ? PAUSE_FIRST_MS : m->pause_ms * 2;
-	if (m->pause_ms > PAUSE_MOST_MS)
-		m->pause_ms = PAUSE_MOST_MS;
-	m->start_ms = now_ms() + m->pause_ms;
+	m->start_ms = now + pause;
+	fprintf(stderr, "nightmail: master: another worker starts in %lld ms\n",
+	    (long long)pause);
+	systemd_tell("STATUS=the worker %s; another starts", m->last_end.text);
+}
+
+/* The end of a reload, whichever, too. */
+static void
+serving_tell(void)
+{
+	systemd_tell("READY=1\nSTATUS=accepting mail");
 }
 
 static void
@@ -247,29 +221,7 @@ reload_abandon(struct master *m)
 	keyring_let_go(&m->keyring);
 	config_release(m->next);
 	m->next = NULL;
-}
-
-/* Some deaths say something about the mail that was worked on; a kill from
- * outside does not. */
-static bool
-death_was_its_own(int wait_status)
-{
-	int sig = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
-
-	return sig == SIGSEGV || sig == SIGABRT || sig == SIGBUS ||
-	    sig == SIGFPE || sig == SIGILL || sig == SIGSYS;
-}
-
-static void
-death_tell(int wait_status)
-{
-	if (WIFSIGNALED(wait_status))
-		fprintf(stderr, "nightmail: master: the worker died by signal "
-		    "%d (%s)\n", WTERMSIG(wait_status),
-		    strsignal(WTERMSIG(wait_status)));
-	else
-		fprintf(stderr, "nightmail: master: the worker ended with "
-		    "status %d\n", WEXITSTATUS(wait_status));
+	serving_tell();
 }
 
 static void
@@ -304,11 +256,14 @@ worker_died(struct master *m, int wait_status)
 	m->worker = 0;
 	m->kill_ms = 0;
 	m->wish = 0;
+	m->is_serving = false;
 	notice_close(m);
 	reload_abandon(m);
 	if (m->is_stopping && code == 0)
 		return;
-	death_tell(wait_status);
+	m->last_end = death_text(wait_status);
+	fprintf(stderr, "nightmail: master: the worker %s\n",
+	    m->last_end.text);
 	poison_settle(m, wait_status);
 	if (m->is_stopping)
 		m->status = code > 0 ? code : EX_SOFTWARE;
@@ -317,6 +272,18 @@ worker_died(struct master *m, int wait_status)
 		m->status = code;
 	} else
 		worker_restart_later(m);
+}
+
+/* When the next of the two is to start. */
+static int64_t
+helper_died(const char *who, int wait_status, struct backoff *b,
+    int64_t started_ms)
+{
+	int64_t now = now_ms(), pause = backoff_after(b, now - started_ms);
+
+	fprintf(stderr, "nightmail: master: the %s %s; another starts in "
+	    "%lld ms\n", who, death_text(wait_status).text, (long long)pause);
+	return now + pause;
 }
 
 static void
@@ -329,15 +296,15 @@ children_reap(struct master *m)
 		if (pid == m->worker)
 			worker_died(m, status);
 		else if (pid == m->porter.pid) {
-			fprintf(stderr, "nightmail: master: the porter died\n");
 			porter_died(&m->porter);
-			m->porter_ms = now_ms() + PORTER_PAUSE_MS;
+			m->porter_ms = helper_died("porter", status,
+			    &m->porter_backoff, m->porter_started_ms);
 		} else if (pid == m->keyring_pid) {
 			m->keyring_pid = 0;
 			if (m->worker == 0 || m->is_stopping)
 				continue;	/* the worker's end was its */
-			fprintf(stderr, "nightmail: master: the keyring died\n");
-			m->keyring_ms = now_ms() + PORTER_PAUSE_MS;
+			m->keyring_ms = helper_died("keyring", status,
+			    &m->keyring_backoff, m->keyring_started_ms);
 		}
 	}
 }
@@ -396,6 +363,7 @@ porter_replace(struct master *m)
 	int rc = porter_restart(&m->porter, m->config);
 
 	m->porter_ms = 0;
+	m->porter_started_ms = now_ms();
 	if (rc > 0)
 		notice_tell(m, NOTICE_PORTER, 0, STR_NONE, m->porter.fd);
 	else if (rc < 0) {
@@ -404,30 +372,10 @@ porter_replace(struct master *m)
 	}
 }
 
-/* Text of any length, as a descriptor the other side can read. */
-static int
-text_as_file(struct str text)
-{
-	int fd = memfd_create("nightmail", MFD_CLOEXEC);
-
-	if (fd < 0)
-		return err_set("memfd: %m");
-	while (text.n > 0) {
-		ssize_t n = write(fd, text.p, text.n);
-
-		if (n <= 0) {
-			close(fd);
-			return err_set("memfd: %m");
-		}
-		text = str_sub(text, (size_t)n, text.n);
-	}
-	return fd;
-}
-
 static void
 reload_refuse(struct master *m, struct str why)
 {
-	int fd = text_as_file(why);
+	int fd = reading_as_file(why);
 
 	fprintf(stderr, STR_FMT "nightmail: master: reload refused; the "
 	    "configuration in force stays\n", STR_ARG(why));
@@ -467,7 +415,7 @@ bundle_send(struct master *m, const struct source_memory *recorded,
 		return err_set("no memory for the configuration");
 	source_encode(recorded, &b);
 	must(!b.full);
-	fd = text_as_file(buf_str(&b));
+	fd = reading_as_file(buf_str(&b));
 	if (fd < 0)
 		return -1;
 	m->generation++;
@@ -494,7 +442,7 @@ reload_try(struct master *m, struct arena *a)
 	struct str text = STR_NONE;
 
 	source_record(&recorded, a, &files_source);
-	m->next = config_read(&recorded.source, m->options->config, &text, a);
+	m->next = reading_config(&recorded.source, m->options->config, &text, a);
 	if (m->next == NULL) {
 		reload_refuse(m, text);
 		return;
@@ -523,11 +471,12 @@ reload_begin(struct master *m)
 	struct arena a;
 
 	m->reload_wanted = false;
-	systemd_tell("RELOADING=1");
+	systemd_tell_reloading();
 	arena_init(&a, CONFIG_MOST);
 	reload_try(m, &a);
 	arena_clear(&a);
-	systemd_tell("READY=1");
+	if (m->next == NULL)		/* else the worker is at it */
+		serving_tell();
 }
 
 static void
@@ -539,6 +488,7 @@ reload_done(struct master *m)
 	doors_prune(&m->doors);
 	keyring_send(m);
 	porter_replace(m);	/* it must know the new mailboxes */
+	serving_tell();
 }
 
 /* ---- the loop ---- */
@@ -565,10 +515,11 @@ notice_hear(struct master *m, const struct notice *n)
 	bool is_ours = m->next != NULL && n->number == m->generation;
 
 	if (n->kind == NOTICE_READY) {
-		if (!m->was_ready)
-			systemd_tell("READY=1\nSTATUS=accepting mail");
-		m->was_ready = true;
-	} else if (n->kind == NOTICE_RELOAD_WANTED) {
+		serving_tell();
+		m->was_ready = m->is_serving = true;
+	} else if (n->kind == NOTICE_ALIVE)
+		pulse_heard(&m->pulse);
+	else if (n->kind == NOTICE_RELOAD_WANTED) {
 		m->reload_wanted = true;
 		m->wish = n->number;
 	} else if (n->kind == NOTICE_STOP_WANTED)
@@ -630,7 +581,7 @@ static int
 wait_ms(const struct master *m)
 {
 	const int64_t times[] = { m->kill_ms, m->start_ms, m->porter_ms,
-		m->keyring_ms, m->watch_ms };
+		m->keyring_ms, m->watch_ms, m->pulse.next_ms };
 	int64_t next = INT64_MAX, left;
 
 	for (size_t i = 0; i < sizeof times / sizeof *times; i++)
@@ -669,6 +620,9 @@ times_come(struct master *m)
 		keyring_replace(m);
 	if (m->watch_ms != 0 && now >= m->watch_ms)
 		certificates_watch(m, now);
+	if (m->pulse.next_ms != 0 && now >= m->pulse.next_ms &&
+	    pulse_beat(&m->pulse, now, m->is_serving && !m->is_stopping))
+		notice_tell(m, NOTICE_PULSE, 0, STR_NONE, -1);
 	if (m->start_ms != 0 && now >= m->start_ms && worker_start(m) != 0) {
 		say("starting a worker");
 		worker_restart_later(m);
@@ -731,13 +685,13 @@ config_first(struct master *m)
 	struct str text = STR_NONE;
 
 	arena_init(&a, 1 << 20);
-	m->config = config_read(&files_source, m->options->config, &text, &a);
+	m->config = reading_config(&files_source, m->options->config, &text, &a);
 	if (text.n > 0)
 		fprintf(stderr, STR_FMT, STR_ARG(text));
 	arena_clear(&a);
 	if (m->config == NULL)
 		return EX_CONFIG;
-	m->cores = cores_of(m->config);
+	m->cores = reading_cores(m->config);
 	return 0;
 }
 
@@ -750,6 +704,11 @@ master_open(struct master *m)
 	rights_take_descriptors();
 	if (rc != 0)
 		return rc;
+	if (systemd_take(&m->given) != 0) {
+		say("cannot listen");
+		return EX_CONFIG;
+	}
+	m->doors.given = &m->given;
 	if (doors_open(&m->doors, m->config, m->cores) != 0 ||
 	    control_socket_open(&m->control, m->config) != 0 ||
 	    submit_socket_open(&m->submit, m->config) != 0) {
@@ -780,8 +739,8 @@ master_run(const struct master_options *options)
 
 	m = (struct master){ .options = options, .notice_fd = -1,
 		.porter.fd = -1, .keyring = KEYRING_NONE, .control.fd = -1,
-		.watch_ms = now_ms() + WATCH_MS, .submit.fd = -1,
-		.pause_ms = PAUSE_FIRST_MS };
+		.watch_ms = now_ms() + WATCH_MS, .submit.fd = -1 };
+	pulse_init(&m.pulse, now_ms());
 	m.status = master_open(&m);
 	if (m.status != 0)
 		return m.status;

@@ -504,6 +504,34 @@ porter_adopt(struct worker *w, int fd)
 	}
 }
 
+/* ---- is every core with us? ---- */
+
+static yields void
+core_answers(void *arg)
+{
+	(void)arg;
+}
+
+/* A core that hangs keeps it waiting for ever, and then nothing is told. */
+static yields void
+pulse_run(void *arg)
+{
+	struct worker *w = arg;
+	int rc = 0;
+
+	for (unsigned i = 0; i < w->node_setup.cores; i++)
+		rc |= core_call(i, core_answers, NULL);
+	if (rc == 0)
+		notice_give(w, NOTICE_ALIVE, 0, STR_NONE);
+}
+
+static void
+pulse_take(struct worker *w)
+{
+	if (fiber_go("pulse", pulse_run, w) != 0)
+		err_clear();		/* no memory: no pulse */
+}
+
 static yields void
 notice_take(struct worker *w, const struct notice *n)
 {
@@ -532,6 +560,10 @@ notice_take(struct worker *w, const struct notice *n)
 	case NOTICE_STOP:
 		node_stop(&w->node);
 		break;
+	case NOTICE_PULSE:
+		pulse_take(w);
+		break;
+	case NOTICE_ALIVE:
 	case NOTICE_READY:
 	case NOTICE_RELOAD_WANTED:
 	case NOTICE_RELOADED:
@@ -641,6 +673,8 @@ control_fill(struct worker *w)
 	s->n_cores = w->node_setup.cores;
 	s->started_at = w->node.started_at;
 	s->owner_uid = w->node_setup.own_uid;
+	s->restarts = w->setup->restarts;
+	s->last_end = w->setup->last_end;
 	s->reload = reload_ask;
 	s->stop = stop_ask;
 	s->cancel = cancel_start;

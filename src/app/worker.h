@@ -26,6 +26,8 @@ struct worker_setup {
 	int porter_fd;			/* to the porter, or -1 */
 	const struct keyring_process *keyring;	/* its ends become ours */
 	unsigned cores;
+	unsigned restarts;		/* workers before us that ended */
+	const char *last_end;		/* how the last did; "": none */
 	bool is_caged;			/* lay the sandbox */
 };
 

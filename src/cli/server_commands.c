@@ -54,6 +54,10 @@ status_print(struct cli *c, const json_t *j)
 {
 	printf("%s up %jd s on %jd cores\n", cli_visible(c, text_at(j, "hostname", NULL)),
 	    number_at(j, "uptime_seconds", NULL), number_at(j, "cores", NULL));
+	if (number_at(j, "restarts", NULL) > 0)
+		printf("worker  the %jd before this one ended; the last %s\n",
+		    number_at(j, "restarts", NULL),
+		    cli_visible(c, text_at(j, "last_end", NULL)));
 	printf("queue   %jd messages, %jd recipients: %jd deferred, %jd held, "
 	    "%jd being sent\n", number_at(j, "queue", "messages"),
 	    number_at(j, "queue", "recipients"),

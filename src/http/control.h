@@ -40,6 +40,8 @@ struct control_setup {
 	struct wall started_at;
 	uint32_t owner_uid;
 	bool group_may;			/* control.group is set */
+	unsigned restarts;		/* workers before this one that ended */
+	const char *last_end;		/* how the last did; NULL or "": none */
 	/* Read the files again; *text says what came of it. */
 	yields int (*reload)(void *arg, struct arena *, struct str *text);
 	void (*stop)(void *arg);

@@ -118,6 +118,9 @@ route_status_show(struct request *q)
 	json_put_wall(&j, "started_at", c->setup.started_at);
 	json_put_i64(&j, "uptime_seconds",
 	    (now.us - c->setup.started_at.us) / US_PER_SECOND);
+	json_put_u64(&j, "restarts", c->setup.restarts);
+	if (c->setup.restarts > 0)
+		json_put_str(&j, "last_end", str_of(c->setup.last_end));
 	json_put_u64(&j, "fibers", w->fibers.fibers);
 	json_put_u64(&j, "deepest_stack_bytes", w->fibers.stack_high);
 	if (w->fibers.stack_high_name != NULL)

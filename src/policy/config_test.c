@@ -348,6 +348,25 @@ test_follows_texts(void **state)
 	config_free(c);
 }
 
+/* Of a credential's path nobody here reads what is in it. */
+static void
+test_follows_paths(void **state)
+{
+	struct config *c;
+
+	(void)state;
+	assert_null(conf_try("tls: { cert: /c, key: cred:tls.key }\n"));
+	assert_non_null(strstr(conf_said(true), "LoadCredential"));
+	source_memory_env(&conf_machine, STR("CREDENTIALS_DIRECTORY"),
+	    STR("/run/cred"));
+	c = conf_of("tls: { cert: /c, key: cred:tls.key }\n");
+	assert_int_equal(c->tls.key.n, 1);
+	assert_str(c->tls.key.v[0], "/run/cred/tls.key");
+	config_free(c);
+	assert_null(conf_try("tls: { cert: /c, key: \"cred:../x\" }\n"));
+	assert_null(conf_try("tls: { cert: /c, key: \"cred:\" }\n"));
+}
+
 /* A secret is not repeated when it is wrong. */
 static void
 test_tells_no_secret(void **state)
@@ -474,6 +493,7 @@ main(void)
 		TEST(test_refuses_a_value_in_two_files),
 		TEST(test_includes_beside_the_file),
 		TEST(test_follows_texts),
+		TEST(test_follows_paths),
 		TEST(test_tells_no_secret),
 		TEST(test_reads_the_systems_aliases),
 		TEST(test_listed_hostname_is_not_implied),

@@ -287,6 +287,9 @@ static const char *const page_head[] = {
 	"(a file in the directory CREDENTIALS_DIRECTORY, as systemd makes it",
 	"with LoadCredential); it is read from there.",
 	"What came from the last two is never shown.",
+	"A path, as that of a private key, may be written as",
+	".Ql cred:NAME ,",
+	"too, and is then the path of that credential.",
 };
 
 static const char *const page_tail[] = {

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/must.h"
 #include "policy/domain.h"
+#include "policy/indirect.h"
 #include "policy/pipe.h"
 #include "policy/relay.h"
 
@@ -524,7 +525,7 @@ range_check(struct value_reader *r, const struct schema *row,
 	return false;
 }
 
-/* ---- file:, env:, cred: ---- */
+/* ---- reading ---- */
 
 bool
 value_file(struct value_reader *r, struct str path, struct place at,
@@ -545,63 +546,6 @@ value_file(struct value_reader *r, struct str path, struct place at,
 }
 
 static bool
-indirect_failed(struct value_reader *r, const struct node *n,
-    enum source_status status)
-{
-	if (status == SOURCE_FOUND)
-		return true;
-	problem_add(r->problems, PROBLEM_ERROR, n->at, "'"STR_FMT"': %s",
-	    STR_ARG(n->text), status == SOURCE_ABSENT ? "there is no such thing"
-	    : err_text());
-	return false;
-}
-
-static enum source_status
-indirect_cred(struct value_reader *r, struct str name, struct str *out)
-{
-	struct source_file file;
-	struct str directory;
-	enum source_status status;
-
-	status = r->source->env(r->source, STR("CREDENTIALS_DIRECTORY"),
-	    r->scratch, &directory);
-	if (status != SOURCE_FOUND)
-		return status;
-	directory = arena_join(r->scratch, directory, STR("/"));
-	status = r->source->read(r->source,
-	    arena_join(r->scratch, directory, name), r->scratch, &file);
-	*out = file.bytes;
-	return status;
-}
-
-static bool
-indirect_follow(struct value_reader *r, const struct node *n, struct str *text,
-    bool *is_secret)
-{
-	struct str name = *text;
-	struct source_file file = { .bytes = STR("") };
-	enum source_status status;
-
-	*is_secret = true;
-	if (str_skip(&name, STR("env:"))) {
-		status = r->source->env(r->source, name, r->scratch, text);
-	} else if (str_skip(&name, STR("cred:"))) {
-		status = str_find(name, '/') < name.n ? SOURCE_ABSENT :
-		    indirect_cred(r, name, text);
-	} else {
-		*is_secret = false;
-		if (!str_skip(&name, STR("file:")))
-			return true;
-		status = r->source->read(r->source, name, r->scratch, &file);
-		*text = file.bytes;
-	}
-	*text = str_trim(*text);
-	return indirect_failed(r, n, status);
-}
-
-/* ---- reading ---- */
-
-static bool
 word_is_nothing(const struct schema *row, struct str text)
 {
 	return row->words != NULL && row->type != TYPE_ENUM &&
@@ -619,7 +563,10 @@ text_read(struct value_reader *r, const struct schema *row,
 		memset(to, 0, kind->size);
 		return true;
 	}
-	if (kind->is_text && !indirect_follow(r, n, &text, is_secret))
+	if (kind->is_text && !indirect_text(r, n, &text, is_secret))
+		return false;
+	if ((row->type == TYPE_PATH || row->type == TYPE_PATHS) &&
+	    !indirect_path(r, n, &text))
 		return false;
 	if (!kind->read(r, row, text, to))
 		return value_is_no(r, row, n, *is_secret ? n->text : text);

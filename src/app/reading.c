@@ -1,0 +1,67 @@
+#include "app/reading.h"
+
+#include "base/err.h"
+
+#include <sched.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static void
+problems_show(const struct problems *p, struct str *text, struct arena *a)
+{
+	enum { ROOM = 64 * 1024 };
+	struct buf b = { .p = arena_alloc(a, ROOM), .cap = ROOM };
+
+	if (b.p == NULL)
+		return;
+	problems_print(p, &b);
+	*text = buf_str(&b);
+}
+
+struct config *
+reading_config(struct conf_source *from, struct str path, struct str *text,
+    struct arena *a)
+{
+	struct problems *problems = arena_new(a, struct problems);
+	struct config *c;
+
+	if (problems == NULL)
+		return NULL;
+	problems_init(problems);
+	c = config_load(from, path, problems);
+	problems_show(problems, text, a);
+	problems_clear(problems);
+	return c;
+}
+
+unsigned
+reading_cores(const struct config *c)
+{
+	cpu_set_t set;
+	int n = 1;
+
+	if (c->cores > 0)
+		return c->cores < CORES_MOST ? (unsigned)c->cores : CORES_MOST;
+	if (sched_getaffinity(0, sizeof set, &set) == 0)
+		n = CPU_COUNT(&set);
+	return n < 1 ? 1 : n > CORES_MOST ? CORES_MOST : (unsigned)n;
+}
+
+int
+reading_as_file(struct str text)
+{
+	int fd = memfd_create("nightmail", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return err_set("memfd: %m");
+	while (text.n > 0) {
+		ssize_t n = write(fd, text.p, text.n);
+
+		if (n <= 0) {
+			close(fd);
+			return err_set("memfd: %m");
+		}
+		text = str_sub(text, (size_t)n, text.n);
+	}
+	return fd;
+}
