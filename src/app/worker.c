@@ -10,6 +10,7 @@
 #include "deliver/delivery.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
+#include "fiber/fetch.h"
 #include "fiber/offload.h"
 #include "http/control.h"
 #include "policy/show.h"
@@ -776,7 +777,7 @@ worker_main(const struct worker_setup *setup)
 	group_set(&w.control.setup, setup->config);
 	w.place = malloc(sizeof *w.place);
 	if (w.place == NULL || log_place_open(w.place, setup->config) != 0 ||
-	    local_fds_make(&w) != 0 ||
+	    local_fds_make(&w) != 0 || fetch_prepare() != 0 ||
 	    cage_enter(setup->config, setup->is_caged) != 0) {
 		fprintf(stderr, "nightmail: %s\n", err_text());
 		return EX_OSERR;

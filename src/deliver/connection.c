@@ -4,6 +4,7 @@
 #include "deliver/local.h"
 #include "deliver/remote.h"
 #include "fiber/clock.h"
+#include "fiber/fetch.h"
 #include "fiber/process.h"
 
 #include <limits.h>
@@ -159,6 +160,7 @@ connections_hurry(struct deliver *d)
 	struct link *k = list_first(&d->connections);
 
 	process_hurry();
+	fetch_hurry();
 	for (; k != NULL; k = list_next(&d->connections, k)) {
 		struct connection *c = OWNER_OF(k, struct connection, link);
 

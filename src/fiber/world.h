@@ -30,6 +30,7 @@
 struct core_post;
 struct core_timer;
 struct dns_job;
+struct fetch_job;
 struct job;
 struct world_core;		/* the world's part of a core: its epoll */
 
@@ -136,6 +137,13 @@ int world_process_ask(int socket, struct str packet, int fd, void *reply,
     size_t room, int64_t wait_ns);
 /* Any thread: whoever waits there, now or later, gets -ECANCELED. */
 void world_process_hurry(void);
+
+/* -- HTTP of servers elsewhere; struct fetch_job is in fetch_job.h -- */
+int world_fetch_prepare(void);		/* before the cage; any thread */
+/* On a helper thread: an enum fetch_trouble. */
+int world_fetch(struct fetch_job *);
+/* Any thread: whoever fetches, now or later, gets FETCH_STOPPED. */
+void world_fetch_hurry(void);
 
 /* -- DNS: by a core; struct dns_job is in dns_job.h.  The answer is put into
  * the job and its fiber woken, on the core's loop. -- */

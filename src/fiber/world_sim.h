@@ -131,4 +131,21 @@ void sim_disk_rot(const char *path, uint64_t at, unsigned char xor_with);
 int sim_zone(struct str text);
 void sim_dns_delay(int64_t ns);
 
+/* ---- the web ---- */
+
+struct fetch_job;
+
+/* What stands at a URL; where nothing does, nobody is there. */
+struct sim_web_page {
+	const char *url;		/* whole; with `serve', how it begins */
+	unsigned status;
+	const char *head;		/* "Content-Type: text/plain\r\n" */
+	const char *body;
+	int trouble;			/* an enum fetch_trouble, instead */
+	unsigned (*serve)(const struct fetch_job *, struct buf *head,
+	    struct buf *body);		/* instead; returns the status */
+};
+/* Borrowed; the host's name must be in the zone, too. */
+void sim_web(const struct sim_web_page *, size_t n);
+
 #endif
