@@ -164,7 +164,8 @@ ticket_seal(const struct ticket_key *k, unsigned char *name, unsigned char *iv,
 	return 1;
 }
 
-/* 0: no such key, a full handshake; 1: fine; 2: fine, but give a new one. */
+/* 0: no such key, a full handshake; 1: fine; 2: fine, but give a new one: the key
+ * is old, or the client may use a ticket once only (RFC 8446 C.4). */
 static int
 ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv,
     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int is_new)
@@ -180,7 +181,8 @@ ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv,
 			int rc = ticket_seal(&c->keys[i], NULL, iv, cipher,
 			    mac);
 
-			return rc == 1 && i > 0 ? 2 : rc;
+			return rc == 1 && (i > 0 ||
+			    SSL_version(ssl) >= TLS1_3_VERSION) ? 2 : rc;
 		}
 	return 0;
 }

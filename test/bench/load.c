@@ -7,6 +7,9 @@
  *	AWAY     load_retry			no socket; waits to connect again
  *	GREETING session_greeted		connected or connecting
  *	HELLO    session_greeted		EHLO is sent
+ *	STARTING session_greeted		STARTTLS is sent
+ *	SHAKING  session_shake			the handshake is under way; HELLO again
+ *	LOGIN    session_greeted		AUTH PLAIN is sent
  *	RESTING  load_wake			greeted, nothing under way
  *	ENVELOPE session_envelope		MAIL is sent, and what follows it
  *	CONTENT  session_content		the content is sent, and its dot
@@ -16,6 +19,7 @@
  */
 #include "histogram.h"
 #include "loopback.h"
+#include "privacy.h"
 
 #include "base/must.h"
 #include "base/num.h"
@@ -35,11 +39,13 @@ enum {
 };
 
 enum step {
-	AWAY, GREETING, HELLO, RESTING, ENVELOPE, CONTENT, RESET, ENDING, GONE
+	AWAY, GREETING, HELLO, STARTING, SHAKING, LOGIN, RESTING, ENVELOPE, CONTENT, RESET, ENDING, GONE
 };
 
 struct session {
 	int fd;
+	SSL *tls;		/* NULL: in clear */
+	SSL_SESSION *ticket;	/* for the next connection; NULL: none */
 	enum step step;
 	unsigned replies;	/* of this ENVELOPE so far */
 	unsigned sent;		/* messages in this connection */
@@ -55,8 +61,10 @@ struct session {
 struct load {
 	struct endpoint to;
 	uint64_t n_sessions, messages, size, rcpts, rate, per_connection, seconds, domains;
-	bool is_pipelined, reconnects, is_idle;
+	bool is_pipelined, reconnects, is_idle, starts_tls, resumes;
 	const char *from, *domain;
+	char login[512];	/* AUTH PLAIN and its line; "": none */
+	struct privacy privacy;
 	FILE *ledger;
 
 	int epoll;
@@ -97,7 +105,7 @@ session_close(struct load *l, struct session *s)
 {
 	bool ended_well = s->step == ENDING;
 
-	if (s->step == GREETING || s->step == HELLO)
+	if (s->step >= GREETING && s->step <= LOGIN)
 		l->connecting--;
 	if (s->step == ENVELOPE || s->step == CONTENT)
 		l->lost++;
@@ -105,6 +113,8 @@ session_close(struct load *l, struct session *s)
 		l->failed++;
 		l->retry_at = now_ns() + RETRY_NS;
 	}
+	privacy_end(s->tls);
+	s->tls = NULL;
 	close(s->fd);
 	free(s->rest);
 	s->rest = NULL;
@@ -143,7 +153,8 @@ static void
 session_send_rest(struct load *l, struct session *s)
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = s };
-	ssize_t n = send(s->fd, s->rest, s->rest_n, MSG_NOSIGNAL);
+	ssize_t n = s->tls != NULL ? privacy_send(s->tls, s->rest, s->rest_n) :
+	    send(s->fd, s->rest, s->rest_n, MSG_NOSIGNAL);
 
 	if (n < 0)
 		return;			/* recv will say */
@@ -156,13 +167,26 @@ session_send_rest(struct load *l, struct session *s)
 	must(epoll_ctl(l->epoll, EPOLL_CTL_MOD, s->fd, &e) == 0);
 }
 
+/* One record for each part would be many; what is small goes as one. */
+static void
+session_send_private(struct load *l, struct session *s, struct iovec *iov, int n)
+{
+	session_keep_rest(l, s, iov, n, 0);
+	session_send_rest(l, s);
+}
+
 static void
 session_send(struct load *l, struct session *s, struct iovec *iov, int n)
 {
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = (size_t)n };
 	size_t all = 0;
-	ssize_t sent = sendmsg(s->fd, &m, MSG_NOSIGNAL);
+	ssize_t sent;
 
+	if (s->tls != NULL) {
+		session_send_private(l, s, iov, n);
+		return;
+	}
+	sent = sendmsg(s->fd, &m, MSG_NOSIGNAL);
 	for (int i = 0; i < n; i++)
 		all += iov[i].iov_len;
 	if (sent < 0 && errno != EAGAIN)
@@ -325,16 +349,41 @@ session_next(struct load *l, struct session *s)
 }
 
 static void
+session_ready(struct load *l, struct session *s)
+{
+	l->connecting--;
+	l->greeted++;
+	if (l->began_at == 0)
+		l->began_at = now_ns();
+	session_next(l, s);
+}
+
+static void
+session_shake(struct load *l, struct session *s)
+{
+	int rc = privacy_shake(&l->privacy, s->tls);
+
+	if (rc < 0)
+		session_close(l, s);
+	else if (rc > 0)
+		session_say(l, s, STR("EHLO load.example\r\n"), HELLO);
+}
+
+static void
 session_greeted(struct load *l, struct session *s, unsigned code)
 {
 	if (s->step == GREETING && code == 220) {
 		session_say(l, s, STR("EHLO load.example\r\n"), HELLO);
-	} else if (s->step == HELLO && code == 250) {
-		l->connecting--;
-		l->greeted++;
-		if (l->began_at == 0)
-			l->began_at = now_ns();
-		session_next(l, s);
+	} else if (s->step == HELLO && code == 250 && l->starts_tls && s->tls == NULL) {
+		session_say(l, s, STR("STARTTLS\r\n"), STARTING);
+	} else if (s->step == STARTING && code == 220) {
+		s->tls = privacy_begin(&l->privacy, s->fd, &s->ticket);
+		s->step = SHAKING;
+		session_shake(l, s);
+	} else if (s->step == HELLO && code == 250 && l->login[0] != '\0') {
+		session_say(l, s, str_of(l->login), LOGIN);
+	} else if ((s->step == HELLO && code == 250) || (s->step == LOGIN && code == 235)) {
+		session_ready(l, s);
 	} else {
 		l->codes[code]++;
 		session_close(l, s);
@@ -347,6 +396,8 @@ session_reply(struct load *l, struct session *s, unsigned code)
 	switch (s->step) {
 	case GREETING:
 	case HELLO:
+	case STARTING:
+	case LOGIN:
 		session_greeted(l, s, code);
 		break;
 	case ENVELOPE:
@@ -365,6 +416,7 @@ session_reply(struct load *l, struct session *s, unsigned code)
 		l->codes[code]++;
 		break;
 	case AWAY:
+	case SHAKING:
 	case GONE:
 		must(!"a reply without a connection");
 	}
@@ -383,18 +435,29 @@ line_is_reply(struct str line, unsigned *code)
 	return true;
 }
 
-static void
-session_read(struct load *l, struct session *s)
+static ssize_t
+session_recv(struct session *s)
 {
-	ssize_t n = recv(s->fd, s->in + s->in_n, sizeof(s->in) - s->in_n, 0);
+	char *to = s->in + s->in_n;
+	size_t room = sizeof(s->in) - s->in_n;
+
+	return s->tls != NULL ? privacy_recv(s->tls, to, room) :
+	    recv(s->fd, to, room, 0);
+}
+
+/* More may be at hand than the socket tells: what TLS has decrypted. */
+static bool
+session_read_some(struct load *l, struct session *s)
+{
+	ssize_t n = session_recv(s);
 	struct str in, line;
 	unsigned code;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+		return false;
 	if (n <= 0) {
 		session_close(l, s);
-		return;
+		return false;
 	}
 	in = (struct str){ s->in, s->in_n + (size_t)n };
 	while (s->fd >= 0 && str_find(in, '\n') < in.n) {
@@ -405,6 +468,17 @@ session_read(struct load *l, struct session *s)
 	must(in.n < sizeof(s->in));
 	memmove(s->in, in.p, in.n);
 	s->in_n = in.n;
+	return s->fd >= 0 && s->tls != NULL && s->step != SHAKING;
+}
+
+static void
+session_read(struct load *l, struct session *s)
+{
+	if (s->step == SHAKING)
+		session_shake(l, s);
+	else
+		while (session_read_some(l, s))
+			continue;
 }
 
 /* ---- the loop ---- */
@@ -477,6 +551,7 @@ load_tell(const struct load *l)
 	printf("\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,",
 	    (double)histogram_at(h, 0.5) / 1000, (double)histogram_at(h, 0.9) / 1000,
 	    (double)histogram_at(h, 0.99) / 1000, (double)h->most / 1000);
+	printf("\"handshakes\":%llu,\"resumed\":%llu,", l->privacy.shaken, l->privacy.resumed);
 	printf("\"cpu_us\":%llu,\"codes\":{", (unsigned long long)cpu_us());
 	for (unsigned i = 0; i < CODES; i++)
 		if (l->codes[i] > 0) {
@@ -567,13 +642,14 @@ load_usage(void)
 	    "  [--size OCTETS] [--rcpts N] [--no-pipelining] [--rate PER_SECOND]\n"
 	    "  [--per-connection N] [--reconnect] [--seconds N] [--from ADDRESS]\n"
 	    "  [--domain NAME] [--domains N] [--ledger FILE] [--idle]\n"
+	    "  [--starttls] [--resume] [--login USER:PASSWORD]\n"
 	    "test/bench/README.md says more.\n");
 	exit(64);
 }
 
 enum option_name {
-	CONNECTIONS = 'a', DOMAIN, DOMAINS, FROM, IDLE, LEDGER, MESSAGES, NO_PIPELINING,
-	PER_CONNECTION, RATE, RCPTS, RECONNECT, SECONDS, SIZE, TO
+	CONNECTIONS = 'a', DOMAIN, DOMAINS, FROM, IDLE, LEDGER, LOG_IN, MESSAGES, NO_PIPELINING,
+	PER_CONNECTION, RATE, RCPTS, RECONNECT, RESUME, SECONDS, SIZE, START_TLS, TO
 };
 
 static const struct option options[] = {
@@ -583,17 +659,36 @@ static const struct option options[] = {
 	{ "from", required_argument, NULL, FROM },
 	{ "idle", no_argument, NULL, IDLE },
 	{ "ledger", required_argument, NULL, LEDGER },
+	{ "login", required_argument, NULL, LOG_IN },
 	{ "messages", required_argument, NULL, MESSAGES },
 	{ "no-pipelining", no_argument, NULL, NO_PIPELINING },
 	{ "per-connection", required_argument, NULL, PER_CONNECTION },
 	{ "rate", required_argument, NULL, RATE },
 	{ "rcpts", required_argument, NULL, RCPTS },
 	{ "reconnect", no_argument, NULL, RECONNECT },
+	{ "resume", no_argument, NULL, RESUME },
 	{ "seconds", required_argument, NULL, SECONDS },
 	{ "size", required_argument, NULL, SIZE },
+	{ "starttls", no_argument, NULL, START_TLS },
 	{ "to", required_argument, NULL, TO },
 	{ NULL, 0, NULL, 0 }
 };
+
+/* RFC 4616: no authorization identity, the name, the password. */
+static void
+load_login(struct load *l, const char *text)
+{
+	unsigned char plain[256], coded[400];
+	size_t n = strlen(text), at = str_find((struct str){ text, n }, ':');
+
+	if (at == n || n + 1 > sizeof(plain))
+		load_usage();
+	plain[0] = '\0';
+	memcpy(plain + 1, text, n);
+	plain[1 + at] = '\0';
+	EVP_EncodeBlock(coded, plain, (int)n + 1);
+	snprintf(l->login, sizeof(l->login), "AUTH PLAIN %s\r\n", (char *)coded);
+}
 
 static void
 load_option(struct load *l, int name)
@@ -610,6 +705,7 @@ load_option(struct load *l, int name)
 			exit(73);
 		}
 		break;
+	case LOG_IN: load_login(l, optarg); break;
 	case MESSAGES: l->messages = option_number("--messages", optarg, 1000000000); break;
 	case NO_PIPELINING: l->is_pipelined = false; break;
 	case PER_CONNECTION:
@@ -618,8 +714,10 @@ load_option(struct load *l, int name)
 	case RATE: l->rate = option_number("--rate", optarg, 1000000); break;
 	case RCPTS: l->rcpts = option_number("--rcpts", optarg, RCPTS_MOST); break;
 	case RECONNECT: l->reconnects = true; break;
+	case RESUME: l->resumes = true; break;
 	case SECONDS: l->seconds = option_number("--seconds", optarg, 86400); break;
 	case SIZE: l->size = option_number("--size", optarg, 1 << 30); break;
+	case START_TLS: l->starts_tls = true; break;
 	case TO:
 		if (endpoint_parse(&l->to, optarg) != 0)
 			exit(64);
@@ -645,6 +743,7 @@ main(int argc, char **argv)
 	    strlen(l.from) > 100 || strlen(l.domain) > 60)
 		load_usage();
 	files_raise();
+	privacy_init(&l.privacy, l.resumes);
 	load_compose(&l);
 	status = load_run(&l);
 	if (l.ledger != NULL && fclose(l.ledger) != 0)
