@@ -2,7 +2,7 @@
  * test_tls.h -- certificates for tests, made on the spot.
  *
  * The promise: test_identity() makes a key of the kind asked for and a
- * certificate for one name, signed by itself.
+ * certificate for one name, signed by itself, good for a day.
  * Not for: the server.
  * Waiting: none.
  * Memory: test_identity_free().
@@ -12,6 +12,7 @@
 #ifndef NM_FIBER_TEST_TLS_H
 #define NM_FIBER_TEST_TLS_H
 
+#include "fiber/clock.h"
 #include "fiber/tls.h"
 
 #include <openssl/ec.h>
@@ -22,6 +23,7 @@ static inline struct tls_identity
 test_identity(const char *kind, const char *name)
 {
 	struct tls_identity id = { .leaf = X509_new() };
+	time_t now = (time_t)(clock_wall().us / 1000000);
 	char alt[300];
 	X509_NAME *subject = X509_get_subject_name(id.leaf);
 	X509_EXTENSION *ext;
@@ -36,8 +38,8 @@ test_identity(const char *kind, const char *name)
 	X509_set_issuer_name(id.leaf, subject);
 	X509_set_version(id.leaf, X509_VERSION_3);
 	ASN1_INTEGER_set(X509_get_serialNumber(id.leaf), 1);
-	X509_gmtime_adj(X509_getm_notBefore(id.leaf), -60);
-	X509_gmtime_adj(X509_getm_notAfter(id.leaf), 3600);
+	X509_time_adj_ex(X509_getm_notBefore(id.leaf), 0, -60, &now);
+	X509_time_adj_ex(X509_getm_notAfter(id.leaf), 0, 86400, &now);
 	X509_set_pubkey(id.leaf, id.key);
 	ext = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, alt);
 	assert_non_null(ext);

@@ -528,6 +528,9 @@ tls_connect(struct stream *s, struct tls_context *c, struct str name)
 	    (name.n > 0 && (!str_cstr(name, text, sizeof text) ||
 	    SSL_set_tlsext_host_name(s->tls->ssl, text) != 1)))
 		return tls_trouble("TLS: the server's name");
+	/* whether a certificate has expired is a question to our own clock */
+	X509_VERIFY_PARAM_set_time(SSL_get0_param(s->tls->ssl),
+	    (time_t)(world_wall().us / 1000000));
 	SSL_set_connect_state(s->tls->ssl);
 	return tls_shake(s);
 }

@@ -3,6 +3,7 @@
  *
  * STATE       function that moves     what is true
  * new         client_init             nothing was said
+ * private     secure_begin            TLS; what EHLO told before is forgotten
  * greeted     client_greet            ehlo holds what the peer offers
  * idle        client_send             between transactions; must_reset: the
  *                                     peer still has half of the last one
@@ -15,6 +16,7 @@
 #include "fiber/clock.h"
 #include "smtp/client_inner.h"
 #include "smtp/exchange.h"
+#include "smtp/secure.h"
 
 static const struct client_phase_row {
 	const char *what;
@@ -64,6 +66,17 @@ client_await(struct client *c, enum client_phase phase)
 	c->net->deadline = mono_add(clock_mono(), ns);
 }
 
+static struct verdict
+client_break(struct client *c, const char *esc, const char *before,
+    const char *what, const char *behind)
+{
+	struct buf b = { .p = c->breach, .cap = sizeof c->breach - 1 };
+
+	buf_printf(&b, "%s%s%s", before, what, behind);
+	c->breach[b.n] = '\0';
+	return verdict_make(DEFERRED, 0, esc, "%s", c->breach);
+}
+
 /* The connection is of no more use; say why. */
 struct verdict
 client_lose(struct client *c, enum client_phase phase)
@@ -75,17 +88,17 @@ client_lose(struct client *c, enum client_phase phase)
 	case STREAM_LATE:
 		if (phase == PHASE_rcpt || phase == PHASE_data)
 			c->lies |= CAPABILITY_BIT(PIPELINING);
-		return verdict_make(DEFERRED, 0, "4.4.2",
-		    "timed out waiting for %s", what);
+		return client_break(c, "4.4.2", "timed out waiting for ",
+		    what, "");
 	case STREAM_LONG:
-		return verdict_make(DEFERRED, 0, "4.5.0",
-		    "%s has a line without end", what);
+		return client_break(c, "4.5.0", "", what,
+		    " has a line without end");
 	case STREAM_GONE:
 	case STREAM_FINE:
 		break;
 	}
-	return verdict_make(DEFERRED, 0, "4.4.2",
-	    "connection lost while waiting for %s", what);
+	return client_break(c, "4.4.2", "connection lost while waiting for ",
+	    what, "");
 }
 
 /* A peer that has enough says so and closes; while we were still speaking, that
@@ -125,6 +138,8 @@ client_hear(struct client *c, enum client_phase phase, struct ehlo *ehlo)
 	}
 	if (state == REPLY_BAD) {
 		c->is_over = true;
+		(void)client_break(c, "4.5.0", "", client_phases[phase].what,
+		    " is not SMTP");
 		return verdict_make(DEFERRED, 0, "4.5.0", "%s is not SMTP: %s",
 		    client_phases[phase].what, reply.text);
 	}
@@ -145,21 +160,39 @@ client_hello(struct client *c, const char *verb, enum client_phase phase,
 
 /* RFC 5321 3.2: "the client ... SHOULD ... fall back to HELO" when EHLO is not
  * understood, which any 5xx may mean.  RFC 2033 4.1: LHLO, and nothing else. */
+static yields struct verdict
+client_introduce(struct client *c, struct str hostname)
+{
+	struct verdict v;
+
+	if (c->kind == CLIENT_LMTP)
+		return client_hello(c, "LHLO", PHASE_lhlo, hostname);
+	v = client_hello(c, "EHLO", PHASE_ehlo, hostname);
+	if (v.disposition != FAILED || c->is_over)
+		return v;
+	v = client_hello(c, "HELO", PHASE_ehlo, hostname);
+	c->ehlo = (struct ehlo){ 0 };
+	return v;
+}
+
 yields struct verdict
 client_greet(struct client *c, struct str hostname)
 {
-	struct verdict v = client_hear(c, PHASE_greeting, NULL);
+	struct verdict v = { .disposition = DELIVERED };
+	bool begun;
 
+	if (c->is_implicit)
+		v = secure_begin(c);
+	if (v.disposition == DELIVERED)
+		v = client_hear(c, PHASE_greeting, NULL);
+	if (v.disposition == DELIVERED)
+		v = client_introduce(c, hostname);
 	if (v.disposition != DELIVERED)
 		return v;
-	if (c->kind == CLIENT_LMTP)
-		v = client_hello(c, "LHLO", PHASE_lhlo, hostname);
-	else
-		v = client_hello(c, "EHLO", PHASE_ehlo, hostname);
-	if (v.disposition == FAILED && !c->is_over && c->kind == CLIENT_SMTP) {
-		v = client_hello(c, "HELO", PHASE_ehlo, hostname);
-		c->ehlo = (struct ehlo){ 0 };
-	}
+	v = secure_offer(c, &begun);
+	/* RFC 3207 4.2: what was known before is not known any more. */
+	if (v.disposition == DELIVERED && begun)
+		v = client_introduce(c, hostname);
 	c->is_greeted = v.disposition == DELIVERED;
 	return v;
 }

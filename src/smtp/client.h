@@ -16,7 +16,7 @@
  * what read() needs are the caller's for the length of the call.
  * Errors: all in verdicts.  After trouble client_is_usable() is false: close
  * the stream.
- * Source: RFC 5321 3.3, 4.2, 4.5.3.2; RFC 1870; RFC 2033; RFC 2034; RFC 2920;
+ * Source: RFC 5321 3.3, 4.2, 4.5.3.2; RFC 1870; RFC 2033; RFC 3207; RFC 2034; RFC 2920;
  * RFC 3030; RFC 3461; RFC 6152; RFC 6531; RFC 9422; SECURITY.md rows 2, 49.
  */
 #ifndef NM_SMTP_CLIENT_H
@@ -25,9 +25,10 @@
 #include "base/notify.h"
 #include "fiber/stream.h"
 #include "policy/config.h"
+#include "trust/tls_demand.h"
 #include "wire/reply.h"
 
-enum { CLIENT_RATE_LEAST = 500 };
+enum { CLIENT_RATE_LEAST = 500, CLIENT_BREACH_MOST = 120 };
 
 /* How long each phase may take, in ns; phases.def says which is whose. */
 struct client_patience {
@@ -52,6 +53,14 @@ struct client {
 					 * the caller's, from other connections */
 	uint32_t lies;			/* and found out here: for the caller to
 					 * remember */
+	/* The caller's, between client_init() and client_greet(); NULL: clear
+	 * text, and nothing is asked of it. */
+	struct tls_context *tls;
+	const struct tls_demand *demand;
+	bool is_implicit;		/* TLS from the first octet */
+	struct tls_judgment security;	/* what came of the demand */
+	char breach[CLIENT_BREACH_MOST];	/* how it broke, without names;
+					 * "": it did not */
 	unsigned transactions;		/* begun on this connection */
 	bool is_greeted;
 	bool must_reset;		/* a transaction was left half-way */
@@ -97,7 +106,8 @@ void client_init(struct client *, struct stream *, enum client_kind,
     const struct client_patience *);
 
 /* Hear the greeting, say EHLO (or HELO when that is not understood) or LHLO with
- * our name.  DELIVERED: ready to send. */
+ * our name, begin TLS as client->demand wants it, and greet again.  DELIVERED:
+ * ready to send. */
 yields struct verdict client_greet(struct client *, struct str hostname);
 
 /* One transaction; verdicts[i] is for recipients[i]; n is at least 1. */
