@@ -31,6 +31,8 @@
 
 struct domain;			/* domain.h */
 
+struct user_set;		/* domain.h */
+
 struct schema;			/* schema.h */
 
 /* Where a value was set; each struct of values has a list of them.  What is in
@@ -129,6 +131,7 @@ enum double_bounces { DOUBLE_ADMIN, DOUBLE_DISCARD };
 enum report_return { RETURN_FULL, RETURN_HEADERS };
 enum report_success { SUCCESS_TOLD, SUCCESS_UNTOLD };
 enum ip_preference { IP_V6_FIRST, IP_V4_FIRST, IP_V6_ONLY, IP_V4_ONLY };
+enum auth_database { AUTH_DATABASE_ON, AUTH_DATABASE_OFF };
 enum log_format { LOG_TEXT, LOG_JSON };
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_FILE };
 
@@ -164,6 +167,15 @@ struct config {
 		struct conf_acme acme;
 		struct str state;	/* directory of the keyring */
 	} tls;
+
+	struct str database;		/* sqlite:PATH */
+	struct {
+		enum auth_database database;
+		struct conf_strings sources;	/* as configured */
+		struct conf_strings users_from;	/* file:PATH */
+		size_t n_users;
+		const struct user_set **users;	/* of users_from, in turn */
+	} auth;
 
 	struct table domains;		/* struct domain by name */
 	size_t n_domains;

@@ -128,7 +128,7 @@ static const char volume[] =
 static const struct { const char *yaml, *says; } cases[] = {
 	{ sysadmin,
 	    "14:12+7 'dovecot' is known but not in this version\n"
-	    "19:1+4 'auth' is known but not in this version\n"
+	    "19:14+7 'auth.dovecot' is known but not in this version\n"
 	    "23:3+6 'inbound.verify' is known but not in this version\n"
 	    "24:3+8 'inbound.greylist' is known but not in this version\n"
 	    "25:3+5 'inbound.dnsbl' is known but not in this version\n"
@@ -141,7 +141,6 @@ static const struct { const char *yaml, *says; } cases[] = {
 	    "11:1+3 'api' is known but not in this version\n"
 	    "15:1+9 'dashboard' is known but not in this version\n"
 	    "17:1+7 'tenants' is known but not in this version\n"
-	    "18:1+8 'database' is known but not in this version\n"
 	    "20:1+8 'suppress' is known but not in this version\n"
 	    "21:1+13 'bounce_domain' is known but not in this version\n"
 	    "22:1+16 'list_unsubscribe' is known but not in this version\n"

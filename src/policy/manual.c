@@ -54,7 +54,7 @@ put_type(struct buf *b, const struct schema *row)
 	struct str words = str_of(row->words), word;
 	bool is_first = true;
 
-	if (row->type != TYPE_ENUM) {
+	if (!schema_type_chooses(row->type)) {
 		buf_put(b, str_of(schema_type_says(row->type)));
 		if (row->words != NULL)
 			buf_printf(b, " or %s", row->words);
@@ -373,6 +373,7 @@ json_pattern(enum schema_type type)
 	case TYPE_PATTERNS:
 	case TYPE_STRING:
 	case TYPE_USERS:
+	case TYPE_WORDS:
 	case SCHEMA_TYPES:
 		break;
 	}
@@ -385,7 +386,8 @@ type_is_list(enum schema_type type)
 	return type == TYPE_ADDRESSES || type == TYPE_DURATIONS ||
 	    type == TYPE_INCLUDE || type == TYPE_NETWORKS ||
 	    type == TYPE_PATHS || type == TYPE_PATTERNS ||
-	    type == TYPE_RELAY || type == TYPE_LMTP || type == TYPE_USERS;
+	    type == TYPE_RELAY || type == TYPE_LMTP ||
+	    type == TYPE_USERS || type == TYPE_WORDS;
 }
 
 static void
@@ -401,7 +403,7 @@ json_one(struct json *j, const char *key, const struct schema *row)
 	    row->type == TYPE_DURATION)
 		json_put_str(j, NULL, STR("integer"));
 	json_end_array(j);
-	if (row->type == TYPE_ENUM) {
+	if (schema_type_chooses(row->type)) {
 		json_put_array(j, "enum");
 		while (schema_word(&words, &word))
 			json_put_str(j, NULL, word);

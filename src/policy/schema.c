@@ -71,7 +71,14 @@ static const struct type_words type_words[SCHEMA_TYPES] = {
 	[TYPE_TEMPLATE] = { "a path of a Maildir",
 		"~/Maildir, /var/mail/%d/%u" },
 	[TYPE_USERS] = { "a user", "file:/etc/nightmail/users, system, alice" },
+	[TYPE_WORDS] = { "one of the words", NULL },
 };
+
+bool
+schema_type_chooses(enum schema_type type)
+{
+	return type == TYPE_ENUM || type == TYPE_WORDS;
+}
 
 const char *
 schema_type_says(enum schema_type type)

@@ -41,6 +41,7 @@ enum schema_type {
 	TYPE_STRING,		/* struct str */
 	TYPE_TEMPLATE,		/* struct str: a path with %u, %d, ~/ */
 	TYPE_USERS,		/* struct conf_strings */
+	TYPE_WORDS,		/* struct conf_strings: some of the words */
 	SCHEMA_TYPES
 };
 
@@ -57,7 +58,8 @@ struct schema {
 	size_t at;			/* of the field in the scope's struct */
 	const char *fallback;		/* the default as text; NULL: none */
 	uint64_t least, most;		/* both 0: no range */
-	const char *words;
+	const char *words;		/* "a|b" to choose from; else one that
+					 * stands for zero or nothing */
 	enum schema_when when;
 	const char *doc;		/* SAME: the other path.  LATER: what
 					 * is so without it */
@@ -84,6 +86,9 @@ struct str schema_name(const struct schema *);
 /* "a duration", "a list of networks", ... */
 const char *schema_type_says(enum schema_type);
 const char *schema_type_examples(enum schema_type);	/* or NULL */
+
+/* Is it one or some of the row's words? */
+bool schema_type_chooses(enum schema_type);
 
 /* Walk "a|b|c": the next word off *words; false at the end. */
 bool schema_word(struct str *words, struct str *word);

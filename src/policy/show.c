@@ -394,14 +394,14 @@ show_type(struct show_lines *out, const struct schema *row)
 	struct buf b = BUF_OF(room);
 
 	buf_put(&b, STR("  type:    "));
-	if (row->type == TYPE_ENUM)
+	if (schema_type_chooses(row->type))
 		buf_put(&b, str_of(row->words));
 	else if (examples != NULL)
 		buf_printf(&b, "%s (%s)", schema_type_says(row->type),
 		    examples);
 	else
 		buf_put(&b, str_of(schema_type_says(row->type)));
-	if (row->words != NULL && row->type != TYPE_ENUM)
+	if (row->words != NULL && !schema_type_chooses(row->type))
 		buf_printf(&b, ", or %s", row->words);
 	show_line(out, &b);
 }

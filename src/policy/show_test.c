@@ -199,11 +199,11 @@ test_explains(void **state)
 	    "  that is signed by itself: good against listeners on the "
 	    "line, and no\n"
 	    "  proof of who we are.\n");
-	assert_true(show_key(STR("auth"), &keeper));
+	assert_true(show_key(STR("api"), &keeper));
 	assert_string_equal(page_end(),
-	    "auth\n"
+	    "api\n"
 	    "  known but not in this version; without it,\n"
-	    "  clients send through trusted networks\n");
+	    "  the server is run by its command line and control socket\n");
 	assert_true(show_key(STR("inbound.limits"), &keeper));
 	assert_int_equal(strncmp(page_end(), "limits\n", 7), 0);
 	assert_false(show_key(STR("no.such.key"), &keeper));

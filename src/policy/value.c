@@ -23,6 +23,7 @@ _Static_assert(sizeof(enum listener_role) == sizeof(unsigned) &&
     sizeof(enum acme_agree) == sizeof(unsigned) &&
     sizeof(enum acme_challenge) == sizeof(unsigned) &&
     sizeof(enum acme_keys) == sizeof(unsigned) &&
+    sizeof(enum auth_database) == sizeof(unsigned) &&
     sizeof(enum log_format) == sizeof(unsigned) &&
     sizeof(enum ip_preference) == sizeof(unsigned) &&
     sizeof(enum detail_use) == sizeof(unsigned) &&
@@ -198,6 +199,16 @@ user_read(struct value_reader *r, const struct schema *row, struct str s,
 	    !local_is_safe(s))
 		return false;
 	return str_keep(r, s, to);
+}
+
+/* One of the row's words. */
+static bool
+word_read(struct value_reader *r, const struct schema *row, struct str s,
+    void *to)
+{
+	unsigned which;
+
+	return enum_read(r, row, s, &which) && str_keep(r, s, to);
 }
 
 /* ---- and back ---- */
@@ -377,6 +388,7 @@ static const struct value_kind kinds[SCHEMA_TYPES] = {
 	[TYPE_STRING] = { string_read, str_print, TEXT },
 	[TYPE_TEMPLATE] = { template_read, str_print, ONE(struct str) },
 	[TYPE_USERS] = { user_read, str_print, LIST(struct str) },
+	[TYPE_WORDS] = { word_read, str_print, LIST(struct str) },
 };
 
 /* All lists have this shape. */
@@ -399,7 +411,7 @@ value_is_no(struct value_reader *r, const struct schema *row,
 	char list[256];
 	struct buf b = BUF_OF(list);
 
-	if (row->type == TYPE_ENUM) {
+	if (schema_type_chooses(row->type)) {
 		while (schema_word(&words, &word)) {
 			if (b.n > 0)
 				buf_put(&b, STR(", "));
@@ -466,6 +478,7 @@ range_value(const struct schema *row, const void *to, uint64_t *v)
 	case TYPE_LMTP:
 	case TYPE_PIPE:
 	case TYPE_USERS:
+	case TYPE_WORDS:
 	case SCHEMA_TYPES:
 		break;
 	}
@@ -548,7 +561,7 @@ value_file(struct value_reader *r, struct str path, struct place at,
 static bool
 word_is_nothing(const struct schema *row, struct str text)
 {
-	return row->words != NULL && row->type != TYPE_ENUM &&
+	return row->words != NULL && !schema_type_chooses(row->type) &&
 	    str_eq(text, str_of(row->words));
 }
 

@@ -1,0 +1,134 @@
+/*
+ * login.h -- may this name come in with that secret?
+ *
+ * The promise: sources of accounts are asked in the order of auth.sources
+ * (login.def is their table): the first that knows the name decides, and a wrong
+ * password is not tried elsewhere.  A name that nobody knows, one that is
+ * disabled and a wrong password cost the same work and are the same LOGIN_BAD.
+ * Hashes are computed one at a time on a thread of their own: they take one
+ * processor at most, whoever attacks.  A few wait for their turn, one of each
+ * network, and places are kept for clients that were known before; the rest hears
+ * LOGIN_LATER at once.  What was found good is remembered for minutes, by a keyed
+ * hash of password and stored hash, so it ends when either changes.
+ * Not for: what an account may do (account.h), when a client tries too often
+ * (smtp/auth.c), the conversation (trust/sasl.h).
+ * Waiting: login_check() and login_verifier() yield, until `deadline' where a
+ * source is elsewhere; the configuration of the question stays pinned meanwhile.
+ * login_open() and login_close() block: before the cores run and after.
+ * Memory: struct login is the caller's, one for a process; answers are in the
+ * arena of the question.  Secrets are wiped where they were copied to.
+ * Errors: LOGIN_LATER and the trail for trouble with a machine.  Others have no
+ * trail; why is for events only, never for the client.
+ * Source: RFC 4954 4, 6 (535 5.7.8, 454 4.7.0); SECURITY.md rows 10, 11, 38.
+ */
+#ifndef NM_POLICY_LOGIN_H
+#define NM_POLICY_LOGIN_H
+
+#include "fiber/offload.h"
+#include "policy/config.h"
+#include "store/database.h"
+
+struct account;				/* account.h */
+struct scram_verifier;			/* trust/scram.h */
+
+enum login_result {
+	LOGIN_OK,
+	LOGIN_BAD,			/* 535 5.7.8 */
+	LOGIN_LATER,			/* 454 4.7.0 */
+	LOGIN_UNKNOWN			/* of a source: ask the next; never of
+					 * login_check() */
+};
+
+enum login_kind {
+	LOGIN_PASSWORD,			/* also an API key, and an app password */
+	LOGIN_TOKEN,			/* OAUTHBEARER, XOAUTH2 */
+	LOGIN_CERTIFICATE		/* EXTERNAL: TLS has verified him */
+};
+
+struct login_ask {
+	enum login_kind kind;
+	const struct config *config;	/* pinned by the caller */
+	struct str name;		/* who he says he is; n == 0: not said */
+	struct str secret;		/* the password or token */
+	struct address client;		/* network of who logs in */
+	struct address local;		/* where he came to */
+	struct str protocol;		/* TLS version; n == 0: clear text */
+	struct str subjects;		/* CERTIFICATE: names it is made for, by
+					 * line feeds: addresses, then names */
+	struct mono deadline;
+};
+
+enum { LOGIN_CORES_MOST = CORES_MOST, LOGIN_NETWORKS = 1024,
+	LOGIN_VERIFIERS = 16 };
+
+/* The dispatcher of a process. */
+struct login {
+	struct database database;	/* is_open: it is there */
+	struct lane *records;		/* the database's thread */
+	struct lane *hashes;		/* the one that computes */
+	unsigned char key[32];		/* of what is remembered, and of salts
+					 * for names that nobody has */
+	struct login_core *cores[LOGIN_CORES_MOST];
+	unsigned char _Atomic networks[LOGIN_NETWORKS];	/* that wait */
+	unsigned _Atomic waiting, favoured;	/* for a hash */
+	unsigned waiting_most;
+};
+
+/* Blocks.  The database is opened if it is there; a damaged one is no error
+ * but in the trail, and its users hear LOGIN_LATER. */
+int login_open(struct login *, const struct config *);
+void login_close(struct login *);
+/* Once on each core, as a fiber, before it is asked anything; and when nobody
+ * asks any more: tells the database what it has not told yet. */
+yields int login_begin(struct login *);
+yields void login_end(struct login *);
+
+/* out is what the source told, not settled; it is filled by LOGIN_OK only.  why
+ * is a word for events: "wrong password", "unknown", "disabled" ... */
+yields enum login_result login_check(struct login *, const struct login_ask *,
+    struct arena *, struct account *out, const char **why);
+
+/*
+ * SCRAM: what he must prove.  All of v have one salt and one number of rounds:
+ * the first is for the challenge, and each may be what he proves.  A name without
+ * any gets a false one, the same each time, and account is NULL: whatever he
+ * proves, he is nobody.
+ */
+struct login_verifiers {
+	size_t n;			/* 1 to LOGIN_VERIFIERS */
+	struct scram_verifier *v;
+	uint64_t *use;			/* whose it is, for login_proved() */
+	struct account *account;
+};
+/* LOGIN_OK or LOGIN_LATER. */
+yields enum login_result login_verifier(struct login *,
+    const struct login_ask *, struct arena *, struct login_verifiers *out);
+/* He proved v[i]: remember when it was used last. */
+void login_proved(struct login *, const struct login_verifiers *, size_t i);
+
+/* ---- sources: login.def is the table ---- */
+
+struct login_source {
+	struct str name;		/* in auth.sources */
+	bool (*is_set)(const struct config *);
+	yields enum login_result (*check)(struct login *,
+	    const struct login_ask *, struct arena *, struct account *out,
+	    const char **why);
+};
+extern const struct login_source login_sources[];
+extern const size_t login_sources_n;
+
+#define SOURCE(name, noun) \
+	bool noun##_is_set(const struct config *); \
+	yields enum login_result noun##_check(struct login *, \
+	    const struct login_ask *, struct arena *, struct account *out, \
+	    const char **why);
+#include "policy/login.def"
+#undef SOURCE
+
+/* For sources with hashes: does the password fit?  LOGIN_OK, LOGIN_BAD, or
+ * LOGIN_LATER when too many wait.  hash n == 0: nobody's, and never OK. */
+yields enum login_result login_hash(struct login *, const struct login_ask *,
+    struct str hash);
+
+#endif
