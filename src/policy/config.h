@@ -29,11 +29,13 @@
 
 #define CONFIG_MOST ((size_t)1 << 30)
 
+struct account_rule;		/* account.h */
 struct domain;			/* domain.h */
 
 struct user_set;		/* domain.h */
 
 struct schema;			/* schema.h */
+struct tenant_rule;		/* account.h */
 
 /* Where a value was set; each struct of values has a list of them.  What is in
  * no list is a default. */
@@ -193,6 +195,14 @@ struct config {
 
 	size_t n_transports;
 	struct transport *transports;
+
+	struct table accounts;		/* struct account_rule by name */
+	size_t n_accounts;
+	struct account_rule **account_list;	/* as in the file */
+	const struct account_rule *everyone;	/* accounts."*", or NULL */
+	struct table tenants;		/* struct tenant_rule by name */
+	size_t n_tenants;
+	struct tenant_rule **tenant_list;
 
 	size_t n_routes;
 	struct route_rule *routes;

@@ -164,6 +164,7 @@ finish_config(struct load *l)
 	finish_deliver_by(l);
 	finish_transports(l);
 	finish_domains(l);
+	finish_accounts(l);
 	finish_routes(l);
 	finish_outbound(l);
 	finish_log(l);

@@ -140,7 +140,7 @@ static const struct { const char *yaml, *says; } cases[] = {
 	    "9:25+4 'http' is known but not in this version\n"
 	    "11:1+3 'api' is known but not in this version\n"
 	    "15:1+9 'dashboard' is known but not in this version\n"
-	    "17:1+7 'tenants' is known but not in this version\n"
+	    "17:10+7 'dynamic' is known but not in this version\n"
 	    "20:1+8 'suppress' is known but not in this version\n"
 	    "21:1+13 'bounce_domain' is known but not in this version\n"
 	    "22:1+16 'list_unsubscribe' is known but not in this version\n"

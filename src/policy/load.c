@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/must.h"
+#include "policy/account.h"
 #include "policy/domain.h"
 
 enum { PATTERN_MOST = 128 };
@@ -66,25 +67,33 @@ join_path(struct load *l, struct str above, struct str key)
 	    STR_FMT"."STR_FMT, STR_ARG(above), STR_ARG(key));
 }
 
-/* ---- members of listen, domains, route, transports ---- */
+/* ---- members of accounts, domains, listen, route, tenants, transports ---- */
 
 static const size_t member_size[SCHEMA_SCOPES] = {
+	[SCOPE_account_rule] = sizeof(struct account_rule),
 	[SCOPE_config] = 0,
 	[SCOPE_domain] = sizeof(struct domain),
 	[SCOPE_listener] = sizeof(struct listener),
 	[SCOPE_route_rule] = sizeof(struct route_rule),
+	[SCOPE_tenant_rule] = sizeof(struct tenant_rule),
 	[SCOPE_transport] = sizeof(struct transport),
 };
 
 static void
 member_begin(void *member, enum schema_scope scope, const struct node *n)
 {
+	struct account_rule *a = member;
 	struct domain *d = member;
 	struct listener *s = member;
 	struct route_rule *r = member;
+	struct tenant_rule *tenant = member;
 	struct transport *t = member;
 
 	switch (scope) {
+	case SCOPE_account_rule:
+		a->place = n->key_at;
+		a->given.name = n->key;
+		break;
 	case SCOPE_domain:
 		d->place = n->key_at;
 		d->name = n->key;
@@ -94,6 +103,10 @@ member_begin(void *member, enum schema_scope scope, const struct node *n)
 		break;
 	case SCOPE_route_rule:
 		r->place = n->at;
+		break;
+	case SCOPE_tenant_rule:
+		tenant->place = n->key_at;
+		tenant->name = n->key;
 		break;
 	case SCOPE_transport:
 		t->place = n->key_at;
@@ -236,19 +249,28 @@ key_is_kind(struct load *l, const struct node *n, enum node_kind kind,
 static bool
 member_is_named(struct load *l, enum schema_scope scope, const struct node *n)
 {
-	bool is_domain = scope == SCOPE_domain;
+	char room[ACCOUNT_KEY_ROOM];
+	struct buf key = BUF_OF(room);
 	struct str unused;
+	bool is_fine;
 
-	if (is_domain ? domain_canonical(l->reader.scratch, n->key, &unused) :
-	    local_is_safe(n->key))
-		return true;
-	problem_add(l->reader.problems, PROBLEM_ERROR, n->key_at,
-	    "'"STR_FMT"' is not a %s name", STR_ARG(n->key),
-	    is_domain ? "domain" : "transport's");
-	return false;
+	if (scope == SCOPE_domain)
+		is_fine = domain_canonical(l->reader.scratch, n->key, &unused);
+	else if (scope == SCOPE_account_rule)
+		is_fine = account_key(n->key, &key);
+	else
+		is_fine = local_is_safe(n->key);
+	if (!is_fine)
+		problem_add(l->reader.problems, PROBLEM_ERROR, n->key_at,
+		    "'"STR_FMT"' is not a%s name", STR_ARG(n->key),
+		    scope == SCOPE_domain ? " domain" :
+		    scope == SCOPE_account_rule ? "n account's" :
+		    scope == SCOPE_tenant_rule ? " tenant's" :
+		    " transport's");
+	return is_fine;
 }
 
-/* A map whose members have names: domains, transports. */
+/* A map whose members have names: accounts, domains, tenants, transports. */
 static void
 each_named(struct load_queue *q, const struct schema *row, const struct node *n,
     struct str name)
@@ -305,7 +327,8 @@ key_section(struct load_queue *q, const struct load_map *m,
 	bool is_list = has_each &&
 	    str_has_suffix_icase(str_of(each->path), STR("[]"));
 
-	if (!key_is_kind(q->load, n, is_list ? NODE_LIST : NODE_MAP, name))
+	if (value_is_later(q->load, row, n) || !key_is_kind(q->load, n,
+	    is_list ? NODE_LIST : NODE_MAP, name))
 		return;
 	if (!has_each) {
 		queue_map(q, n, str_of(row->path), name, m->base);

@@ -346,6 +346,10 @@ json_pattern(enum schema_type type)
 	case TYPE_DURATION:
 	case TYPE_DURATIONS:
 		return "^(0|[0-9]+(ms|s|m|h|d|w))$";
+	case TYPE_DATE:
+		return "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:]+Z)?$";
+	case TYPE_SENDERS:
+		return "^(.*@.*|[*]|<>)$";
 	case TYPE_SIZE:
 		return "^[0-9]+[KMGT]?$";
 	case TYPE_RATE:
@@ -386,7 +390,7 @@ type_is_list(enum schema_type type)
 	return type == TYPE_ADDRESSES || type == TYPE_DURATIONS ||
 	    type == TYPE_INCLUDE || type == TYPE_NETWORKS ||
 	    type == TYPE_PATHS || type == TYPE_PATTERNS ||
-	    type == TYPE_RELAY || type == TYPE_LMTP ||
+	    type == TYPE_RELAY || type == TYPE_LMTP || type == TYPE_SENDERS ||
 	    type == TYPE_USERS || type == TYPE_WORDS;
 }
 

@@ -2,10 +2,13 @@
 
 #include "base/must.h"
 #include "base/near.h"
+#include "policy/account.h"
 #include "policy/domain.h"
 
 /* load.c finds the origins of any struct of values at its beginning. */
 _Static_assert(offsetof(struct config, origins) == 0 &&
+    offsetof(struct account_rule, origins) == 0 &&
+    offsetof(struct tenant_rule, origins) == 0 &&
     offsetof(struct domain, origins) == 0 &&
     offsetof(struct listener, origins) == 0 &&
     offsetof(struct route_rule, origins) == 0 &&
@@ -47,6 +50,7 @@ struct type_words {
 static const struct type_words type_words[SCHEMA_TYPES] = {
 	[TYPE_NONE] = { "a map", NULL },
 	[TYPE_ADDRESSES] = { "an IP address", "192.0.2.1, 2001:db8::1" },
+	[TYPE_DATE] = { "a date", "2026-12-31, 2026-12-31T18:00Z" },
 	[TYPE_DOMAIN] = { "a domain name", "example.org" },
 	[TYPE_DURATION] = { "a duration", "30s, 15m, 4h, 5d" },
 	[TYPE_DURATIONS] = { "a duration", "30s, 15m, 4h, 5d" },
@@ -66,6 +70,8 @@ static const struct type_words type_words[SCHEMA_TYPES] = {
 	[TYPE_RATE] = { "a rate", "100/s, 60/min, 10000/h, none" },
 	[TYPE_RELAY] = { "a relay", "mx, smtp://mail.example.org:2525, "
 		"lmtp://localhost:24" },
+	[TYPE_SENDERS] = { "a sender",
+		"bob@example.org, @example.org, @*.example.org, *, <>" },
 	[TYPE_SIZE] = { "a size", "512, 64K, 50M, 2G" },
 	[TYPE_STRING] = { "a text", NULL },
 	[TYPE_TEMPLATE] = { "a path of a Maildir",

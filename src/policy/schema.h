@@ -22,6 +22,7 @@ enum schema_kind { SCHEMA_KEY, SCHEMA_SECTION, SCHEMA_EACH, SCHEMA_SAME,
 enum schema_type {
 	TYPE_NONE,
 	TYPE_ADDRESSES,		/* struct conf_addresses */
+	TYPE_DATE,		/* struct wall */
 	TYPE_DOMAIN,		/* struct str, lower case */
 	TYPE_DURATION,		/* int64_t, ns */
 	TYPE_DURATIONS,		/* struct conf_durations */
@@ -37,6 +38,7 @@ enum schema_type {
 	TYPE_PIPE,		/* struct pipe * */
 	TYPE_RATE,		/* struct rate */
 	TYPE_RELAY,		/* struct relay * */
+	TYPE_SENDERS,		/* struct conf_strings: account_sender_read() */
 	TYPE_SIZE,		/* uint64_t, octets */
 	TYPE_STRING,		/* struct str */
 	TYPE_TEMPLATE,		/* struct str: a path with %u, %d, ~/ */
@@ -45,8 +47,9 @@ enum schema_type {
 	SCHEMA_TYPES
 };
 
-enum schema_scope { SCOPE_config, SCOPE_domain, SCOPE_listener,
-	SCOPE_route_rule, SCOPE_transport, SCHEMA_SCOPES };
+enum schema_scope { SCOPE_account_rule, SCOPE_config, SCOPE_domain,
+	SCOPE_listener, SCOPE_route_rule, SCOPE_tenant_rule, SCOPE_transport,
+	SCHEMA_SCOPES };
 
 enum schema_when { RELOAD, RESTART };
 

@@ -1,6 +1,7 @@
 #include "policy/show.h"
 
 #include "base/must.h"
+#include "policy/account.h"
 #include "policy/domain.h"
 #include "policy/value.h"
 
@@ -184,12 +185,48 @@ show_transports(struct show_lines *out, const struct config *c)
 }
 
 static void
+show_named(struct show_lines *out, struct str name, const char *path,
+    const void *base)
+{
+	char room[SHOW_LINE_MOST];
+	struct buf b = BUF_OF(room);
+
+	buf_put(&b, STR("  "));
+	value_print_text(name, &b);
+	buf_put(&b, STR(":"));
+	buf_putc(&b, '\0');
+	show_member(out, room, str_of(path), base);
+}
+
+static void
+show_accounts(struct show_lines *out, const struct config *c)
+{
+	show_head(out, "", STR("accounts"), c->n_accounts == 0 ? " {}" : "");
+	for (size_t i = 0; i < c->n_accounts; i++)
+		show_named(out, c->account_list[i]->given.name, "accounts.*",
+		    c->account_list[i]);
+}
+
+static void
+show_tenants(struct show_lines *out, const struct config *c)
+{
+	show_head(out, "", STR("tenants"), c->n_tenants == 0 ? " {}" : "");
+	for (size_t i = 0; i < c->n_tenants; i++)
+		show_named(out, c->tenant_list[i]->name, "tenants.*",
+		    c->tenant_list[i]);
+}
+
+static void
 show_each(struct show_lines *out, const struct schema *section,
     const struct config *c)
 {
 	static const char item[] = "  -";
 
-	if (str_eq(str_of(section->path), STR("domains"))) {
+	if (str_eq(str_of(section->path), STR("accounts"))) {
+		show_accounts(out, c);
+	} else if (str_eq(str_of(section->path), STR("tenants"))) {
+		show_tenants(out, c);
+	} else if (str_eq(str_of(section->path), STR("domains"))) {
 		show_domains(out, c);
 	} else if (str_eq(str_of(section->path), STR("listen"))) {
 		show_head(out, "", STR("listen"),
@@ -337,6 +374,57 @@ diff_transports(struct show_lines *out, const struct config *from,
 }
 
 static void
+diff_account(struct show_lines *out, const struct account_rule *from,
+    const struct account_rule *to)
+{
+	char room[SHOW_LINE_MOST];
+	struct buf b = BUF_OF(room);
+
+	buf_printf(&b, "accounts."STR_FMT,
+	    STR_ARG(from != NULL ? from->given.name : to->given.name));
+	diff_scope(out, SCOPE_account_rule, STR("accounts.*"), buf_str(&b),
+	    from, to);
+}
+
+static void
+diff_accounts(struct show_lines *out, const struct config *from,
+    const struct config *to)
+{
+	for (size_t i = 0; i < from->n_accounts; i++)
+		diff_account(out, from->account_list[i], account_rule_find(to,
+		    from->account_list[i]->rights.name));
+	for (size_t i = 0; i < to->n_accounts; i++)
+		if (account_rule_find(from, to->account_list[i]->rights.name)
+		    == NULL)
+			diff_account(out, NULL, to->account_list[i]);
+}
+
+static void
+diff_tenant(struct show_lines *out, const struct tenant_rule *from,
+    const struct tenant_rule *to)
+{
+	char room[SHOW_LINE_MOST];
+	struct buf b = BUF_OF(room);
+
+	buf_printf(&b, "tenants."STR_FMT,
+	    STR_ARG(from != NULL ? from->name : to->name));
+	diff_scope(out, SCOPE_tenant_rule, STR("tenants.*"), buf_str(&b), from,
+	    to);
+}
+
+static void
+diff_tenants(struct show_lines *out, const struct config *from,
+    const struct config *to)
+{
+	for (size_t i = 0; i < from->n_tenants; i++)
+		diff_tenant(out, from->tenant_list[i], tenant_rule_find(to,
+		    from->tenant_list[i]->name));
+	for (size_t i = 0; i < to->n_tenants; i++)
+		if (tenant_rule_find(from, to->tenant_list[i]->name) == NULL)
+			diff_tenant(out, NULL, to->tenant_list[i]);
+}
+
+static void
 diff_listed(struct show_lines *out, enum schema_scope scope, const char *name,
     size_t i, const void *from, const void *to)
 {
@@ -355,6 +443,8 @@ show_diff(const struct config *from, const struct config *to,
 	diff_scope(out, SCOPE_config, STR(""), STR(""), from, to);
 	diff_domains(out, from, to);
 	diff_transports(out, from, to);
+	diff_accounts(out, from, to);
+	diff_tenants(out, from, to);
 	for (size_t i = 0; i < from->n_listeners || i < to->n_listeners; i++)
 		diff_listed(out, SCOPE_listener, "listen", i,
 		    i < from->n_listeners ? &from->listeners[i] : NULL,

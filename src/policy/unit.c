@@ -1,6 +1,8 @@
 #include "policy/unit.h"
 
 #include "base/buf.h"
+#include "base/json.h"
+#include "wire/date.h"
 
 struct unit {
 	const char *name;
@@ -112,6 +114,35 @@ unit_rate(struct str s, struct rate *out)
 	return true;
 }
 
+/* YYYY-MM-DD ["T" HH:MM [":SS"] "Z"], the rest of RFC 3339 is not for people. */
+bool
+unit_date(struct str s, struct wall *out)
+{
+	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May",
+		"Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	bool has_time = str_find(s, 'T') < s.n;
+	struct str day = str_cut(&s, 'T'), time = s, year, month;
+	char text[64];
+	struct buf b = BUF_OF(text);
+	uint64_t y, m, d;
+	struct date date;
+
+	year = str_cut(&day, '-');
+	month = str_cut(&day, '-');
+	if (year.n != 4 || month.n != 2 || day.n != 2 ||
+	    !parse_u64(year, 9999, &y) || !parse_u64(month, 12, &m) || m == 0 ||
+	    !parse_u64(day, 31, &d) || (has_time && (time.n < 6 ||
+	    time.p[time.n - 1] != 'Z')))
+		return false;
+	time = has_time ? str_sub(time, 0, time.n - 1) : STR("00:00");
+	buf_printf(&b, "%u %s %u "STR_FMT" +0000", (unsigned)d, months[m - 1],
+	    (unsigned)y, STR_ARG(time));
+	if (b.full || !date_parse(buf_str(&b), &date))
+		return false;
+	*out = date.at;
+	return true;
+}
+
 struct unit_text
 unit_print_duration(int64_t ns)
 {
@@ -143,6 +174,25 @@ unit_print_rate(struct rate r)
 	buf_put_u64(&b, r.n);
 	buf_putc(&b, '/');
 	buf_put(&b, str_of(periods[i].name));
+	buf_putc(&b, '\0');
+	return t;
+}
+
+struct unit_text
+unit_print_date(struct wall w)
+{
+	struct wall_text at = wall_print(w);
+	struct str text = str_of(at.text), day, time;
+	struct unit_text t = { "" };
+	struct buf b = BUF_OF(t.text);
+
+	day = str_sub(text, 0, str_find(text, 'T'));
+	time = str_sub(text, day.n, str_find(text, '.'));
+	buf_put(&b, day);
+	if (!str_eq(time, STR("T00:00:00"))) {
+		buf_put(&b, time);
+		buf_putc(&b, 'Z');
+	}
 	buf_putc(&b, '\0');
 	return t;
 }

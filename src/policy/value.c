@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/must.h"
+#include "policy/account.h"
 #include "policy/domain.h"
 #include "policy/indirect.h"
 #include "policy/pipe.h"
@@ -17,6 +18,7 @@ struct value_kind {
 	bool is_text;			/* file:, env: and cred: are followed */
 };
 
+_Static_assert(sizeof(struct wall) == sizeof(uint64_t), "dates are numbers");
 _Static_assert(sizeof(enum listener_role) == sizeof(unsigned) &&
     sizeof(enum listener_tls) == sizeof(unsigned) &&
     sizeof(enum tls_version) == sizeof(unsigned) &&
@@ -69,6 +71,15 @@ domain_read(struct value_reader *r, const struct schema *row, struct str s,
 
 	(void)row;
 	return domain_canonical(r->arena, s, out);
+}
+
+static bool
+date_read(struct value_reader *r, const struct schema *row, struct str s,
+    void *to)
+{
+	(void)r;
+	(void)row;
+	return unit_date(s, to);
 }
 
 static bool
@@ -149,6 +160,14 @@ rate_read(struct value_reader *r, const struct schema *row, struct str s,
 	(void)r;
 	(void)row;
 	return unit_rate(s, to);
+}
+
+static bool
+sender_read(struct value_reader *r, const struct schema *row, struct str s,
+    void *to)
+{
+	(void)row;
+	return account_sender_read(r->arena, s, to);
 }
 
 static bool
@@ -254,6 +273,12 @@ text_print(const char *text, struct buf *out)
 	str_print(NULL, &s, out);
 }
 
+void
+value_print_text(struct str s, struct buf *out)
+{
+	str_print(NULL, &s, out);
+}
+
 static void
 address_put(const struct schema *row, const void *from, struct buf *out)
 {
@@ -275,6 +300,15 @@ network_put(const struct schema *row, const void *from, struct buf *out)
 	buf_printf(&b, "%s/%u", t.text, n->bits);
 	buf_putc(&b, '\0');
 	text_print(text, out);
+}
+
+static void
+date_put(const struct schema *row, const void *from, struct buf *out)
+{
+	const struct wall *at = from;
+
+	(void)row;
+	buf_put(out, str_of(unit_print_date(*at).text));
 }
 
 static void
@@ -369,6 +403,7 @@ relay_put(const struct schema *row, const void *from, struct buf *out)
 static const struct value_kind kinds[SCHEMA_TYPES] = {
 	[TYPE_NONE] = { NULL, NULL, 0, false, false },
 	[TYPE_ADDRESSES] = { address_read, address_put, LIST(struct address) },
+	[TYPE_DATE] = { date_read, date_put, ONE(struct wall) },
 	[TYPE_DOMAIN] = { domain_read, str_print, TEXT },
 	[TYPE_DURATION] = { duration_read, duration_put, ONE(int64_t) },
 	[TYPE_DURATIONS] = { duration_read, duration_put, LIST(int64_t) },
@@ -384,6 +419,7 @@ static const struct value_kind kinds[SCHEMA_TYPES] = {
 	[TYPE_PIPE] = { NULL, pipe_put, ONE(struct pipe *) },
 	[TYPE_RATE] = { rate_read, rate_put, ONE(struct rate) },
 	[TYPE_RELAY] = { NULL, relay_put, ONE(struct relay *) },
+	[TYPE_SENDERS] = { sender_read, str_print, LIST(struct str) },
 	[TYPE_SIZE] = { size_read, size_put, ONE(uint64_t) },
 	[TYPE_STRING] = { string_read, str_print, TEXT },
 	[TYPE_TEMPLATE] = { template_read, str_print, ONE(struct str) },
@@ -467,6 +503,7 @@ range_value(const struct schema *row, const void *to, uint64_t *v)
 		return true;
 	case TYPE_NONE:
 	case TYPE_ADDRESSES:
+	case TYPE_DATE:
 	case TYPE_DOMAIN:
 	case TYPE_ENUM:
 	case TYPE_INCLUDE:
@@ -477,6 +514,7 @@ range_value(const struct schema *row, const void *to, uint64_t *v)
 	case TYPE_RELAY:
 	case TYPE_LMTP:
 	case TYPE_PIPE:
+	case TYPE_SENDERS:
 	case TYPE_USERS:
 	case TYPE_WORDS:
 	case SCHEMA_TYPES:
@@ -708,6 +746,14 @@ value_defaults(struct value_reader *r, enum schema_scope scope, void *base)
 
 /* ---- printing ---- */
 
+static bool
+value_is_zero(const struct schema *row, const void *from)
+{
+	return (row->type == TYPE_INTEGER || row->type == TYPE_SIZE ||
+	    row->type == TYPE_DURATION || row->type == TYPE_DATE) &&
+	    *(const uint64_t *)from == 0;
+}
+
 bool
 value_is_absent(const struct schema *row, const void *base)
 {
@@ -718,14 +764,10 @@ value_is_absent(const struct schema *row, const void *base)
 		return *(void *const *)from == NULL;
 	if (kind->is_list)
 		return ((const struct any_list *)from)->n == 0;
+	if (row->fallback == NULL && row->words != NULL &&
+	    value_is_zero(row, from))
+		return true;
 	return kind->print == str_print && ((const struct str *)from)->n == 0;
-}
-
-static bool
-value_is_zero(const struct schema *row, const void *from)
-{
-	return (row->type == TYPE_INTEGER || row->type == TYPE_SIZE ||
-	    row->type == TYPE_DURATION) && *(const uint64_t *)from == 0;
 }
 
 void

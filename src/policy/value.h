@@ -42,6 +42,9 @@ bool value_file(struct value_reader *, struct str path, struct place at,
 /* As YAML in one line: 15m, [ 5m, 15m ], "text", none. */
 void value_print(const struct schema *, const void *base, struct buf *out);
 
+/* A text, quoted where YAML would take it for something else. */
+void value_print_text(struct str, struct buf *out);
+
 /* "1 to 64", "at most 16", or false when there is no range to tell. */
 bool value_range_print(const struct schema *, struct buf *out);
 
