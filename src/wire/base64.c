@@ -144,3 +144,35 @@ base64_close(struct base64_reader *r, struct buf *out)
 	}
 	return true;
 }
+
+/* ---- at once ---- */
+
+void
+base64_encode(struct str in, struct buf *out)
+{
+	for (size_t at = 0; at < in.n; at += 3) {
+		struct base64_writer w = { 0 };
+
+		for (size_t i = at; i < in.n && w.n < 3; i++)
+			w.held[w.n++] = (unsigned char)in.p[i];
+		group_write(&w, out);
+	}
+}
+
+bool
+base64_decode(struct str in, struct buf *out)
+{
+	struct base64_reader r = { 0 };
+	size_t letters_n = in.n;
+
+	/* RFC 4954 4: white space is not of the alphabet either */
+	while (letters_n > 0 && in.n - letters_n < 2 &&
+	    in.p[letters_n - 1] == '=')
+		letters_n--;
+	for (size_t i = 0; i < letters_n; i++)
+		if (letter_value(in.p[i]) < 0)
+			return false;
+	for (size_t i = 0; i < in.n && in.n % 4 == 0; i++)
+		octet_read(&r, in.p[i], out);
+	return in.n % 4 == 0 && r.faults == 0 && !out->full;
+}

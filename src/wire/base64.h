@@ -1,10 +1,11 @@
 /*
- * base64.h -- octets as letters, written and read as they stream by.
+ * base64.h -- octets as letters, as they stream by or at once.
  *
  * The promise: what base64_put() and base64_end() write is read back the same by
  * base64_take() and base64_close(), however either is cut; it has lines of at
  * most 76 octets, each with its CRLF.  The reader passes over what is not of the
- * alphabet and tells of it, and stops at "=".
+ * alphabet and tells of it, and stops at "=".  base64_encode() and
+ * base64_decode() are for a protocol's words: one line, and strict.
  * Not for: the alphabet of URLs.
  * Waiting: none.
  * Memory: writes into the caller's buffer, as much as there is room for.
@@ -47,5 +48,12 @@ struct base64_reader {
 bool base64_take(struct base64_reader *, struct str *in, struct buf *out);
 /* Nothing comes any more: the last octets of a group without "=". */
 bool base64_close(struct base64_reader *, struct buf *out);
+
+/* All at once, in one line. */
+void base64_encode(struct str, struct buf *out);
+/* Whole groups of the alphabet and nothing else, "=" at the end only and never
+ * too little or too much of it, no bits left over.  False when it is not that,
+ * or does not fit. */
+bool base64_decode(struct str, struct buf *out);
 
 #endif

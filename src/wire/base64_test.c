@@ -113,10 +113,47 @@ test_faults(void **state)
 	}
 }
 
+/* RFC 4648 10 at once; and nothing but that. */
+static void
+test_at_once(void **state)
+{
+	static const char *const rows[][2] = { { "", "" }, { "f", "Zg==" },
+		{ "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" },
+		{ "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" } };
+	static const char *const bad[] = { "Z", "Zg", "Zg=", "Zh==", "Zm9=",
+		"Zm8", "Zm8==", "=", "==", "====", "=AAA", "AAA=BBB=", "Zg==Zg==",
+		"Zm9v\n", "Zm 9", "Zm9v=", "Zm9v====", "Zm-_", "Zm9v\xc3\xa9x" };
+	static const char nul[4] = { 'Z', 'm', '\0', 'v' };
+	struct buf b;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		b = BUF_OF(room);
+		base64_encode(str_of(rows[i][0]), &b);
+		assert_true(str_eq(buf_str(&b), str_of(rows[i][1])));
+		b = BUF_OF(room);
+		b.cap = strlen(rows[i][0]);
+		assert_true(base64_decode(str_of(rows[i][1]), &b));
+		assert_true(str_eq(buf_str(&b), str_of(rows[i][0])));
+		if (b.cap == 0)
+			continue;
+		b.n = 0;
+		b.cap--;
+		assert_false(base64_decode(str_of(rows[i][1]), &b));
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		b = BUF_OF(room);
+		assert_false(base64_decode(str_of(bad[i]), &b));
+	}
+	b = BUF_OF(room);
+	assert_false(base64_decode((struct str){ nul, 4 }, &b));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_at_once),
 		cmocka_unit_test(test_vectors),
 		cmocka_unit_test(test_round),
 		cmocka_unit_test(test_faults),
