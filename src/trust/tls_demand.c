@@ -2,6 +2,8 @@
 
 #include "base/buf.h"
 #include "base/must.h"
+#include "fiber/clock.h"
+#include "trust/dane.h"
 
 #include <openssl/x509v3.h>
 
@@ -163,14 +165,32 @@ verify_refuse(const struct tls_demand *d, const struct tls_facts *f,
 	judgment_refuse(j, d, &b);
 }
 
+/* What the owner of the domain says of his host is all that counts. */
 static void
-dane_refuse(const struct tls_demand *d, struct tls_judgment *j)
+dane_judge(const struct tls_demand *d, const struct tls_facts *f,
+    struct tls_judgment *j)
 {
+	long verdict = dane_verify(d, f->peer, f->peer_chain, clock_wall());
 	char room[TLS_WHY_MOST];
 	struct buf b = BUF_OF(room);
 
-	buf_printf(&b, "no TLSA record names the host's certificate");
-	j->result = TLS_RESULT_VALIDATION_FAILURE;
+	j->proof = verdict == X509_V_OK ? TLS_PROOF_DANE :
+	    TLS_PROOF_ENCRYPTED;
+	j->result = TLS_RESULT_FINE;
+	if (verdict == X509_V_OK)
+		return;
+	if (verdict == X509_V_ERR_HOSTNAME_MISMATCH) {
+		j->result = TLS_RESULT_CERTIFICATE_HOST_MISMATCH;
+		buf_printf(&b, "the host's certificate is not for " STR_FMT,
+		    STR_ARG(d->names[0]));
+	} else if (verdict == X509_V_ERR_CERT_HAS_EXPIRED ||
+	    verdict == X509_V_ERR_CERT_NOT_YET_VALID) {
+		buf_printf(&b, "of the host's certificate: %s",
+		    tls_chain_trouble(verdict, &j->result));
+	} else {
+		j->result = TLS_RESULT_VALIDATION_FAILURE;
+		buf_printf(&b, "no TLSA record names the host's certificate");
+	}
 	judgment_refuse(j, d, &b);
 }
 
@@ -191,8 +211,7 @@ tls_demand_judge(const struct tls_demand *d, const struct tls_facts *f,
 			verify_refuse(d, f, j);
 		break;
 	case TLS_LEVEL_DANE:
-		if (j->proof < TLS_PROOF_DANE)
-			dane_refuse(d, j);
+		dane_judge(d, f, j);
 		break;
 	case TLS_LEVELS:
 		must(false);
