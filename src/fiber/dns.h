@@ -19,7 +19,7 @@
 #include "fiber/net.h"
 
 enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_PTR = 12, DNS_MX = 15,
-	DNS_TXT = 16, DNS_AAAA = 28, DNS_TLSA = 52 };
+	DNS_TXT = 16, DNS_AAAA = 28, DNS_TLSA = 52, DNS_CAA = 257 };
 
 enum dns_status { DNS_FOUND, DNS_NO_DATA, DNS_NO_NAME, DNS_TROUBLE };
 
@@ -30,7 +30,7 @@ struct dns_record {
 	struct str name;		/* MX, PTR, CNAME: lower case, no final dot;
 					 * the root is empty */
 	struct address address;		/* A, AAAA: port 0 */
-	struct str data;		/* TXT: strings joined; TLSA: RDATA */
+	struct str data;		/* TXT: strings joined; TLSA, CAA: RDATA */
 };
 
 struct dns_answer {

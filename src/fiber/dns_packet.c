@@ -210,6 +210,13 @@ packet_data(const struct packet *k, const struct packet_record *r,
 		out->data = arena_copy(a, (struct str){
 		    (const char *)k->p + r->data_at, r->data_n });
 		return out->data.p != NULL;
+	case DNS_CAA:
+		/* RFC 8659 4.1: flags, the tag's length, tag, value */
+		if (r->data_n < 2 || k->p[r->data_at + 1] > r->data_n - 2)
+			return false;
+		out->data = arena_copy(a, (struct str){
+		    (const char *)k->p + r->data_at, r->data_n });
+		return out->data.p != NULL;
 	default:
 		return false;
 	}

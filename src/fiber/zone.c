@@ -9,7 +9,7 @@
  *
  * "@" is the origin; ";" begins a comment outside quotes.  TXT data are quoted
  * or bare strings in which \c is c and \ddd an octet.  TLSA data are three
- * numbers and hexadecimal digits.
+ * numbers and hexadecimal digits; CAA data a number, a tag and a string.
  */
 #include "fiber/zone.h"
 
@@ -54,7 +54,8 @@ struct zone_reader {
 
 static const struct { struct str name; enum dns_type type; } type_names[] = {
 	{ STR_INIT("A"), DNS_A }, { STR_INIT("AAAA"), DNS_AAAA },
-	{ STR_INIT("CNAME"), DNS_CNAME }, { STR_INIT("MX"), DNS_MX },
+	{ STR_INIT("CAA"), DNS_CAA }, { STR_INIT("CNAME"), DNS_CNAME },
+	{ STR_INIT("MX"), DNS_MX },
 	{ STR_INIT("PTR"), DNS_PTR }, { STR_INIT("TLSA"), DNS_TLSA },
 	{ STR_INIT("TXT"), DNS_TXT },
 };
@@ -282,6 +283,32 @@ reader_tlsa(struct zone_reader *r, size_t at, struct dns_record *out)
 	return 0;
 }
 
+/* RFC 8659 4.1.1: flags tag value. */
+static int
+reader_caa(struct zone_reader *r, size_t at, struct dns_record *out)
+{
+	struct str tag = r->n == at + 3 ? r->tokens[at + 1] : STR("");
+	size_t n = 0;
+	uint64_t flags;
+	char *p;
+
+	if (tag.n == 0 || tag.n > 255)
+		return reader_refuse(r, "CAA needs flags, a tag and a value",
+		    r->owner);
+	if (!parse_u64(r->tokens[at], 255, &flags))
+		return reader_refuse(r, "not a number", r->tokens[at]);
+	p = arena_alloc(&r->zone->arena, 2 + tag.n + r->tokens[at + 2].n);
+	if (p == NULL)
+		return reader_refuse(r, "too much text", STR("CAA"));
+	p[0] = (char)flags;
+	p[1] = (char)tag.n;
+	memcpy(p + 2, tag.p, tag.n);
+	if (reader_unescape(r, r->tokens[at + 2], p + 2 + tag.n, &n) != 0)
+		return -1;
+	out->data = (struct str){ p, 2 + tag.n + n };
+	return 0;
+}
+
 static int
 reader_address(struct zone_reader *r, struct str text,
     enum address_family family, struct dns_record *out)
@@ -312,7 +339,8 @@ reader_data(struct zone_reader *r, size_t at, enum dns_type type,
 
 	if (r->n <= at)
 		return reader_refuse(r, "no data", r->owner);
-	if (type != DNS_TXT && type != DNS_TLSA && r->n != at + want)
+	if (type != DNS_TXT && type != DNS_TLSA && type != DNS_CAA &&
+	    r->n != at + want)
 		return reader_refuse(r, "data of the wrong length",
 		    r->tokens[at]);
 	switch (type) {
@@ -329,6 +357,8 @@ reader_data(struct zone_reader *r, size_t at, enum dns_type type,
 		return reader_txt(r, at, out);
 	case DNS_TLSA:
 		return reader_tlsa(r, at, out);
+	case DNS_CAA:
+		return reader_caa(r, at, out);
 	}
 	return reader_refuse(r, "no such type", r->tokens[at]);
 }

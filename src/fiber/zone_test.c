@@ -22,6 +22,7 @@
 	"null MX 0 .\n" \
 	"@ TXT \"v=spf1 \" \"a;b\\\"c\\092\\065\" bare\n" \
 	"_25._tcp.mx1 TLSA 3 1 1 0aFf 10\n" \
+	"@ CAA 128 issue \"ca.test; a=b\"\n" \
 	"a.b.deep A 192.0.2.9\n" \
 	"*.wild A 192.0.2.7\n" \
 	"own.wild TXT \"mine\"\n" \
@@ -71,6 +72,8 @@ static const struct expect expects[] = {
 	    "null.example.test", "0 " },
 	{ "_25._tcp.mx1.example.test", DNS_TLSA, DNS_FOUND, false, 300, 1,
 	    NULL, "\003\001\001\012\377\020" },
+	{ "example.test", DNS_CAA, DNS_FOUND, false, 300, 1, "example.test",
+	    "\200\005issueca.test; a=b" },
 	/* names that exist because of others (RFC 4592 2.2.2) */
 	{ "deep.example.test", DNS_A, DNS_NO_DATA, false, 300, 0, NULL, NULL },
 	{ "b.deep.example.test", DNS_A, DNS_NO_DATA, false, 300, 0, NULL, NULL },
@@ -193,6 +196,8 @@ static const struct { const char *text, *says; } refusals[] = {
 	{ "a TXT \\1\n", "line 1: bad escape" },
 	{ "a TLSA 3 1 1\n", "line 1: TLSA needs four parts" },
 	{ "a TLSA 3 1 256 00\n", "line 1: not a number" },
+	{ "a CAA 0 issue\n", "line 1: CAA needs flags, a tag and a value" },
+	{ "a CAA 256 issue x\n", "line 1: not a number" },
 	{ "a TLSA 3 1 1 0\n", "line 1: half an octet" },
 	{ "a TLSA 3 1 1 0g\n", "line 1: not hexadecimal" },
 };
