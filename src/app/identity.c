@@ -41,21 +41,16 @@ public_read(struct making *m, int fd)
 	return 0;
 }
 
-/* u32 length, PEM; again and again. */
+/* Source, file, PEM; again and again. */
 static int
 public_next(struct making *m, struct str *pem)
 {
-	uint32_t n;
+	struct str file;
+	unsigned source;
 
-	if (m->rest.n < sizeof n)
-		return err_set("the keyring's certificates end early");
-	memcpy(&n, m->rest.p, sizeof n);
-	m->rest = str_sub(m->rest, sizeof n, m->rest.n);
-	if (n == 0 || n > m->rest.n)
-		return err_set("the keyring's certificates end early");
-	*pem = str_sub(m->rest, 0, n);
-	m->rest = str_sub(m->rest, n, m->rest.n);
-	return 0;
+	return keyring_choice(&m->rest, KEYRING_SELF + 1, &source) &&
+	    keyring_field(&m->rest, &file) && keyring_field(&m->rest, pem) ? 0 :
+	    err_set("the keyring's certificates end early");
 }
 
 static int

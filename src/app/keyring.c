@@ -1,9 +1,9 @@
 /*
  * The life of a keyring:
  *
- *	READING   keyring_start    with master's rights: files, pairs
- *	TELLING   keyring_tell     the certificates to public_fd, "0" to master
- *	SIGNING   keyring_serve    without rights; a request, a reply
+ *	READING   keyring_read     with master's rights: files, the store
+ *	TELLING   keyring_tell_shown  the certificates to public_fd, "" to master
+ *	SERVING   keyring_serve    without rights; a request, a reply
  *	DEAD      _exit            when the last end of its sockets is closed
  *
  * An older keyring lives as long as a core has its end: handshakes that began
@@ -11,18 +11,19 @@
  */
 #include "app/keyring.h"
 
-#include "app/keyring_wire.h"
+#include "app/keyring_answer.h"
 #include "app/porter.h"
+#include "app/rights.h"
 #include "app/sandbox.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/must.h"
-#include "cli/pair.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -34,16 +35,6 @@
 #include <unistd.h>
 
 enum { TELL_MOST = 1024 };
-
-struct held {
-	uint64_t id;
-	struct pair pair;
-};
-
-struct keyring {
-	struct held *held;
-	size_t n;
-};
 
 /* ---- what the files look like ---- */
 
@@ -65,6 +56,20 @@ file_look(uint64_t seen, struct str path)
 	    sizeof look }) ^ hash_bytes(key, path);
 }
 
+/* What ACME brought. */
+static uint64_t
+store_look(uint64_t seen, const struct config *c)
+{
+	char path[1100];
+
+	for (unsigned i = 0; i < KEYRING_KINDS; i++) {
+		(void)snprintf(path, sizeof path, STR_FMT "/%s.pem",
+		    STR_ARG(c->tls.state), keyring_kind_names[i]);
+		seen = file_look(seen, str_of(path));
+	}
+	return seen;
+}
+
 uint64_t
 keyring_look(const struct config *c)
 {
@@ -75,143 +80,54 @@ keyring_look(const struct config *c)
 		seen = file_look(seen, c->tls.cert.v[i]);
 	for (size_t i = 0; i < c->tls.key.n; i++)
 		seen = file_look(seen, c->tls.key.v[i]);
-	return seen;
+	return c->tls.acme.agree == ACME_NO ? seen : store_look(seen, c);
 }
 
-/* ---- reading ---- */
-
-static int
-self_make(struct keyring *k, const struct config *c)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return certificate_make(c->hostname, (struct wall){ (int64_t)now.tv_sec *
-	    1000000 }, &k->held[0].pair.cert, &k->held[0].pair.key);
-}
-
-static int
-keys_read(struct keyring *k, const struct config *c)
-{
-	k->n = c->tls.cert.n > 0 ? c->tls.cert.n : 1;
-	must(c->tls.key.n == c->tls.cert.n);
-	k->held = calloc(k->n, sizeof *k->held);
-	if (k->held == NULL)
-		return err_set("no memory for keys");
-	if (c->tls.cert.n == 0 && self_make(k, c) != 0)
-		return -1;
-	for (size_t i = 0; i < c->tls.cert.n; i++)
-		if (pair_read(c->tls.cert.v[i], c->tls.key.v[i],
-		    &k->held[i].pair) != 0)
-			return err_add("tls");
-	for (size_t i = 0; i < k->n; i++)
-		k->held[i].id = certificate_key_id(&k->held[i].pair.cert);
-	return 0;
-}
-
-static int
-public_write(const struct keyring *k, int fd)
-{
-	struct buf b = { .p = malloc(CERTIFICATE_PEM_MOST),
-		.cap = CERTIFICATE_PEM_MOST };
-	int rc = b.p == NULL ? err_set("no memory for certificates") : 0;
-
-	for (size_t i = 0; rc == 0 && i < k->n; i++) {
-		uint32_t n;
-
-		b.n = 0;
-		rc = certificate_print(&k->held[i].pair.cert, &b);
-		n = (uint32_t)b.n;
-		if (rc == 0 && (write(fd, &n, sizeof n) != sizeof n ||
-		    write(fd, b.p, n) != (ssize_t)n))
-			rc = err_set("telling the certificates: %m");
-	}
-	free(b.p);
-	return rc;
-}
-
-/* ---- signing ---- */
+/* ---- serving ---- */
 
 static bool
-request_is_sound(const struct keyring_request *q)
+request_is_sound(const struct keyring_frame *q)
 {
 	return q->magic == KEYRING_MAGIC && q->version == KEYRING_VERSION &&
-	    q->scheme <= TLS_SIGN_EDDSA && q->length <= KEYRING_INPUT &&
-	    memchr(q->digest, '\0', sizeof q->digest) != NULL;
+	    q->what < KEYRING_OPS && q->length <= KEYRING_ASK_MOST;
 }
 
-/* RFC 8446 4.4.3: a key of TLS signs handshakes of 1.3, which begin so, ... */
 static bool
-is_handshake_1_3(struct str input)
+octets_send(int fd, const void *p, size_t n)
 {
-	static const char context[] = "TLS 1.3, server CertificateVerify";
-	enum { SPACES = 64 };
+	while (n > 0) {
+		ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
 
-	for (size_t i = 0; i < SPACES && i < input.n; i++)
-		if (input.p[i] != ' ')
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent <= 0)
 			return false;
-	return input.n > SPACES + sizeof context && memcmp(input.p + SPACES,
-	    context, sizeof context) == 0;
-}
-
-/* ... and those of 1.2 (RFC 8422 5.4, RFC 5246 7.4.3): two randoms and the
- * parameters of (EC)DHE, never a certificate or a letter. */
-static bool
-is_handshake_1_2(struct str input)
-{
-	enum { RANDOMS = 64, NAMED_CURVE = 3 };
-
-	return input.n > RANDOMS + 4 &&
-	    (input.p[RANDOMS] == NAMED_CURVE || input.p[RANDOMS] == 0 ||
-	    input.p[RANDOMS] == 1);
-}
-
-static const struct held *
-key_find(const struct keyring *k, uint64_t id)
-{
-	for (size_t i = 0; i < k->n; i++)
-		if (k->held[i].id == id)
-			return &k->held[i];
-	return NULL;
-}
-
-static void
-request_answer(const struct keyring *k, const struct keyring_request *q,
-    struct keyring_reply *r)
-{
-	const struct held *h = key_find(k, q->key);
-	struct tls_signing what = { .scheme = (enum tls_scheme)q->scheme,
-		.input = { q->input, q->length } };
-	struct buf out = { .p = r->signature, .cap = sizeof r->signature };
-
-	*r = (struct keyring_reply){ .magic = KEYRING_MAGIC,
-		.version = KEYRING_VERSION, .status = 1, .number = q->number };
-	memcpy(what.digest, q->digest, sizeof what.digest);
-	if (h != NULL && (is_handshake_1_3(what.input) ||
-	    is_handshake_1_2(what.input)) &&
-	    tls_sign_here(h->pair.key, &what, &out) == 0) {
-		r->status = 0;
-		r->length = (uint32_t)out.n;
+		p = (const char *)p + sent;
+		n -= (size_t)sent;
 	}
-	err_clear();
+	return true;
 }
 
 /* One request of one core; false: it is gone, or talks nonsense. */
 static bool
-request_take(const struct keyring *k, int fd)
+request_take(struct keyring *k, int fd)
 {
-	static struct keyring_request q;	/* one at a time; large */
-	struct keyring_reply r;
+	static char body[KEYRING_ASK_MOST], room[KEYRING_TELL_MOST];
+	struct buf out = BUF_OF(room);
+	struct keyring_frame q, r;
 	ssize_t n = recv(fd, &q, sizeof q, MSG_WAITALL);
 
 	if (n != sizeof q || !request_is_sound(&q))
 		return n < 0 && (errno == EINTR || errno == EAGAIN);
-	request_answer(k, &q, &r);
-	return send(fd, &r, sizeof r, MSG_NOSIGNAL) == sizeof r;
+	if (q.length > 0 && recv(fd, body, q.length, MSG_WAITALL) !=
+	    (ssize_t)q.length)
+		return false;
+	keyring_answer(k, &q, (struct str){ body, q.length }, &r, &out);
+	return octets_send(fd, &r, sizeof r) && octets_send(fd, out.p, out.n);
 }
 
 static _Noreturn void
-keyring_serve(const struct keyring *k, const int *fds, unsigned n)
+keyring_serve(struct keyring *k, const int *fds, unsigned n)
 {
 	struct pollfd p[CORES_MOST];
 	unsigned left = n;
@@ -253,16 +169,19 @@ number_compare(const void *a, const void *b)
 	return *one - *other;
 }
 
-/* The ends of the cores and of the pipe are ours, and nothing else. */
+/* The ends of the cores and of the pipe and the store are ours, and nothing
+ * else. */
 static void
-descriptors_shed(const int *fds, unsigned n, int tell)
+descriptors_shed(const int *fds, unsigned n, int tell, int store)
 {
-	int kept[CORES_MOST + 1], after = STDERR_FILENO;
+	int kept[CORES_MOST + 2], after = STDERR_FILENO;
 
 	memcpy(kept, fds, n * sizeof *fds);
-	kept[n] = tell;
-	qsort(kept, n + 1, sizeof *kept, number_compare);
-	for (unsigned i = 0; i <= n; i++) {
+	kept[n++] = tell;
+	if (store >= 0)
+		kept[n++] = store;
+	qsort(kept, n, sizeof *kept, number_compare);
+	for (unsigned i = 0; i < n; i++) {
 		if (kept[i] > after + 1)
 			(void)close_range((unsigned)after + 1,
 			    (unsigned)kept[i] - 1, 0);
@@ -286,10 +205,24 @@ keyring_give_up(int tell, int status)
 	_exit(status);
 }
 
+/* The directory is made with master's rights, and is the user's then. */
+static int
+store_begin(struct keyring *k, const struct config *c)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+
+	k->store.fd = -1;
+	if (c->tls.acme.agree == ACME_NO)
+		return 0;
+	return rights_find(c, &uid, &gid) != 0 ? -1 :
+	    store_open(&k->store, c->tls.state, uid, gid);
+}
+
 static _Noreturn void
 keyring_main(const struct keyring_birth *b)
 {
-	struct keyring k = { NULL, 0 };
+	struct keyring k = { .n = 0 };
 	int tell = b->tell[1];
 	sigset_t none;
 
@@ -297,13 +230,14 @@ keyring_main(const struct keyring_birth *b)
 	signal_ignore_all();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (keys_read(&k, b->config) != 0 || public_write(&k, b->public_fd) != 0
-	    || b->shed(b->config) != 0)
+	if (store_begin(&k, b->config) != 0 || keyring_read(&k, b->config) != 0
+	    || keyring_tell_shown(&k, b->public_fd) != 0 ||
+	    b->shed(b->config) != 0)
 		keyring_give_up(tell, EX_CONFIG);
-	descriptors_shed(b->theirs, b->n, tell);
+	descriptors_shed(b->theirs, b->n, tell, k.store.fd);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	memory_hide();
-	if (b->is_caged && sandbox_signer_enter() != 0)
+	if (b->is_caged && sandbox_signer_enter(k.store.fd) != 0)
 		keyring_give_up(tell, EX_OSERR);
 	(void)!write(tell, "", 1);
 	close(tell);

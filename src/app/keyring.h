@@ -3,10 +3,10 @@
  *
  * The promise: keyring_start() forks a process that reads the keys of tls.key
  * with master's rights, checks that they belong to the certificates, sheds all
- * rights, and from then on does one thing: it signs, for the handshake of TLS,
- * what the cores of the worker ask for.  A key signs for TLS only, by the
- * schemes of its kind.  Nobody else has the keys; what is public about them is
- * in public_fd.  Without tls.cert it makes a key and a certificate for hostname.
+ * rights, and from then on answers the cores of the worker: it signs, each key
+ * for its own purpose, and makes and keeps keys for ACME in tls.state.  Nobody
+ * else has the keys; what is public about them is in public_fd.  Without any
+ * certificate it makes one for hostname that is signed by itself.
  * Not for: certificates of others, or trust.
  * Waiting: keyring_start() blocks until the keys are read, or KEYRING_SECONDS.
  * Memory: keys are locked in memory where that is allowed, and in no core dump.
@@ -26,7 +26,7 @@ struct keyring_process {
 	pid_t pid;			/* 0: none */
 	unsigned n;
 	int fds[CORES_MOST];		/* the cores' ends */
-	int public_fd;			/* certificates: u32 length, PEM, ... */
+	int public_fd;			/* keyring_tell_shown() */
 };
 
 #define KEYRING_NONE ((struct keyring_process){ .public_fd = -1 })

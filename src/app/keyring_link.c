@@ -1,6 +1,5 @@
 #include "app/keyring_link.h"
 
-#include "app/keyring_wire.h"
 #include "base/err.h"
 #include "base/list.h"
 #include "base/must.h"
@@ -10,12 +9,15 @@
 
 #include <stdlib.h>
 
+enum { WHY_MOST = 240 };
+
 struct asking {				/* on the stack of who waits */
 	struct link link;
 	uint32_t number;
 	struct fiber *who;
 	struct buf *out;
-	bool is_answered, is_signed;
+	char why[WHY_MOST];		/* it was not done */
+	bool is_answered, is_done;
 };
 
 struct keyring_link {
@@ -36,20 +38,10 @@ link_of(struct tls_signer *s)
 
 /* ---- asking ---- */
 
-static void
-request_fill(struct keyring_request *q, uint64_t key,
-    const struct tls_signing *what, uint32_t number)
-{
-	*q = (struct keyring_request){ .magic = KEYRING_MAGIC,
-		.version = KEYRING_VERSION, .scheme = (uint16_t)what->scheme,
-		.key = key, .number = number,
-		.length = (uint32_t)what->input.n };
-	memcpy(q->digest, what->digest, sizeof q->digest);
-	memcpy(q->input, what->input.p, what->input.n);
-}
-
+/* A frame is put whole: nobody else has a turn in between. */
 static yields int
-request_tell(struct keyring_link *l, const struct keyring_request *q)
+request_tell(struct keyring_link *l, const struct keyring_frame *q,
+    const struct str *fields, size_t n)
 {
 	struct mono until = mono_add(clock_mono(),
 	    KEYRING_PATIENCE * NS_PER_SECOND);
@@ -59,6 +51,13 @@ request_tell(struct keyring_link *l, const struct keyring_request *q)
 		return -1;
 	l->tell.deadline = until;
 	stream_put(&l->tell, (struct str){ (const char *)q, sizeof *q });
+	for (size_t i = 0; i < n; i++) {
+		uint32_t length = (uint32_t)fields[i].n;
+
+		stream_put(&l->tell, (struct str){ (const char *)&length,
+		    sizeof length });
+		stream_put(&l->tell, fields[i]);
+	}
 	rc = stream_flush(&l->tell);
 	permit_give(&l->turn);
 	return rc;
@@ -75,41 +74,59 @@ answer_await(struct keyring_link *l, struct asking *a)
 		(void)fiber_park(until);
 }
 
+yields int
+keyring_link_ask(struct keyring_link *l, enum keyring_op op, uint64_t key,
+    const struct str *fields, size_t n, struct buf *out)
+{
+	struct keyring_frame q = { .magic = KEYRING_MAGIC,
+		.version = KEYRING_VERSION, .what = (uint16_t)op, .key = key,
+		.number = ++l->number };
+	struct asking a = { .number = q.number, .who = fiber_self(),
+		.out = out };
+	size_t length = 0;
+
+	must(n <= KEYRING_FIELDS_MOST);
+	for (size_t i = 0; i < n; i++)
+		length += sizeof(uint32_t) + fields[i].n;
+	if (length > KEYRING_ASK_MOST)
+		return err_set("this is too long for the keyring");
+	if (l->is_gone)
+		return err_set("the keyring is gone");
+	q.length = (uint32_t)length;
+	list_append(&l->asking, &a.link);
+	if (request_tell(l, &q, fields, n) == 0)
+		answer_await(l, &a);
+	list_remove(&a.link);
+	if (a.is_done)
+		return 0;
+	return a.is_answered ? err_set("%s", a.why) :
+	    err_set("the keyring does not answer");
+}
+
 static yields int
 link_sign(struct tls_signer *s, uint64_t key, const struct tls_signing *what,
     struct buf *out)
 {
-	struct keyring_link *l = link_of(s);
-	struct keyring_request *q;
-	struct asking a = { .number = ++l->number, .who = fiber_self(),
-		.out = out };
+	const char scheme = (char)what->scheme;
+	const struct str fields[] = { { &scheme, 1 }, str_of(what->digest),
+		what->input };
 
-	if (l->is_gone || what->input.n > KEYRING_INPUT)
-		return err_set("the keyring is gone");
-	q = malloc(sizeof *q);
-	if (q == NULL)
-		return err_set("no memory to ask the keyring");
-	request_fill(q, key, what, a.number);
-	list_append(&l->asking, &a.link);
-	if (request_tell(l, q) == 0)
-		answer_await(l, &a);
-	free(q);
-	list_remove(&a.link);
-	return a.is_signed ? 0 : err_set("the keyring does not sign");
+	return keyring_link_ask(link_of(s), KEYRING_SIGN, key, fields, 3, out);
 }
 
 /* ---- hearing ---- */
 
 static bool
-reply_is_sound(const struct keyring_reply *r)
+reply_is_sound(const struct keyring_frame *r)
 {
 	return r->magic == KEYRING_MAGIC && r->version == KEYRING_VERSION &&
-	    r->length <= sizeof r->signature;
+	    r->length <= KEYRING_TELL_MOST;
 }
 
 /* Who gave up meanwhile is not in the list any more. */
 static void
-reply_take(struct keyring_link *l, const struct keyring_reply *r)
+reply_take(struct keyring_link *l, const struct keyring_frame *r,
+    struct str body)
 {
 	for (struct link *at = list_first(&l->asking); at != NULL;
 	    at = list_next(&l->asking, at)) {
@@ -117,11 +134,12 @@ reply_take(struct keyring_link *l, const struct keyring_reply *r)
 
 		if (a->number != r->number)
 			continue;
-		if (r->status == 0) {
-			buf_put(a->out, (struct str){ r->signature,
-			    r->length });
-			a->is_signed = !a->out->full;
-		}
+		if (r->what == 0) {
+			buf_put(a->out, body);
+			a->is_done = !a->out->full;
+		} else
+			(void)str_cstr(str_sub(body, 0, WHY_MOST - 1), a->why,
+			    WHY_MOST);
 		a->is_answered = true;
 		fiber_wake(a->who);
 		return;
@@ -132,15 +150,16 @@ static yields void
 link_hear(void *arg)
 {
 	struct keyring_link *l = arg;
-	struct keyring_reply r;
+	struct keyring_frame r;
 	struct str bytes;
 
 	while (stream_peek_more(&l->hear, sizeof r - 1, &bytes) == 0) {
 		memcpy(&r, bytes.p, sizeof r);
-		stream_consume(&l->hear, sizeof r);
-		if (!reply_is_sound(&r))
+		if (!reply_is_sound(&r) || stream_peek_more(&l->hear,
+		    sizeof r + r.length - 1, &bytes) != 0)
 			break;
-		reply_take(l, &r);
+		reply_take(l, &r, str_sub(bytes, sizeof r, r.length));
+		stream_consume(&l->hear, sizeof r + r.length);
 	}
 	l->is_gone = true;
 	for (struct link *at = list_first(&l->asking); at != NULL;

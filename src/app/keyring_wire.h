@@ -1,38 +1,52 @@
 /*
  * keyring_wire.h -- what a core asks of the keyring, and hears.
  *
- * The promise: frames of fixed size with magic and version, one reply to each
- * request, by its number; each side takes the other for hostile.
+ * The promise: a frame is a head of fixed size with magic and version, and a
+ * body of fields, each a length and its octets; one reply to each request, by
+ * its number; each side takes the other for hostile.
  * Not for: the keys, which never travel.
  * Waiting: none.
- * Memory: values.
- * Errors: frame_is_sound() on either side.
+ * Memory: values; fields are slices of the body.
+ * Errors: false.
  * Source: DESIGN.md section 7.
  */
 #ifndef NM_APP_KEYRING_WIRE_H
 #define NM_APP_KEYRING_WIRE_H
 
-#include "fiber/tls_key.h"
+#include "base/buf.h"
 
-enum { KEYRING_MAGIC = 0x4e4d4b31, KEYRING_VERSION = 1,	/* "NMK1" */
-	KEYRING_INPUT = 4096 };
+enum { KEYRING_MAGIC = 0x4e4d4b32, KEYRING_VERSION = 2,	/* "NMK2" */
+	KEYRING_ASK_MOST = 96 * 1024,	/* octets of a request's body */
+	KEYRING_TELL_MOST = 14 * 1024,	/* of a reply's: fits a stream's buffer */
+	KEYRING_FIELDS_MOST = 104 };
 
-struct keyring_request {
-	uint32_t magic;
-	uint16_t version, scheme;	/* enum tls_scheme */
-	uint64_t key;			/* certificate_key_id() */
-	uint32_t number;
-	uint32_t length;		/* of input */
-	char digest[TLS_DIGEST_MOST];	/* a C string */
-	char input[KEYRING_INPUT];
+enum keyring_op {
+#define OP(name, says) KEYRING_##name,
+#include "app/keyring_op.def"
+#undef OP
+	KEYRING_OPS
 };
 
-struct keyring_reply {
+/* Certificates that it gets by ACME: a key of each kind. */
+enum keyring_kind { KEYRING_ECDSA, KEYRING_RSA, KEYRING_KINDS };
+/* The account's key, and the one that is to follow it. */
+enum keyring_which { KEYRING_CURRENT, KEYRING_NEXT, KEYRING_NEXT_IF_THERE };
+/* Where a shown certificate comes from. */
+enum keyring_source { KEYRING_FILE, KEYRING_ACME, KEYRING_SELF };
+
+struct keyring_frame {
 	uint32_t magic;
-	uint16_t version, status;	/* 0: signed */
+	uint16_t version;
+	uint16_t what;			/* the op; of a reply: 0 done, 1 not */
+	uint64_t key;			/* its id */
 	uint32_t number;
-	uint32_t length;		/* of signature */
-	char signature[TLS_SIGNATURE_MOST];
+	uint32_t length;		/* of the body */
 };
+
+/* The next field off the front; false when there is none, whole. */
+bool keyring_field(struct str *body, struct str *out);
+/* A field of one octet below n. */
+bool keyring_choice(struct str *body, unsigned n, unsigned *out);
+void keyring_put(struct buf *, struct str);
 
 #endif

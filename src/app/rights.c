@@ -25,15 +25,15 @@ group_find(const struct config *c, gid_t *gid)
 	    err_set("group: there is no group '%s'", name);
 }
 
-/* From root to the configured user; a server on a laptop stays who it is. */
 int
-rights_drop(const struct config *c)
+rights_find(const struct config *c, uid_t *uid, gid_t *gid)
 {
 	char name[64];
 	struct passwd *pw;
-	gid_t gid;
 
-	if (geteuid() != 0 || c->user.n == 0)
+	*uid = geteuid();
+	*gid = getegid();
+	if (*uid != 0 || c->user.n == 0)
 		return 0;
 	if (!str_cstr(c->user, name, sizeof name) ||
 	    (pw = getpwnam(name)) == NULL)
@@ -42,11 +42,25 @@ rights_drop(const struct config *c)
 	if (pw->pw_uid == 0)
 		return err_set("user: '%s' is the superuser, who must not talk "
 		    "with the network", name);
-	gid = pw->pw_gid;
-	if (group_find(c, &gid) != 0)
+	*uid = pw->pw_uid;
+	*gid = pw->pw_gid;
+	return group_find(c, gid);
+}
+
+/* From root to the configured user; a server on a laptop stays who it is. */
+int
+rights_drop(const struct config *c)
+{
+	char name[64];
+	uid_t uid;
+	gid_t gid;
+
+	if (rights_find(c, &uid, &gid) != 0)
 		return -1;
-	if (initgroups(name, gid) != 0 || setgid(gid) != 0 ||
-	    setuid(pw->pw_uid) != 0)
+	if (geteuid() != 0 || c->user.n == 0)
+		return 0;
+	(void)str_cstr(c->user, name, sizeof name);
+	if (initgroups(name, gid) != 0 || setgid(gid) != 0 || setuid(uid) != 0)
 		return err_set("becoming %s: %m", name);
 	must(geteuid() != 0);
 	return 0;

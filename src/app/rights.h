@@ -15,7 +15,11 @@
 
 #include "policy/config.h"
 
+#include <sys/types.h>
+
 int rights_drop(const struct config *);
+/* Who that is. */
+int rights_find(const struct config *, uid_t *, gid_t *);
 
 /* As many descriptors as it may have. */
 void rights_take_descriptors(void);

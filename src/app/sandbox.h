@@ -28,7 +28,8 @@ struct sandbox_paths {
 
 int sandbox_enter(const struct sandbox_paths *, int *landlock);
 
-/* For a process that reads, computes and answers: nothing but that. */
-int sandbox_signer_enter(void);
+/* For a process that reads, computes and answers: nothing but that; and files in
+ * the directory dir, when it has one (else -1). */
+int sandbox_signer_enter(int dir);
 
 #endif

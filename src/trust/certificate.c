@@ -181,11 +181,10 @@ private_key_print(EVP_PKEY *k, struct buf *out)
 
 /* ---- about it ---- */
 
-uint64_t
-certificate_key_id(const struct certificate *c)
+static uint64_t
+id_of(unsigned char *der, int n)
 {
-	unsigned char hash[SHA256_DIGEST_LENGTH] = { 0 }, *der = NULL;
-	int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(c->leaf), &der);
+	unsigned char hash[SHA256_DIGEST_LENGTH] = { 0 };
 	uint64_t id = 0;
 
 	must(n > 0);
@@ -194,6 +193,24 @@ certificate_key_id(const struct certificate *c)
 	for (size_t i = 0; i < CERTIFICATE_KEY_ID; i++)
 		id = id << 8 | hash[i];
 	return id;
+}
+
+uint64_t
+certificate_key_id(const struct certificate *c)
+{
+	unsigned char *der = NULL;
+	int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(c->leaf), &der);
+
+	return id_of(der, n);
+}
+
+uint64_t
+public_key_id(EVP_PKEY *k)
+{
+	unsigned char *der = NULL;
+	int n = i2d_PUBKEY(k, &der);
+
+	return id_of(der, n);
 }
 
 /* ---- our own ---- */

@@ -40,6 +40,7 @@ bool certificate_fits(const struct certificate *, EVP_PKEY *);
 /* The key's name between processes: the first octets of the SHA-256 of its
  * public half (RFC 7469 2.4 pins the same). */
 uint64_t certificate_key_id(const struct certificate *);
+uint64_t public_key_id(EVP_PKEY *);
 
 /* A new P-256 key, and a certificate for this name that it signs itself, for
  * ten years: nobody checks it, and nobody has to renew it. */
