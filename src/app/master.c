@@ -301,7 +301,7 @@ children_reap(struct master *m)
 			    &m->porter_backoff, m->porter_started_ms);
 		} else if (pid == m->keyring_pid) {
 			m->keyring_pid = 0;
-			if (m->worker == 0 || m->is_stopping)
+			if (m->worker == 0 || m->is_stopping || status == 0)
 				continue;	/* the worker's end was its */
 			m->keyring_ms = helper_died("keyring", status,
 			    &m->keyring_backoff, m->keyring_started_ms);

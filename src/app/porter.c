@@ -28,6 +28,7 @@
 
 #include "app/passed.h"
 #include "app/porter_run.h"
+#include "app/rights.h"
 #include "base/err.h"
 #include "base/must.h"
 #include "deliver/maildir.h"
@@ -409,6 +410,8 @@ porter_main(const struct config *conf, int socket)
 	int fds[2], rc;
 
 	socket = descriptors_shed(socket);
+	if (rights_keep_becoming() != 0)
+		_exit(EX_OSERR);
 	for (;;) {
 		request_await(socket, &children);
 		rc = passed_receive(socket, &q, sizeof q, fds, &n_fds, 2);

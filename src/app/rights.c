@@ -4,9 +4,12 @@
 #include "base/must.h"
 
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The default need not exist; a group that was asked for must. */
@@ -23,6 +26,39 @@ group_find(const struct config *c, gid_t *gid)
 		*gid = g->gr_gid;
 	return g != NULL || strcmp(name, "nightmail") == 0 ? 0 :
 	    err_set("group: there is no group '%s'", name);
+}
+
+/* PR_CAPBSET_DROP wants a right itself: where a service manager has limited the
+ * set already, it is not ours to. */
+static int
+capabilities_set(uint32_t kept)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[2] = { { kept, kept, 0 },
+		{ 0, 0, 0 } };
+
+	for (unsigned long i = 0; i <= CAP_LAST_CAP; i++)
+		if (i >= 32 || (kept & 1u << i) == 0)
+			(void)prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	return syscall(SYS_capset, &head, sets) == 0 ? 0 :
+	    err_set("shedding capabilities: %m");
+}
+
+/* A service manager may give a user the right to bind low ports: that is
+ * master's alone, and no program that a porter starts inherits it. */
+int
+rights_shed(void)
+{
+	return capabilities_set(0);
+}
+
+int
+rights_keep_becoming(void)
+{
+	return geteuid() != 0 ? rights_shed() :
+	    capabilities_set(1u << CAP_SETUID | 1u << CAP_SETGID);
 }
 
 int
@@ -58,12 +94,12 @@ rights_drop(const struct config *c)
 	if (rights_find(c, &uid, &gid) != 0)
 		return -1;
 	if (geteuid() != 0 || c->user.n == 0)
-		return 0;
+		return rights_shed();
 	(void)str_cstr(c->user, name, sizeof name);
 	if (initgroups(name, gid) != 0 || setgid(gid) != 0 || setuid(uid) != 0)
 		return err_set("becoming %s: %m", name);
 	must(geteuid() != 0);
-	return 0;
+	return rights_shed();
 }
 
 /* Shells and service managers give 1,024 descriptors at first, for programs that

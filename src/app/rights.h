@@ -2,13 +2,14 @@
  * rights.h -- from root to the configured user.
  *
  * The promise: after rights_drop() said 0 this process is the user and group of
- * the configuration, for good; a server that was not started by root stays who
- * it is.  Nobody talks with the network as root.
+ * the configuration, for good, and has no capability; a server that was not
+ * started by root stays who it is, and keeps none either.  Nobody talks with the
+ * network as root.
  * Not for: what that user may do (cage.h).
  * Waiting: blocks on the files of accounts.
  * Memory: none.
  * Errors: -1 and the trail.
- * Source: DESIGN.md section 7.
+ * Source: DESIGN.md section 7; capabilities(7).
  */
 #ifndef NM_APP_RIGHTS_H
 #define NM_APP_RIGHTS_H
@@ -20,6 +21,10 @@
 int rights_drop(const struct config *);
 /* Who that is. */
 int rights_find(const struct config *, uid_t *, gid_t *);
+/* The capabilities alone. */
+int rights_shed(void);
+/* All but those to become another user; of who is not root, all. */
+int rights_keep_becoming(void);
 
 /* As many descriptors as it may have. */
 void rights_take_descriptors(void);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <linux/netlink.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -126,7 +127,23 @@ static const int refused[] = {
 
 static const int families_ok[] = { AF_UNIX, AF_INET, AF_INET6 };
 
-/* AF_NETLINK answers only the C library's own questions about interfaces. */
+/* Raw sockets want a right that we have not; who gets it has not them either.
+ * The type has flags above its lowest four bits. */
+static int
+raw_refuse(scmp_filter_ctx f)
+{
+	int rc = 0;
+
+	for (size_t i = 1; i < 3; i++)
+		rc |= seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES),
+		    SCMP_SYS(socket), 2,
+		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families_ok[i], 0),
+		    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_RAW));
+	return rc;
+}
+
+/* AF_NETLINK answers only the C library's own questions about interfaces: that
+ * is its protocol 0, the routes. */
 static int
 families_refuse(scmp_filter_ctx f)
 {
@@ -142,7 +159,9 @@ families_refuse(scmp_filter_ctx f)
 			    SCMP_SYS(socket), 1,
 			    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family, 0));
 	}
-	return rc;
+	return rc | seccomp_rule_add(f, SCMP_ACT_ERRNO(EAFNOSUPPORT),
+	    SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0),
+	    SCMP_A2(SCMP_CMP_NE, NETLINK_ROUTE, 0)) | raw_refuse(f);
 }
 
 /* abort() signals itself; nobody types into the terminal we came from. */

@@ -151,7 +151,10 @@ socket_look(struct systemd_socket *s)
 	if (option_of(s->fd, SOL_SOCKET, SO_ACCEPTCONN) != 1)
 		return err_set("descriptor %d ('%s') from the service manager "
 		    "does not listen: Accept= must be no", s->fd, s->name);
-	if (fcntl(s->fd, F_SETFD, FD_CLOEXEC) != 0 ||
+	/* fiber/world_real_net.c: by that a core knows its own from others'. */
+	if (setsockopt(s->fd, SOL_SOCKET, SO_REUSEPORT, &(int){ 0 },
+	    sizeof(int)) != 0 ||
+	    fcntl(s->fd, F_SETFD, FD_CLOEXEC) != 0 ||
 	    fcntl(s->fd, F_SETFL, O_NONBLOCK) != 0)
 		return err_set("descriptor %d from the service manager: %m",
 		    s->fd);

@@ -132,6 +132,22 @@ real_end_open(int fd, uint32_t events, struct net_end **out)
 	return 0;
 }
 
+/* Master binds a socket of a port for each core.  One without that flag is for
+ * all cores, and the service manager's, which goes on listening without us. */
+static bool
+real_is_ours_alone(int fd)
+{
+	int family = AF_UNIX, is_one_of_many = 0;
+	socklen_t n = sizeof family;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &n) != 0 ||
+	    family == AF_UNIX)
+		return true;
+	n = sizeof is_one_of_many;
+	return getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &is_one_of_many,
+	    &n) != 0 || is_one_of_many != 0;
+}
+
 void
 world_close(struct net_end *end)
 {
@@ -142,7 +158,8 @@ world_close(struct net_end *end)
 	 * and its clients wait for ever.  Who adopts it again listens again. */
 	if (e->is_shared) {
 		real_watch_remove(&e->watch);
-		(void)shutdown(e->watch.fd, SHUT_RDWR);
+		if (real_is_ours_alone(e->watch.fd))
+			(void)shutdown(e->watch.fd, SHUT_RDWR);
 	}
 	(void)close(e->watch.fd);
 	free(e);
