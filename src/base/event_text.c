@@ -274,8 +274,28 @@ text_client(const struct event *e, const char *words, struct buf *out)
 
 	text_put_id(out, e->id, "NOQUEUE");
 	text_put_client(out, words, e);
+	text_put_word(out, ", sasl_method=", event_get_str(e, FIELD_mechanism));
 	if (user.n > 0)
 		text_put_word(out, ", sasl_username=", user);
+}
+
+/* Postfix says nothing of a good login but on the client= line; who looks for
+ * his users in the log finds them by the same words. */
+static void
+text_login(const struct event *e, const char *words, struct buf *out)
+{
+	struct str reason = event_get_str(e, FIELD_reason);
+
+	if (reason.p != NULL)
+		buf_put(out, STR("warning: "));
+	text_put_client(out, "", e);
+	text_put_word(out, ": SASL ", event_get_str(e, FIELD_mechanism));
+	buf_printf(out, " %s", words);
+	if (reason.p != NULL) {
+		buf_put(out, STR(": "));
+		text_put_prose(out, reason);
+	}
+	text_put_word(out, ", sasl_username=", event_get_str(e, FIELD_user));
 }
 
 static void
@@ -533,6 +553,8 @@ static const struct shape {
 	[EVENT_expired] = { text_outcome, "bounced" },
 	[EVENT_failed] = { text_outcome, "bounced" },
 	[EVENT_held] = { text_plain, "placed on hold" },
+	[EVENT_login_failed] = { text_login, "authentication failed" },
+	[EVENT_login_good] = { text_login, "authentication succeeded" },
 	[EVENT_queued] = { text_queued, "queue active" },
 	[EVENT_refused] = { text_refused, "reject" },
 	[EVENT_released] = { text_plain, "released from hold" },

@@ -49,6 +49,30 @@ attempt(enum event_type type)
 	return e;
 }
 
+/* In the words of smtpd_sasl_proto.c, with who it was behind them. */
+static void
+test_logins(void **state)
+{
+	struct event e = make(EVENT_login_failed, 0);
+
+	(void)state;
+	event_str(&e, FIELD_client, STR("192.0.2.7"));
+	event_str(&e, FIELD_mechanism, STR("PLAIN"));
+	event_str(&e, FIELD_reason, STR("wrong password"));
+	expect(&e, "warning: unknown[192.0.2.7]: SASL PLAIN authentication "
+	    "failed: wrong password");
+	event_str(&e, FIELD_client_name, STR("a]: [b"));
+	event_str(&e, FIELD_user, STR("bob\n [203.0.113.9]: \x1b, x=y\xff"));
+	expect(&e, "warning: a?:??b[192.0.2.7]: SASL PLAIN authentication "
+	    "failed: wrong password, sasl_username=bob???203.0.113.9?:????x?y?");
+	e = make(EVENT_login_good, 0);
+	event_str(&e, FIELD_client, STR("2001:db8::7"));
+	event_str(&e, FIELD_mechanism, STR("SCRAM-SHA-256"));
+	event_str(&e, FIELD_user, STR("bob@example.org"));
+	expect(&e, "unknown[2001:db8::7]: SASL SCRAM-SHA-256 authentication "
+	    "succeeded, sasl_username=bob@example.org");
+}
+
 static void
 test_outcomes(void **state)
 {
@@ -284,6 +308,9 @@ test_the_queue(void **state)
 	event_str(&e, FIELD_user, STR("eve"));
 	expect_nth(&e, 0, "smtpd", "0000000000007: client=unknown[192.0.2.7], "
 	    "sasl_username=eve");
+	event_str(&e, FIELD_mechanism, STR("PLAIN"));
+	expect_nth(&e, 0, "smtpd", "0000000000007: client=unknown[192.0.2.7], "
+	    "sasl_method=PLAIN, sasl_username=eve");
 	e = make(EVENT_queued, 7);
 	event_str(&e, FIELD_sender, STR("bob@x.example"));
 	event_str(&e, FIELD_user, STR("uid:1000"));
@@ -386,6 +413,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_logins),
 		cmocka_unit_test(test_outcomes),
 		cmocka_unit_test(test_outcomes_without_a_reply),
 		cmocka_unit_test(test_delays),

@@ -404,6 +404,7 @@ intake_tell_queued(const struct intake *in)
 	intake_tell_some(&event, FIELD_listener, e->listener);
 	intake_tell_some(&event, FIELD_tls, in->origin.tls);
 	intake_tell_some(&event, FIELD_user, e->user);
+	intake_tell_some(&event, FIELD_mechanism, in->origin.mechanism);
 	intake_tell_some(&event, FIELD_tenant, e->tenant);
 	intake_tell_some(&event, FIELD_stream, e->stream);
 	intake_tell_some(&event, FIELD_message_id, in->message_id);

@@ -46,6 +46,7 @@ struct intake_origin {
 	struct str client;		/* address without brackets */
 	struct str client_name;		/* its verified name */
 	struct str user;		/* "uid:1000": of this machine */
+	struct str mechanism;		/* of SASL, by which he logged in */
 	struct str tenant, stream;	/* n == 0: "default" */
 	struct str tls;			/* cipher suite; n == 0: clear text */
 	struct str envid;		/* decoded; n == 0: none */

@@ -173,6 +173,7 @@ struct config {
 	struct str database;		/* sqlite:PATH */
 	struct {
 		enum auth_database database;
+		uint64_t failures;		/* in a conversation, then 421 */
 		struct conf_strings sources;	/* as configured */
 		struct conf_strings users_from;	/* file:PATH */
 		size_t n_users;

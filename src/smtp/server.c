@@ -386,6 +386,7 @@ session_leave(struct session *s)
 	if (s->guest.is_inside && s->arena.ceiling > 0)
 		session_tell_disconnected(s);
 	txn_reset(s);
+	knock_forget(s);
 	arena_clear(&s->arena);
 	session_weigh(s);
 	must(s->counted == 0);
@@ -457,11 +458,15 @@ server_open(struct server *server, struct server_house *house,
 	*server = (struct server){
 		.house = house, .intake = intake, .configs = configs,
 		.limits = limit_open(house->key),
+		.attempts = attempt_open(house->key),
 		.sessions_most = sessions_most(),
 	};
-	if (server->limits == NULL)
-		return err_add("server");
 	list_init(&server->waiting);
+	list_init(&server->knockers);
+	if (server->limits == NULL || server->attempts == NULL) {
+		server_close(server);
+		return err_set("no memory for counting clients");
+	}
 	house->cores[core_index()] = server;
 	return 0;
 }
@@ -473,8 +478,12 @@ server_close(struct server *server)
 	must(list_is_empty(&server->waiting));
 	tls_drop(server->tls);
 	server->tls = NULL;
-	limit_close(server->limits);
+	if (server->limits != NULL)
+		limit_close(server->limits);
+	if (server->attempts != NULL)
+		attempt_close(server->attempts);
 	server->limits = NULL;
+	server->attempts = NULL;
 }
 
 void
@@ -482,4 +491,5 @@ server_shut(struct server *server)
 {
 	server->is_shut = true;
 	door_hurry(server);
+	knock_hurry(server);
 }

@@ -22,6 +22,7 @@
 #include "fiber/net.h"
 #include "intake/intake.h"
 #include "policy/holder.h"
+#include "policy/attempt.h"
 #include "policy/limit.h"
 
 struct server;
@@ -56,6 +57,9 @@ struct server {
 	struct intake_core *intake;
 	struct config_holder *configs;
 	struct limit_table *limits;	/* of the networks this core counts */
+	struct attempt_table *attempts;	/* failed logins, the same way */
+	struct list knockers;		/* fibers that wait for a failed login */
+	size_t n_knockers;
 	struct tls_context *tls;	/* NULL: there is no TLS */
 	struct list waiting;		/* sessions that wait for a command */
 	uint64_t memory;		/* octets in arenas of sessions */

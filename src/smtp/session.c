@@ -47,7 +47,8 @@ session_protocol(const struct session *s)
 void
 session_weigh(struct session *s)
 {
-	uint64_t now = s->arena.used + s->txn.arena.used;
+	uint64_t now = s->arena.used + s->txn.arena.used +
+	    s->knock.arena.used;
 
 	must(s->server->memory >= s->counted);
 	s->server->memory += now - s->counted;
@@ -72,6 +73,7 @@ void
 session_forget(struct session *s)
 {
 	txn_reset(s);
+	knock_forget(s);
 	arena_clear(&s->arena);
 	s->state = SESSION_START;
 	s->helo = STR_NONE;
@@ -149,6 +151,26 @@ session_tell_refused(const struct session *s, const char *stage, struct str rcpt
 	if (rcpt.p != NULL)
 		event_str(&e, FIELD_recipient, rcpt);
 	intake_tell(s->server->intake, &e);
+}
+
+/* To the log alone: a thousand of them a second must not fill the spool. */
+void
+session_tell_login(const struct session *s, bool is_good, struct str user,
+    const char *mechanism, const char *why, int64_t waited_ns)
+{
+	struct event e = session_event(s, is_good ? EVENT_login_good :
+	    EVENT_login_failed);
+
+	must(is_good == (why == NULL));
+	event_str(&e, FIELD_mechanism, str_of(mechanism));
+	if (user.n > 0)
+		event_str(&e, FIELD_user, str_sub(user, 0, ACCOUNT_NAME_MOST));
+	if (why != NULL)
+		event_str(&e, FIELD_reason, str_of(why));
+	if (waited_ns > 0)
+		event_num(&e, FIELD_delay_us,
+		    (uint64_t)(waited_ns / NS_PER_US));
+	session_tell_sink(s, &e);
 }
 
 void

@@ -16,6 +16,7 @@
 
 #include "fiber/stream.h"
 #include "smtp/door.h"
+#include "smtp/knock.h"
 #include "wire/command.h"
 #include "wire/command.h"
 #include "wire/data.h"
@@ -62,6 +63,10 @@ struct session {
 	struct str client_name;		/* told by XCLIENT; n == 0: not known */
 	struct str user;		/* who he is known to be; n == 0: nobody */
 	char told_name[SESSION_TOLD], told_user[SESSION_TOLD];
+	struct account *account;	/* who logged in, as his source told;
+					 * NULL: nobody */
+	const char *mechanism;		/* by which */
+	struct knock knock;
 	struct str tls;			/* cipher suite; n == 0: clear text */
 	char tls_room[SESSION_SUITE];
 	struct mono began;
@@ -119,6 +124,9 @@ void session_tell_refused(const struct session *, const char *stage,
     struct str rcpt, const struct verdict *);
 /* The conversation breaks off: "gone", "late", "errors", "pipelining". */
 void session_tell_broken(const struct session *, const char *reason);
+/* user: cleaned by whoever prints it; why: NULL when it was good. */
+void session_tell_login(const struct session *, bool is_good, struct str user,
+    const char *mechanism, const char *why, int64_t waited_ns);
 void session_tell_connected(const struct session *);
 void session_tell_disconnected(const struct session *);
 

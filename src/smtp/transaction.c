@@ -87,6 +87,7 @@ mail_open(struct session *s, const struct mail_params *mail)
 		.listener = s->listener->name, .protocol = session_protocol(s),
 		.helo = s->helo, .client = str_of(s->client.text),
 		.client_name = s->client_name, .user = s->user,
+		.mechanism = str_of(s->mechanism),
 		.tls = s->tls,
 		.is_submission = s->listener->role == ROLE_SUBMISSION,
 		.envid = mail_envid(arena, mail), .ret = mail->ret,
