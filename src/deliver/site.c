@@ -198,12 +198,31 @@ ttl_note(struct site *s, const struct dns_answer *a, uint32_t *ttl)
 	s->secure = s->secure && a->secure;
 }
 
+/* A family that nobody knows of takes nothing away from the other, nor gives it
+ * anything. */
+static void
+host_judge(struct site_host *h, const struct lookup l[2])
+{
+	h->secure = true;
+	h->canonical = h->name;
+	for (size_t k = 0; k < 2; k++) {
+		const struct dns_answer *a = &l[k].answer;
+
+		if (a->status == DNS_TROUBLE)
+			continue;
+		h->secure = h->secure && a->secure;
+		if (a->status == DNS_FOUND)
+			h->canonical = a->canonical;
+	}
+}
+
 static void
 host_take(struct arena *a, struct site_host *h, const struct lookup l[2],
     const struct site_policy *p)
 {
 	size_t n = 0;
 
+	host_judge(h, l);
 	for (size_t k = 0; k < 2; k++)
 		if (l[k].answer.status == DNS_FOUND)
 			n += l[k].answer.n;
@@ -334,6 +353,7 @@ ask_mx(struct entry *e, struct mono deadline, uint32_t *ttl)
 
 	dns_ask(e->domain, DNS_MX, &e->arena, deadline, &mx);
 	ttl_note(&e->site, &mx, ttl);
+	e->site.mx_secure = mx.secure;
 	switch (mx.status) {
 	case DNS_TROUBLE:
 		site_refuse(e, DEFERRED, "4.4.3",
@@ -432,7 +452,7 @@ host_literal(struct entry *e, struct str name, const struct site_policy *p)
 	if (!address_parse(domain, p->port, &a))
 		return false;
 	host_alone(e, name, "a:");
-	e->site.secure = false;		/* the DNS said nothing */
+	e->site.secure = e->site.mx_secure = false;	/* nobody said so */
 	h = e->site.hosts;
 	if (h != NULL && (h->addresses = arena_new(&e->arena, struct address))
 	    != NULL) {
@@ -474,7 +494,7 @@ entry_resolve(struct entry *e, bool is_relay_host,
 	const char *trouble = NULL;
 	bool go_on = true;
 
-	e->site.secure = true;
+	e->site.secure = e->site.mx_secure = true;
 	if (host_literal(e, name, p))
 		;
 	else if (is_relay_host)

@@ -24,6 +24,8 @@ enum { SITES_KEPT = 4096, SITE_HOSTS = 16, SITE_ADDRESSES = 32 };
 
 struct site_host {
 	struct str name;		/* lower case; "[192.0.2.1]" for literals */
+	struct str canonical;		/* its name behind CNAMEs */
+	bool secure;			/* its addresses by DNSSEC */
 	uint16_t preference;
 	size_t n;
 	struct address *addresses;	/* with the port to use */
@@ -34,6 +36,8 @@ struct site {
 	struct str key;			/* "mx: 10 a.example 20 b.example" */
 	struct mono fresh_until;
 	bool secure;			/* MX and addresses by DNSSEC */
+	bool mx_secure;			/* that it is these hosts; true of those
+					 * of a relay, which we were told */
 	size_t n;
 	struct site_host *hosts;	/* ascending preference */
 };
