@@ -24,6 +24,7 @@
 #include "fiber/disk.h"
 #include "fiber/net.h"
 #include "fiber/offload.h"
+#include "fiber/sqlite.h"
 
 #include <stdatomic.h>
 
@@ -129,6 +130,13 @@ int world_disk_lock(int fd);
 /* Each name but . and .., in any order; each() != 0 ends it with that. */
 int world_disk_list(const char *path, int (*each)(void *arg, struct str name),
     void *arg);
+
+/* -- databases: on a helper thread, or where there is no core -- */
+bool world_sqlite_exists(const char *path);
+/* An empty file of that owner's, if there is none. */
+int world_sqlite_make(const char *path, const struct sqlite_owner *);
+/* SQLite's result; *out may be set even if it is bad. */
+int world_sqlite_open(const char *path, struct sqlite3 **out);
 
 /* -- other processes of ours: on a helper thread -- */
 /* One packet and a descriptor there, one packet back: octets, -ETIMEDOUT,

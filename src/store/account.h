@@ -18,7 +18,7 @@
 #include "base/instant.h"
 #include "store/database.h"
 
-enum { KEPT_NONE = -4 };
+enum { KEPT_NONE = -4, KEPT_SECRET = 32 };
 
 /* A user. */
 struct kept_user {
@@ -85,7 +85,7 @@ enum kept_kind { KEPT_USER, KEPT_APP, KEPT_KEY };
 struct kept_use { enum kept_kind kind; int64_t id; struct wall at; };
 int kept_uses(struct database *, const struct kept_use *, size_t n);
 
-/* 32 octets, made with the file, that only the server knows. */
-int kept_secret(struct database *, unsigned char out[32]);
+/* Octets that are made with the file, and that only the server knows. */
+int kept_secret(struct database *, unsigned char out[KEPT_SECRET]);
 
 #endif

@@ -20,9 +20,8 @@
 #ifndef NM_STORE_DATABASE_H
 #define NM_STORE_DATABASE_H
 
-#include "base/str.h"
+#include "fiber/sqlite.h"
 
-struct sqlite3;
 struct sqlite3_stmt;
 
 enum { DATABASE_ABSENT = -2, DATABASE_TAKEN = -3, DATABASE_VALUES = 16 };
@@ -43,19 +42,16 @@ struct database {
 /* "sqlite:/path": the path, or STR_NONE. */
 struct str database_path(struct str url);
 
-/* Who a file that is made belongs to. */
-struct database_owner { bool may_create; uint32_t uid, gid; };
-
 /* 0, -1 or DATABASE_ABSENT (may_create false).  A whole check of the file is
  * part of it. */
 int database_open(struct database *, struct str url,
-    struct database_owner);
+    const struct sqlite_owner *);
 void database_close(struct database *);		/* open or not */
 /* Is there a file? */
 bool database_exists(struct str url);
 
 /* A value for $1, $2 ... */
-enum value_kind { VALUE_NULL, VALUE_NUMBER, VALUE_TEXT, VALUE_BYTES };
+enum value_kind { VALUE_NUMBER, VALUE_TEXT, VALUE_BYTES };
 struct database_value {
 	enum value_kind kind;
 	int64_t number;
@@ -65,7 +61,6 @@ struct database_value {
 	((struct database_value){ VALUE_NUMBER, (i), { NULL, 0 } })
 #define DATABASE_TEXT(s) ((struct database_value){ VALUE_TEXT, 0, (s) })
 #define DATABASE_BYTES(s) ((struct database_value){ VALUE_BYTES, 0, (s) })
-#define DATABASE_NULL ((struct database_value){ VALUE_NULL, 0, { NULL, 0 } })
 
 /* Run it; each row goes to row(), which ends it by anything but 0.  How many
  * rows were changed (or given), -1, or DATABASE_TAKEN. */
@@ -73,10 +68,9 @@ int64_t database_ask(struct database *, enum statement,
     const struct database_value *values, size_t n,
     int (*row)(void *arg, const struct database *), void *arg);
 
-/* Inside row(): columns from 0.  NULL is 0 and STR_NONE. */
+/* Inside row(): columns from 0; octets are text, too. */
 int64_t database_number(const struct database *, int column);
 struct str database_text(const struct database *, int column);
-bool database_is_null(const struct database *, int column);
 
 /* All of fn's changes, or (when it is not 0) none.  fn's result, or -1. */
 int database_together(struct database *, int (*fn)(void *), void *arg);
