@@ -1,8 +1,8 @@
 /*
  * inner.h -- what the files of intake/ share.
  *
- * The promise: recipients.c alone adds recipients and tells of them; the rest of
- * a message is intake.c's.
+ * The promise: recipients.c alone adds recipients and tells of them; author.c
+ * judges From and Sender; the rest of a message is intake.c's.
  * Not for: anybody else.
  * Waiting: none of these.
  * Memory: the mail arena.
@@ -36,6 +36,15 @@ struct intake {
 
 struct verdict intake_yes(void);
 struct verdict intake_no_memory(void);
+
+/* The first reason stays.  -1. */
+int intake_refuse(struct intake *, struct verdict why);
+
+/* From or Sender: does it name only whom the account may send as?  Else -1, and
+ * it is refused. */
+int author_judge(struct intake *, const struct field *);
+/* No From was there: the one to add, or (n == 0) none; or -1, and refused. */
+int author_missing(struct intake *, struct str *from);
 
 /* A field that may be absent. */
 void intake_tell_some(struct event *, enum event_field, struct str);

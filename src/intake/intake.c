@@ -119,8 +119,7 @@ intake_id(const struct intake *in)
 
 /* ---- the content ---- */
 
-/* The first reason stays. */
-static int
+int
 intake_refuse(struct intake *in, struct verdict why)
 {
 	must(why.disposition != DELIVERED);
@@ -214,6 +213,9 @@ intake_see_field(struct intake *in, const struct field *field)
 {
 	struct str id;
 
+	if ((field->known == HEADER_FROM || field->known == HEADER_SENDER) &&
+	    author_judge(in, field) != 0)
+		return -1;
 	if (field->known == HEADER_RECEIVED &&
 	    in->scan.count[HEADER_RECEIVED] >= in->config->limits.hops)
 		return intake_refuse(in, verdict_make(FAILED, 554, "5.4.6",
@@ -231,20 +233,25 @@ intake_see_field(struct intake *in, const struct field *field)
 	return 0;
 }
 
-/* RFC 6409 8.2, 8.3: what a submitter left out. */
+/* RFC 6409 8.2, 8.3: what a submitter left out; and From, without which no
+ * message is one (RFC 5322 3.6). */
 static yields int
 intake_complete(struct intake *in)
 {
 	struct id_text id = id_print(draft_id(in->draft));
 	struct date_text date = date_print(in->envelope.arrived, 0);
-	struct str message_id;
+	struct str message_id, from = STR_NONE;
 	char room[1024];
 	struct buf out = BUF_OF(room);
 
 	must(!in->in_body);
 	in->in_body = true;
+	if (in->scan.count[HEADER_FROM] == 0 && author_missing(in, &from) != 0)
+		return -1;
 	if (!in->origin.is_submission)
 		return 0;
+	if (from.n > 0)
+		header_put(&out, STR("From"), from);
 	if (in->scan.count[HEADER_DATE] == 0)
 		header_put(&out, STR("Date"), str_of(date.text));
 	if (in->scan.count[HEADER_MESSAGE_ID] == 0) {

@@ -4,8 +4,9 @@
  * The promise: a message for which intake_commit() said DELIVERED is on disk,
  * whole, with its envelope, and was handed up to `kept'; any other left no trace
  * but its event.  On the way the content is read once: the size limit, the
- * header section's limits, loops; our Received field is put on top, and on
- * submission Message-ID and Date are added when missing.  Aliases become
+ * header section's limits, loops, and whether From and Sender name only whom the
+ * account may send as; our Received field is put on top, and on submission From,
+ * Message-ID and Date are added when missing.  Aliases become
  * children of their recipient in the same envelope; each mailbox gets one copy.
  * Not for: deciding who may send to whom (policy/judge.h; smtp/ asks it), for
  * framing (canonical lines come in), nor for taking Return-Path off (deliver/
@@ -14,7 +15,7 @@
  * Memory: all in the mail arena of intake_new(), which also drops the draft when
  * it is cleared without a commit.  The configuration stays pinned as long.
  * Errors: a verdict that is not DELIVERED is the reply to give: 452 4.3.1,
- * 451 4.3.0, 421 4.3.2, 552 5.3.4, 554 5.4.6, or what expansion or route said.
+ * 550 5.7.1, 451 4.3.0, 421 4.3.2, 552 5.3.4, 554 5.4.6, or what expansion or route said.
  * Source: RFC 5321 4.4, 6.3; RFC 6409 8; RFC 3848; RFC 3461 5.2.7; SECURITY.md rows 16, 22, 27,
  * 28.
  */
@@ -36,6 +37,8 @@ struct intake_core {
 	void *owner;			/* app's own */
 };
 
+struct account;				/* policy/account.h */
+
 /* Who brings what, and how.  Strings live as long as the mail arena; p == NULL
  * is "not known". */
 struct intake_origin {
@@ -49,11 +52,13 @@ struct intake_origin {
 	struct str mechanism;		/* of SASL, by which he logged in */
 	struct str tenant, stream;	/* n == 0: "default" */
 	struct str tls;			/* cipher suite; n == 0: clear text */
+	const struct account *account;	/* who logged in, settled; lives as long
+					 * as the mail arena; NULL: he did not */
 	struct str envid;		/* decoded; n == 0: none */
 	enum ret_kind ret;
 	uint64_t parent;		/* message this one is about; 0: none */
 	unsigned flags;			/* enum envelope_flags */
-	bool is_submission;		/* complete Message-ID and Date */
+	bool is_submission;		/* complete From, Message-ID and Date */
 };
 
 /* What the sender wants to hear of one recipient (RFC 3461 4.1, 4.2). */

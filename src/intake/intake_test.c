@@ -1,5 +1,6 @@
 /* intake_test.c -- what goes in by the door, and how it stands in the spool. */
 #include "intake/test_intake.h"
+#include "policy/account.h"
 
 #include <errno.h>
 
@@ -199,6 +200,8 @@ try_submission(const char *text, bool adds_date, bool adds_id)
 	body = behind_received(house_body(room, ROOM));
 	assert_int_equal(has(body, "\r\nDate: "), adds_date);
 	assert_int_equal(has(body, "@mx.test>\r\n"), adds_id);
+	assert_int_equal(has(body, "\r\nFrom: ann@one.test\r\n"),
+	    !has(str_of(text), "From:"));
 	/* what came stands first, and is whole */
 	assert_true(str_skip(&body, str_of(text).n > 9 ?
 	    str_sub(str_of(text), 0, 9) : STR("")));
@@ -218,6 +221,97 @@ body_submission(void *arg)
 	    false);
 	assert_int_equal(house_told("\"queued\"", "a@b"), 1);
 	try_submission("Subject: x\r\n", true, true);
+	try_submission("Subject: x\r\nFrom: me\r\n\r\nhello\r\n", true, true);
+	house_close();
+}
+
+/* ---- who logged in says who he is: SECURITY.md row 12 ---- */
+
+static yields struct verdict
+send_as(const struct account *account, const char *sender, const char *header)
+{
+	struct intake_origin origin = stranger;
+	struct intake *in;
+	struct verdict v;
+	char text[2048];
+
+	snprintf(text, sizeof text, "%sSubject: x\r\n\r\n"
+	    "From: ceo@bank.example is said in a body\r\n", header);
+	origin.sender = str_of(sender);
+	origin.account = account;
+	origin.is_submission = true;
+	in = new_from(&origin);
+	add_well(in, "bob@two.test");
+	v = send_pieces(in, str_of(text), 7);
+	arena_clear(&arena);
+	return v;
+}
+
+static const struct account bob = { .name = STR_INIT("bob@two.test") };
+
+static const struct { const char *header, *refused; } authors[] = {
+	{ "From: bob@two.test\r\n", NULL },
+	{ "From: \"ceo@bank.example\" <bob@two.test>\r\n", NULL },
+	{ "From: Bob <BOB+x@Two.Test> (ceo@bank.example)\r\n", NULL },
+	{ "From: bob@two.test,\r\n bob+b@two.test\r\n", NULL },
+	{ "From: us: bob@two.test;\r\n", NULL },
+	{ "From: bob@two.test\r\nSender: bob+s@two.test\r\n", NULL },
+	{ "From : bob@two.test\r\n", NULL },
+	{ "Reply-To: ceo@bank.example\r\nFrom: bob@two.test\r\n", NULL },
+	{ "", NULL },
+	{ "From: ceo@bank.example\r\n", "<ceo@bank.example> in From: " },
+	{ "From: bob@two.test <ceo@bank.example>\r\n",
+	    "<ceo@bank.example> in From: " },
+	{ "From: bob@two.test, ceo@bank.example\r\n",
+	    "<ceo@bank.example> in From: " },
+	{ "From: us: bob@two.test, alice@two.test;\r\n",
+	    "<alice@two.test> in From: " },
+	{ "From: bob@two.test\r\nFrom: ceo@bank.example\r\n",
+	    "<ceo@bank.example> in From: " },
+	{ "From: bob@two.test\r\nSender: ceo@bank.example\r\n",
+	    "<ceo@bank.example> in Sender: " },
+	{ "fROM:\r\n ceo\r\n @bank.example\r\n",
+	    "<ceo@bank.example> in From: " },
+	{ "From : ceo@bank.example\r\n", "<ceo@bank.example> in From: " },
+	{ "From: \"bob@two.test\"@bank.example\r\n", "in From: " },
+	{ "From: bob@two.test@bank.example\r\n", "cannot be read" },
+	{ "From: <bob@two.test\r\n", "cannot be read" },
+	{ "From: nobody\r\n", "cannot be read" },
+	{ "From: us:;\r\n", "says From nobody" },
+	{ "From:\r\n", "says From nobody" },
+};
+
+static yields void
+body_authors(void *arg)
+{
+	struct str anybody[] = { STR("*") }, reports[] = { STR("<>") };
+	struct account other = bob;
+	struct verdict v;
+
+	(void)arg;
+	house_open();
+	for (size_t i = 0; i < sizeof authors / sizeof authors[0]; i++) {
+		v = send_as(&bob, "bob@two.test", authors[i].header);
+		if ((v.disposition == DELIVERED) != (authors[i].refused == NULL)
+		    || (authors[i].refused != NULL && strstr(v.text,
+		    authors[i].refused) == NULL))
+			fail_msg("%s%d %s", authors[i].header, v.code, v.text);
+		if (authors[i].refused != NULL)
+			expect(v, FAILED, 550, "5.7.1");
+	}
+	/* a report says who it is from */
+	other.from = (struct conf_strings){ reports, 1 };
+	expect(send_as(&other, "", ""), FAILED, 550, "5.7.1");
+	expect(send_as(&other, "", "From: bob@two.test\r\n"), DELIVERED, 250,
+	    "2.0.0");
+	/* who may be anybody, and who did not log in */
+	other.from = (struct conf_strings){ anybody, 1 };
+	for (size_t i = 0; i < sizeof authors / sizeof authors[0]; i++) {
+		expect(send_as(&other, "a@b.example", authors[i].header),
+		    DELIVERED, 250, "2.0.0");
+		expect(send_as(NULL, "a@b.example", authors[i].header),
+		    DELIVERED, 250, "2.0.0");
+	}
 	house_close();
 }
 
@@ -632,6 +726,7 @@ TEST(received, "")
 TEST(cuts, "")
 TEST(shapes, "")
 TEST(submission, "")
+TEST(authors, "")
 TEST(recipients, "")
 TEST(refused_recipients, "")
 TEST(all_discarded, "")
@@ -650,6 +745,7 @@ main(void)
 		cmocka_unit_test(test_received), cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_submission),
+		cmocka_unit_test(test_authors),
 		cmocka_unit_test(test_recipients),
 		cmocka_unit_test(test_refused_recipients),
 		cmocka_unit_test(test_all_discarded),

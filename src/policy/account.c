@@ -353,12 +353,23 @@ account_may_send(const struct config *c, const struct account *a,
 	return may;
 }
 
+static bool
+from_has(const struct account *a, struct str what)
+{
+	for (size_t i = 0; i < a->from.n; i++)
+		if (str_eq(a->from.v[i], what))
+			return true;
+	return false;
+}
+
 bool
 account_may_report(const struct account *a)
 {
-	for (size_t i = 0; i < a->from.n; i++)
-		if (str_eq(a->from.v[i], STR("<>")) ||
-		    str_eq(a->from.v[i], STR("*")))
-			return true;
-	return false;
+	return from_has(a, STR("<>")) || from_has(a, STR("*"));
+}
+
+bool
+account_is_anybody(const struct account *a)
+{
+	return from_has(a, STR("*"));
 }

@@ -67,6 +67,9 @@ bool account_may_send(const struct config *, const struct account *,
 /* ... with the null reverse path? */
 bool account_may_report(const struct account *);
 
+/* ... as anybody at all? */
+bool account_is_anybody(const struct account *);
+
 /* Is there a limit at all? */
 bool account_is_limited(const struct account *);
 

@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "policy/domain.h"
 #include "policy/route.h"
+#include "wire/idna.h"
 
 struct judge_row {
 	const char *name;
@@ -71,13 +72,44 @@ judge_helo(const struct config *c, const struct judge_client *client,
 	    JUDGE_bad_helo : JUDGE_ok, helo);
 }
 
+/* RFC 6409 6.1.  Reports, with no sender, are for who was given that. */
+static bool
+judge_owns(const struct config *c, const struct account *a,
+    const struct path *from, struct arena *arena)
+{
+	return from->is_null ? account_may_report(a) :
+	    account_may_send(c, a, &from->mailbox, arena);
+}
+
+/* What no Mailbox of RFC 5321 can say is nobody's. */
+struct judgment
+judge_author(const struct config *c, const struct account *a, bool is_from,
+    struct str local, struct str domain, struct arena *arena)
+{
+	enum judge_reason no = is_from ? JUDGE_from_foreign :
+	    JUDGE_sender_field;
+	char printed[MAILBOX_TEXT], room[MAILBOX_ROOM];
+	struct buf text = BUF_OF(printed), ascii = BUF_OF(room);
+	struct mailbox m;
+
+	mailbox_print(local, domain, &text);
+	if (text.full || mailbox_parse(buf_str(&text), MAILBOX_UTF8, &m) != NULL
+	    || !idna_mailbox(&m, &ascii) ||
+	    !account_may_send(c, a, &m, arena))
+		return judge_say(no, buf_str(&text));
+	return judge_say(JUDGE_ok, STR(""));
+}
+
 /* RFC 6409 4.3: submission is for those who are known.  RFC 1870 6.1. */
 struct judgment
 judge_mail(const struct config *c, const struct judge_client *client,
-    const struct path *from, uint64_t size)
+    const struct path *from, uint64_t size, struct arena *arena)
 {
 	if (client->role != ROLE_MX && !judge_may_relay(c, client))
 		return judge_say(JUDGE_auth_required, from->mailbox.text);
+	if (client->account != NULL && !judge_owns(c, client->account, from,
+	    arena))
+		return judge_say(JUDGE_sender_foreign, from->mailbox.text);
 	if (size > c->limits.size)
 		return judge_say(JUDGE_too_big, from->mailbox.text);
 	return judge_say(JUDGE_sender_ok, from->mailbox.text);

@@ -67,6 +67,18 @@ test_takes_any_name_for_a_name(void **state)
 	}
 }
 
+static struct judgment
+mail(const struct judge_client *client, const struct path *from, uint64_t size)
+{
+	struct arena arena;
+	struct judgment j;
+
+	arena_init(&arena, 64 << 10);
+	j = judge_mail(config, client, from, size, &arena);
+	arena_clear(&arena);
+	return j;
+}
+
 static void
 test_judges_senders(void **state)
 {
@@ -75,23 +87,23 @@ test_judges_senders(void **state)
 
 	(void)state;
 	stranger.role = friend.role = ROLE_MX;
-	assert_string_equal(print(judge_mail(config, &stranger, &from, 0)),
+	assert_string_equal(print(mail(&stranger, &from, 0)),
 	    "sender_ok 250 2.1.0 Ok");
-	assert_string_equal(print(judge_mail(config, &stranger, &from, most)),
+	assert_string_equal(print(mail(&stranger, &from, most)),
 	    "sender_ok 250 2.1.0 Ok");
-	assert_string_equal(print(judge_mail(config, &stranger, &from,
+	assert_string_equal(print(mail(&stranger, &from,
 	    most + 1)),
 	    "too_big 552 5.3.4 Message size exceeds fixed limit");
-	assert_int_equal(judge_mail(config, &friend, &from, UINT64_MAX).reason,
+	assert_int_equal(mail(&friend, &from, UINT64_MAX).reason,
 	    JUDGE_too_big);
 	stranger.role = friend.role = ROLE_SUBMISSION;
-	assert_string_equal(print(judge_mail(config, &stranger, &from, 0)),
+	assert_string_equal(print(mail(&stranger, &from, 0)),
 	    "auth_required 530 5.7.0 Authentication required: only trusted "
 	    "networks may submit here");
-	assert_int_equal(judge_mail(config, &friend, &from, 0).reason,
+	assert_int_equal(mail(&friend, &from, 0).reason,
 	    JUDGE_sender_ok);
 	stranger.role = ROLE_RELAY;
-	assert_int_equal(judge_mail(config, &stranger, &from, 0).reason,
+	assert_int_equal(mail(&stranger, &from, 0).reason,
 	    JUDGE_auth_required);
 	stranger.role = friend.role = ROLE_MX;
 }
@@ -132,6 +144,76 @@ test_judges_recipients(void **state)
 	}
 }
 
+/* Who logged in is judged by what he is, in a trusted network too. */
+static void
+test_judges_who_logged_in(void **state)
+{
+	static const struct { const char *from, *says; } cases[] = {
+		{ "<alice@example.org>", "sender_ok 250 2.1.0 Ok" },
+		{ "<alice+x@example.org>", "sender_ok 250 2.1.0 Ok" },
+		{ "<bob@example.org>", "sender_foreign 553 5.7.1 "
+		    "<bob@example.org>: Sender address rejected: not owned by "
+		    "the user who logged in" },
+		{ "<ceo@bank.example>", "sender_foreign 553 5.7.1 "
+		    "<ceo@bank.example>: Sender address rejected: not owned by "
+		    "the user who logged in" },
+		{ "<>", "sender_foreign 553 5.7.1 <>: Sender address rejected: "
+		    "not owned by the user who logged in" },
+	};
+	struct account alice = { .name = STR("alice@example.org") };
+	struct judge_client clients[] = { stranger, friend };
+	struct str reports[] = { STR("<>") };
+	struct path from;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof cases / sizeof cases[0]; i++) {
+		struct judge_client *client = &clients[i % 2];
+		struct str text = str_of(cases[i / 2].from);
+
+		client->account = &alice;
+		client->user = alice.name;
+		client->role = ROLE_SUBMISSION;
+		assert_null(path_take_reverse(&text, MAILBOX_STRICT, &from));
+		assert_string_equal(print(mail(client, &from, 0)),
+		    cases[i / 2].says);
+	}
+	alice.from = (struct conf_strings){ reports, 1 };
+	assert_int_equal(mail(&clients[0], &from, 0).reason, JUDGE_sender_ok);
+}
+
+static void
+test_judges_authors(void **state)
+{
+	static const struct { const char *local, *domain; bool fine; } cases[] = {
+		{ "alice", "example.org", true },
+		{ "ALICE", "Example.ORG", true },
+		{ "alice@example.org", "evil.example", false },
+		{ "", "example.org", false }, { "alice", "", false },
+		{ "alice", "example.org\r\nBcc: x", false },
+		{ "alice", "[192.0.2.1]", false },
+		{ "a\0b", "example.org", false },
+	};
+	struct account alice = { .name = STR("alice@example.org") };
+	char many[300];
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, 64 << 10);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct judgment j = judge_author(config, &alice, true,
+		    str_of(cases[i].local), str_of(cases[i].domain), &arena);
+
+		if (judgment_is_yes(&j) != cases[i].fine)
+			fail_msg("%s@%s", cases[i].local, cases[i].domain);
+		assert_true(cases[i].fine || j.reason == JUDGE_from_foreign);
+	}
+	memset(many, 'a', sizeof many);
+	assert_int_equal(judge_author(config, &alice, false,
+	    (struct str){ many, sizeof many }, STR("example.org"),
+	    &arena).reason, JUDGE_sender_field);
+	arena_clear(&arena);
+}
+
 /* Log readers look for these. */
 static void
 test_every_reason_has_words(void **state)
@@ -155,6 +237,8 @@ main(void)
 		cmocka_unit_test(test_takes_any_name_for_a_name),
 		cmocka_unit_test(test_judges_senders),
 		cmocka_unit_test(test_judges_recipients),
+		cmocka_unit_test(test_judges_who_logged_in),
+		cmocka_unit_test(test_judges_authors),
 		cmocka_unit_test(test_every_reason_has_words),
 	};
 

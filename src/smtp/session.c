@@ -30,7 +30,7 @@ session_facts(const struct session *s)
 {
 	return (struct judge_client){
 		.address = s->guest.client, .role = s->listener->role,
-		.user = s->user,
+		.user = s->user, .account = s->txn.account,
 	};
 }
 

@@ -43,6 +43,7 @@ struct txn {
 	struct config *config;		/* pinned; NULL: no transaction */
 	struct intake *intake;
 	struct str sender;
+	struct account *account;	/* s->account, settled; or NULL */
 	size_t n_rcpts;			/* accepted */
 	enum body_kind body;
 	bool is_utf8;			/* MAIL said SMTPUTF8 */

@@ -35,14 +35,31 @@ mail_count(struct session *s, const struct config *config)
 	return door_mail(&s->guest, config).verdict;
 }
 
+/* What the account may do is what the configuration of this moment says. */
+static bool
+mail_settle(struct session *s)
+{
+	if (s->account == NULL)
+		return true;
+	s->txn.account = arena_new(&s->txn.arena, struct account);
+	if (s->txn.account == NULL)
+		return false;
+	account_settle(s->txn.config, s->account, s->txn.account);
+	return true;
+}
+
 static struct verdict
 mail_judge(struct session *s, const struct mail_params *mail)
 {
-	struct judge_client facts = session_facts(s);
+	struct judge_client facts;
 	struct judgment judgment;
 	struct verdict v;
 
-	judgment = judge_mail(s->txn.config, &facts, &mail->from, mail->size);
+	if (!mail_settle(s))
+		return session_verdict(REPLY_NO_ROOM);
+	facts = session_facts(s);
+	judgment = judge_mail(s->txn.config, &facts, &mail->from, mail->size,
+	    &s->txn.arena);
 	if (!judgment_is_yes(&judgment))
 		return judgment.verdict;
 	v = intake_has_room(s->server->intake, s->txn.config);
@@ -88,6 +105,7 @@ mail_open(struct session *s, const struct mail_params *mail)
 		.helo = s->helo, .client = str_of(s->client.text),
 		.client_name = s->client_name, .user = s->user,
 		.mechanism = str_of(s->mechanism),
+		.account = s->txn.account,
 		.tls = s->tls,
 		.is_submission = s->listener->role == ROLE_SUBMISSION,
 		.envid = mail_envid(arena, mail), .ret = mail->ret,
@@ -103,6 +121,8 @@ mail_open(struct session *s, const struct mail_params *mail)
 		origin.helo = origin.client = STR_NONE;
 		origin.protocol = STR("local");
 	}
+	if (s->txn.account != NULL)
+		origin.tenant = s->txn.account->tenant;
 	origin.sender = s->txn.sender;
 	s->txn.intake = intake_new(s->server->intake, s->txn.config, arena,
 	    &origin);
