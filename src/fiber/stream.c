@@ -4,6 +4,7 @@
 #include "fiber/tls_own.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,6 +195,18 @@ stream_consume(struct stream *s, size_t n)
 	s->in_at += n;
 	if (s->in_at == s->in_end)
 		s->in_at = s->in_end = 0;
+}
+
+void
+stream_wipe(struct stream *s)
+{
+	size_t unread = stream_buffered(s);
+
+	if (s->in == NULL)
+		return;
+	OPENSSL_cleanse(s->in->bytes, s->in_at);
+	OPENSSL_cleanse(s->in->bytes + s->in_at + unread,
+	    STREAM_BUFFER - s->in_at - unread);
 }
 
 static struct str

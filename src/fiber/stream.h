@@ -67,6 +67,9 @@ yields int stream_peek(struct stream *, struct str *bytes);
  * buffer is full. */
 yields int stream_peek_more(struct stream *, size_t have, struct str *bytes);
 void stream_consume(struct stream *, size_t n);
+/* What was read is overwritten: it was a secret.  Lines and peeks of before are
+ * gone. */
+void stream_wipe(struct stream *);
 size_t stream_buffered(const struct stream *);	/* unread input at hand */
 /* Between conversations, without waiting: has the peer closed, or said what he
  * was not asked? */

@@ -133,6 +133,7 @@ enum double_bounces { DOUBLE_ADMIN, DOUBLE_DISCARD };
 enum report_return { RETURN_FULL, RETURN_HEADERS };
 enum report_success { SUCCESS_TOLD, SUCCESS_UNTOLD };
 enum ip_preference { IP_V6_FIRST, IP_V4_FIRST, IP_V6_ONLY, IP_V4_ONLY };
+enum auth_old_form { AUTH_OLD_FORM_NO, AUTH_OLD_FORM_YES };
 enum auth_database { AUTH_DATABASE_ON, AUTH_DATABASE_OFF };
 enum log_format { LOG_TEXT, LOG_JSON };
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_FILE };
@@ -174,6 +175,8 @@ struct config {
 	struct {
 		enum auth_database database;
 		uint64_t failures;		/* in a conversation, then 421 */
+		struct conf_strings mechanisms;	/* in lower case */
+		enum auth_old_form old_form;
 		struct conf_strings sources;	/* as configured */
 		struct conf_strings users_from;	/* file:PATH */
 		size_t n_users;

@@ -1,5 +1,8 @@
 #include "smtp/extension.h"
 
+#include "smtp/say.h"
+#include "trust/sasl.h"
+
 #include <inttypes.h>
 
 static bool
@@ -7,6 +10,12 @@ when_always(const struct session *s)
 {
 	(void)s;
 	return true;
+}
+
+static bool
+when_auth(const struct session *s)
+{
+	return auth_mechanisms(s) != 0;
 }
 
 static bool
@@ -30,6 +39,12 @@ when_xclient(const struct session *s)
 {
 	return !s->listener->is_local &&
 	    networks_have(&session_config(s)->xclient, &s->peer);
+}
+
+static enum session_reply
+else_auth(const struct session *s)
+{
+	return auth_otherwise(s);
 }
 
 /* RFC 1985 5.2: 4xx says that others may. */
@@ -64,6 +79,30 @@ words_nothing(const struct session *s, struct buf *out)
 {
 	(void)s;
 	(void)out;
+}
+
+static void
+put_mechanisms(uint32_t mechanisms, char before, struct buf *out)
+{
+	for (enum sasl_mechanism m = 0; m < SASL_MECHANISMS; m++) {
+		if ((mechanisms & SASL_BIT(m)) == 0)
+			continue;
+		buf_putc(out, before);
+		buf_put(out, sasl_traits(m)->name);
+		before = ' ';
+	}
+}
+
+/* RFC 4954 3; and, if asked for, the form that some clients of the last century
+ * look for. */
+static void
+words_auth(const struct session *s, struct buf *out)
+{
+	put_mechanisms(auth_mechanisms(s), ' ', out);
+	if (session_config(s)->auth.old_form == AUTH_OLD_FORM_NO)
+		return;
+	buf_put(out, STR("\nAUTH"));
+	put_mechanisms(auth_mechanisms(s), '=', out);
 }
 
 /* RFC 1870 4 */
@@ -131,6 +170,9 @@ extension_params(const struct session *s)
 	for (size_t i = 0; i < EXTENSIONS && s->is_extended; i++)
 		if (extensions[i].when(s))
 			params |= extensions[i].params;
+	/* RFC 4954 5: also, and first of all, from whom AUTH made known */
+	if (s->is_extended && s->account != NULL)
+		params |= PARAM_BIT(AUTH);
 	return params;
 }
 

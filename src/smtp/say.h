@@ -29,6 +29,14 @@ yields void say_rcpt(struct session *, const struct command *);
 yields void say_data(struct session *, const struct command *);
 yields void say_bdat(struct session *, const struct command *);
 
+/* auth.c */
+enum { AUTH_LINE_MOST = COMMAND_AUTH_MOST + 64 };
+yields void say_auth(struct session *, const struct command *);
+/* What AUTH may speak now, as SASL_BITs; 0: there is no AUTH. */
+uint32_t auth_mechanisms(const struct session *);
+/* What AUTH hears where there is none. */
+enum session_reply auth_otherwise(const struct session *);
+
 /* starttls.c */
 yields void say_starttls(struct session *, const struct command *);
 /* The handshake; -1 and the trail: nothing can be said to him any more. */

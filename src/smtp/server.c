@@ -49,7 +49,7 @@ static yields void say_vrfy(struct session *, const struct command *);
 
 static yields void (*const session_verbs[VERBS])(struct session *,
     const struct command *) = {
-	[VERB_BDAT] = say_bdat, [VERB_DATA] = say_data,
+	[VERB_AUTH] = say_auth, [VERB_BDAT] = say_bdat, [VERB_DATA] = say_data,
 	[VERB_EHLO] = say_ehlo, [VERB_ETRN] = say_etrn,
 	[VERB_HELO] = say_helo,
 	[VERB_HELP] = say_help, [VERB_MAIL] = say_mail, [VERB_NOOP] = say_noop,
@@ -191,7 +191,8 @@ session_parse(const struct session *s, struct str line,
 		return refusal_get(REFUSAL_BARE_ENDING);
 	refusal = command_parse(line, line_flags(s, line), out);
 	if (refusal == NULL && line.n > COMMAND_MOST &&
-	    out->verb != VERB_MAIL && out->verb != VERB_RCPT)
+	    out->verb != VERB_AUTH && out->verb != VERB_MAIL &&
+	    out->verb != VERB_RCPT)
 		refusal = refusal_get(REFUSAL_LONG_LINE);
 	return refusal;
 }
@@ -248,31 +249,25 @@ session_answer(struct session *s, struct str line, enum line_ending ending)
 
 /* ---- listening ---- */
 
-/* No line came: who is late or endless is told. */
+/* No line of at most so many octets came: who is late or endless is told. */
 static yields void
-session_trouble(struct session *s)
+session_trouble(struct session *s, size_t most)
 {
-	const struct refusal *refusal;
+	const struct refusal *refusal = refusal_get(REFUSAL_LONG_LINE);
 
-	switch (s->net.trouble) {
-	case STREAM_LONG:
-		if (stream_skip_line(&s->net, COMMAND_SKIP_MOST) != 0) {
-			session_say(s, REPLY_LONG_LINE);
-			return;
-		}
-		refusal = refusal_get(REFUSAL_LONG_LINE);
-		session_say_refusal(s, refusal);
-		session_lose_patience(s, NULL);
+	if (s->net.trouble != STREAM_LONG) {
+		session_lost(s);
 		return;
-	case STREAM_LATE:
-		session_say(s, s->server->is_shut ? REPLY_SHUT : REPLY_LATE);
-		return;
-	case STREAM_GONE:
-	case STREAM_FINE:
-		break;
 	}
-	session_tell_broken(s, "gone");
-	s->is_over = true;
+	if (stream_skip_line(&s->net, COMMAND_SKIP_MOST) != 0) {
+		session_say(s, REPLY_LONG_LINE);
+		return;
+	}
+	if (most > COMMAND_HARD_MOST)
+		session_say(s, REPLY_LONG_AUTH);
+	else
+		session_say_refusal(s, refusal);
+	session_lose_patience(s, NULL);
 }
 
 /* The first octets tell whether somebody took us for HTTPS or HTTP (SECURITY.md
@@ -293,24 +288,41 @@ session_hear_first(struct session *s)
 	return 0;
 }
 
+/* RFC 4954 4: AUTH's line is as long as its mechanisms need.  Enough of a line
+ * to tell is at hand then. */
+static yields size_t
+session_line_most(struct session *s)
+{
+	struct str have = STR_NONE;
+	int rc = stream_peek(&s->net, &have);
+
+	while (rc == 0 && have.n < 5 && str_find(have, '\n') == have.n)
+		rc = stream_peek_more(&s->net, have.n, &have);
+	return rc == 0 && str_has_prefix_icase(have, STR("AUTH ")) ?
+	    AUTH_LINE_MOST : COMMAND_HARD_MOST;
+}
+
 static yields void
 session_command(struct session *s)
 {
 	const struct config *config = session_config(s);
 	enum line_ending ending = LINE_LF;
 	struct str line = STR_NONE;
+	size_t most = 0;
 	int rc;
 
 	must(!s->is_over);
 	door_wait(s->server, &s->waiter, &s->net, config);
 	rc = session_hear_first(s);
-	if (rc == 0 && !s->is_over)
-		rc = stream_line(&s->net, COMMAND_HARD_MOST, &line, &ending);
+	if (rc == 0 && !s->is_over) {
+		most = session_line_most(s);
+		rc = stream_line(&s->net, most, &line, &ending);
+	}
 	door_waited(&s->waiter);
 	if (s->is_over)
 		return;
 	if (rc != 0)
-		session_trouble(s);
+		session_trouble(s, most);
 	else if (s->server->is_shut)
 		session_say(s, REPLY_SHUT);
 	else

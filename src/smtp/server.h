@@ -6,7 +6,7 @@
  * intake_commit() said that the message is on disk.  Nothing a client sends
  * makes it wait longer than its deadlines, hold more than its arenas, or answer
  * other than states.def and replies.def say.
- * Not for: accepting connections (app/), LMTP, TLS.
+ * Not for: accepting connections (app/), LMTP.
  * Waiting: server_session() and what it calls; the rest does not.
  * Memory: the session lives on its fiber's stack and in two arenas with the
  * ceilings of the configuration (session 64 KiB, mail 256 KiB); the second is
@@ -24,8 +24,23 @@
 #include "policy/holder.h"
 #include "policy/attempt.h"
 #include "policy/limit.h"
+#include "policy/login.h"
 
 struct server;
+
+/* Who knows who may log in: policy/login.h, or what tests put in its place. */
+struct server_login {
+	struct login *login;
+	/* Does anybody know such? */
+	bool (*takes)(const struct config *, enum login_kind);
+	yields enum login_result (*check)(struct login *,
+	    const struct login_ask *, struct arena *, struct account *out,
+	    const char **why);
+	yields enum login_result (*verifier)(struct login *,
+	    const struct login_ask *, struct arena *,
+	    struct login_verifiers *out);
+	void (*proved)(struct login *, const struct login_verifiers *, size_t);
+};
 
 /* What the servers of all cores share; filled before the first connection. */
 struct server_house {
@@ -37,6 +52,7 @@ struct server_house {
 	yields int64_t (*flush)(void *flush_arg, struct str domain,
 	    bool is_below);
 	void *flush_arg;
+	const struct server_login *login;	/* NULL: nobody logs in */
 	unsigned _Atomic sessions;	/* at once, all cores, all listeners */
 };
 

@@ -260,6 +260,17 @@ session_say_verdict(struct session *s, const struct verdict *v)
 }
 
 yields void
+session_lost(struct session *s)
+{
+	if (s->net.trouble == STREAM_LATE) {
+		session_say(s, s->server->is_shut ? REPLY_SHUT : REPLY_LATE);
+		return;
+	}
+	session_tell_broken(s, "gone");
+	s->is_over = true;
+}
+
+yields void
 session_refuse(struct session *s, const char *stage, struct str rcpt,
     const struct verdict *v)
 {

@@ -18,7 +18,6 @@
 #include "smtp/door.h"
 #include "smtp/knock.h"
 #include "wire/command.h"
-#include "wire/command.h"
 #include "wire/data.h"
 
 enum session_state {
@@ -100,7 +99,7 @@ struct str session_protocol(const struct session *);	/* RFC 3848, 6531 */
 void session_weigh(struct session *);
 
 /* The conversation begins again, and what the client told is forgotten (RFC 3207
- * 4.2). */
+ * 4.2), and who he proved to be. */
 void session_forget(struct session *);
 /* Must he begin TLS before that? */
 bool session_lacks_tls(const struct session *, enum verb);
@@ -108,6 +107,9 @@ bool session_lacks_tls(const struct session *, enum verb);
 /* The one end of a transaction, good or bad (SECURITY.md row 17): recipients,
  * envelope and draft die with the arena, the configuration is let go. */
 void txn_reset(struct session *);
+
+/* No line came, and it was not too long: he is late, or gone. */
+yields void session_lost(struct session *);
 
 /* The banner: a conversation begins, or begins again. */
 yields void session_greet(struct session *);

@@ -37,6 +37,26 @@ session_secure(struct session *s)
 	return 0;
 }
 
+/* RFC 3207 4.2: EHLO should follow, and what he said before is forgotten.  Who
+ * submits without saying it again goes by his address; his EHLO told before that
+ * he speaks ESMTP. */
+static bool
+session_greeted(struct session *s)
+{
+	struct buf b = { .cap = sizeof(struct address_text) + 8 };
+
+	if (s->listener->role != ROLE_SUBMISSION)
+		return true;
+	b.p = arena_alloc(&s->arena, b.cap);
+	if (b.p == NULL)
+		return false;
+	literal_print(str_of(s->client.text), &b);
+	s->helo = buf_str(&b);
+	s->is_extended = true;
+	s->state = SESSION_READY;
+	return !b.full;
+}
+
 yields void
 say_starttls(struct session *s, const struct command *command)
 {
@@ -49,7 +69,7 @@ say_starttls(struct session *s, const struct command *command)
 	}
 	session_say(s, REPLY_GO_PRIVATE);
 	session_forget(s);
-	if (session_secure(s) == 0)
+	if (session_secure(s) == 0 && session_greeted(s))
 		return;
 	session_tell_broken(s, "tls");
 	s->is_over = true;
