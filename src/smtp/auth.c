@@ -250,18 +250,12 @@ auth_lost(struct session *s)
 		session_say(s, REPLY_LONG_AUTH);
 }
 
-/* Whoever writes on before he was asked does not know what his words will be
- * taken for. */
 static yields bool
 auth_hear_line(struct session *s, struct str *line)
 {
 	enum line_ending ending = LINE_LF;
 	int rc;
 
-	if (stream_buffered(&s->net) > 0) {
-		session_say(s, REPLY_BEHIND_AUTH);
-		return false;
-	}
 	door_wait(s->server, &s->waiter, &s->net, session_config(s));
 	rc = stream_line(&s->net, COMMAND_AUTH_MOST, line, &ending);
 	door_waited(&s->waiter);
@@ -274,12 +268,17 @@ auth_hear_line(struct session *s, struct str *line)
 	return rc == 0 && ending == LINE_CRLF && !s->is_over;
 }
 
-/* "*": the client cancels. */
+/* Whoever writes on before he was asked does not know what his words will be
+ * taken for.  "*": the client cancels. */
 static yields bool
 auth_hear(struct auth *a, struct str *response)
 {
 	struct str line = STR_NONE;
 
+	if (stream_buffered(&a->s->net) > 0) {
+		session_say(a->s, REPLY_BEHIND_AUTH);
+		return false;
+	}
 	auth_put_challenge(a);
 	if (!auth_hear_line(a->s, &line))
 		return false;

@@ -1,7 +1,6 @@
 /* auth_test.c -- logging in: its forms, its refusals, and what is known then. */
 #include "fiber/test_core.h"
 #include "fiber/test_tls.h"
-#include "smtp/say.h"
 #include "smtp/test_server.h"
 #include "trust/sasl_client.h"
 #include "wire/base64.h"
