@@ -261,6 +261,7 @@ text_outcome(const struct event *e, const char *status, struct buf *out)
 		buf_put(out, STR(", attempt="));
 		buf_put_u64(out, attempt);
 	}
+	text_put_word(out, ", tls=", event_get_str(e, FIELD_tls));
 	text_put_word(out, ", pool=", text_is_usual(pool) ? STR_NONE : pool);
 	text_put_word(out, ", src=", text_is_usual(source) ? STR_NONE : source);
 }
@@ -553,8 +554,10 @@ static const struct shape {
 	[EVENT_expired] = { text_outcome, "bounced" },
 	[EVENT_failed] = { text_outcome, "bounced" },
 	[EVENT_held] = { text_plain, "placed on hold" },
+	[EVENT_insecure] = { text_trouble, "warning" },
 	[EVENT_login_failed] = { text_login, "authentication failed" },
 	[EVENT_login_good] = { text_login, "authentication succeeded" },
+	[EVENT_peers_failing] = { text_trouble, "warning" },
 	[EVENT_queued] = { text_queued, "queue active" },
 	[EVENT_refused] = { text_refused, "reject" },
 	[EVENT_released] = { text_plain, "released from hold" },

@@ -177,8 +177,9 @@ deliver_fill(struct deliver *d, const struct deliver_setup *s)
 	d->ready = ready_open(s->core, d->queue_config);
 	d->mailboxes = ready_open(s->core, d->queue_config);
 	d->sites = site_cache_open();
+	d->sentinel = calloc(1, sizeof *d->sentinel);
 	return d->queue == NULL || d->ready == NULL || d->mailboxes == NULL ||
-	    d->sites == NULL ? -1 : 0;
+	    d->sites == NULL || d->sentinel == NULL ? -1 : 0;
 }
 
 struct deliver *
@@ -217,6 +218,7 @@ deliver_close(struct deliver *d)
 	queue_config_free(d->queue_config);
 	queue_config_free(d->queue_config_next);
 	free(d->spare);
+	free(d->sentinel);
 	free(d);
 }
 

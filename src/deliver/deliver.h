@@ -22,6 +22,7 @@
 #include "policy/holder.h"
 #include "queue/queue.h"
 #include "queue/ready.h"
+#include "queue/sentinel.h"
 #include "spool/spool.h"
 
 /* A report's gate serves all domains whose names fall on it. */
@@ -49,6 +50,7 @@ struct deliver {
 	struct queue_config *queue_config_next;	/* of a reload under way */
 	struct site_cache *sites;
 	struct liars liars;
+	struct sentinel *sentinel;
 	struct fiber *dispatcher;
 	struct fiber *stopper;
 	struct list connections;

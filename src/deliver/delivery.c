@@ -327,6 +327,8 @@ recipient_tell(struct delivery *d, const struct delivery_recipient *r,
 	if (r->orig.p != NULL)
 		event_str(&e, FIELD_orig_to, r->orig);
 	event_str(&e, FIELD_relay, d->relay.p == NULL ? STR("none") : d->relay);
+	if (d->tls.n > 0)
+		event_str(&e, FIELD_tls, d->tls);
 	times_tell(&e, d);
 	event_str(&e, FIELD_dsn, str_of(esc.text));
 	if (r->verdict.code > 0 && r->remote.p != NULL) {

@@ -65,6 +65,7 @@ struct delivery {
 	size_t n;
 	struct delivery_recipient *rcpts;
 	struct str relay;		/* "mx.example[192.0.2.1]:25" for events */
+	struct str tls;			/* "TLSv1.3/verify", "clear"; or absent */
 	struct delivery_times times;
 	bool is_damaged;		/* the body is not what was written */
 	enum queue_duty duty;		/* to do without an attempt */

@@ -4,7 +4,8 @@
 #include "deliver/connection.h"
 #include "deliver/delivery.h"
 #include "deliver/key.h"
-#include "deliver/remote.h"
+#include "deliver/line.h"
+#include "deliver/security.h"
 #include "fiber/clock.h"
 
 #include <stdlib.h>
@@ -69,19 +70,20 @@ memory_verdict(void)
 }
 
 static yields void
-destination_by_mx(struct deliver *d, struct str key, struct str domain,
+destination_by_mx(struct deliver *d, struct str key, const struct route *r,
     const struct config *conf, struct arena *a)
 {
 	struct verdict v = memory_verdict();
 	const struct site *s;
 	struct site_policy p;
-	struct str site = STR_NONE;
+	struct str domain = r->domain, site = STR_NONE;
 
 	site_policy_make(&p, conf, (uint16_t)conf->outbound.port);
 	s = site_find(d->sites, domain, false, &p,
 	    mono_add(clock_mono(), conf->timeouts.dns));
 	if (s != NULL && s->verdict.disposition == DELIVERED)
-		site = site_key(s->key, d->queue_config->key, a);
+		site = site_key(security_site(conf, domain, r->relay, s->key, a),
+		    d->queue_config->key, a);
 	else if (s != NULL)
 		v = s->verdict;
 	if (site.p != NULL)
@@ -94,9 +96,10 @@ destination_by_mx(struct deliver *d, struct str key, struct str domain,
 
 static yields void
 destination_by_relay(struct deliver *d, struct str key,
-    const struct relay *relay, struct arena *a)
+    const struct relay *relay, const struct config *conf, struct arena *a)
 {
-	struct str site = site_key(arena_join(a, STR("relay: "), relay->text),
+	struct str site = site_key(security_site(conf, STR_NONE, relay,
+	    arena_join(a, STR("relay: "), relay->text), a),
 	    d->queue_config->key, a);
 	struct verdict v = memory_verdict();
 
@@ -115,10 +118,10 @@ destination_find(struct deliver *d, struct str key, const struct config *conf,
 
 	switch (r.kind) {
 	case ROUTE_RELAY_HOST:
-		destination_by_relay(d, key, r.relay, a);
+		destination_by_relay(d, key, r.relay, conf, a);
 		break;
 	case ROUTE_RELAY_MX:
-		destination_by_mx(d, key, r.domain, conf, a);
+		destination_by_mx(d, key, &r, conf, a);
 		break;
 	case ROUTE_LOCAL:
 	case ROUTE_DISCARD:	/* what becomes of each recipient is said */

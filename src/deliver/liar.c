@@ -1,5 +1,7 @@
 #include "deliver/liar.h"
 
+#include "wire/reply.h"
+
 static bool
 is_same(const struct address *a, const struct address *b)
 {
@@ -15,11 +17,21 @@ liar_is(const struct liar *l, struct mono now, const struct address *a)
 	    is_same(&l->address, a);
 }
 
+/* What of it is forgiven already. */
+static uint32_t
+liar_over(const struct liar *l, struct mono now)
+{
+	return mono_is_before(now, l->clear_until) ? 0 :
+	    CAPABILITY_BIT(STARTTLS);
+}
+
 void
 liar_note(struct liars *list, struct mono now, const struct address *a,
     uint32_t bits)
 {
 	struct liar *place = &list->v[0];
+	bool is_clear = (bits & CAPABILITY_BIT(STARTTLS)) != 0;
+	struct mono clear_until = { 0 };
 
 	if (bits == 0)
 		return;
@@ -27,15 +39,20 @@ liar_note(struct liars *list, struct mono now, const struct address *a,
 		struct liar *l = &list->v[i];
 
 		if (liar_is(l, now, a)) {
-			bits |= l->bits;
+			bits |= l->bits & ~liar_over(l, now);
+			clear_until = l->clear_until;
 			place = l;
 			break;
 		}
 		if (mono_is_before(l->until, place->until))
 			place = l;
 	}
+	if (is_clear)
+		clear_until = mono_add(now, LIAR_CLEAR_HOURS * 3600 *
+		    NS_PER_SECOND);
 	*place = (struct liar){ .address = *a, .bits = bits,
-		.until = mono_add(now, LIAR_HOURS * 3600 * NS_PER_SECOND) };
+		.until = mono_add(now, LIAR_HOURS * 3600 * NS_PER_SECOND),
+		.clear_until = clear_until };
 }
 
 uint32_t
@@ -44,6 +61,6 @@ liar_recall(const struct liars *list, struct mono now,
 {
 	for (size_t i = 0; i < LIARS_MOST; i++)
 		if (liar_is(&list->v[i], now, a))
-			return list->v[i].bits;
+			return list->v[i].bits & ~liar_over(&list->v[i], now);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /*
  * The life of a line:
  *
- *	OPENING  line_open   the site's hosts are tried, best first
+ *	OPENING  line_open   the site's hosts are tried, best first (line.c)
  *	FAILED   site_fail   none would have us: all that wait share the verdict
  *	WORKING  line_work   a message is on its way, or the line rests
  *	OVER     remote_run  QUIT was said; the permit is back
@@ -12,296 +12,11 @@
 #include "deliver/connection.h"
 #include "deliver/delivery.h"
 #include "deliver/key.h"
+#include "deliver/line.h"
 #include "deliver/local.h"
 #include "fiber/clock.h"
-#include "smtp/client.h"
 
-enum { BATCH_MOST = 1000, ROUTE_MEMORY = 16 * 1024 };
-
-/* What one connection is made of, on its fiber's stack. */
-struct line {
-	struct connection *c;		/* NULL: for one recipient alone */
-	struct deliver *d;
-	const struct config *conf;	/* pinned while the line stands */
-	const struct relay *hop;	/* the route's; NULL: MX */
-	struct client_patience patience;
-	struct net_end *end;
-	struct stream net;
-	struct client client;
-	struct verdict verdict;		/* why there is no connection */
-	struct str remote;		/* the host that said so */
-	struct str relay;		/* "mx.example[192.0.2.1]:25" */
-	char relay_text[320], remote_text[256];
-	struct address address;		/* of the host */
-};
-
-/* ---- finding and connecting ---- */
-
-void
-site_policy_make(struct site_policy *p, const struct config *c, uint16_t port)
-{
-	*p = (struct site_policy){ .port = port,
-		.ipv4 = c->outbound.prefer != IP_V6_ONLY,
-		.ipv6 = c->outbound.prefer != IP_V4_ONLY,
-		.ipv6_first = c->outbound.prefer == IP_V6_FIRST ||
-		    c->outbound.prefer == IP_V6_ONLY,
-		.hostname = c->hostname, .ehlo = c->outbound.ehlo };
-}
-
-static const struct address *
-source_for(const struct config *c, const struct relay *hop,
-    const struct address *to)
-{
-	if (hop != NULL && hop->is_lmtp)
-		return NULL;		/* a neighbour, not the Internet */
-	for (size_t i = 0; i < c->outbound.bind.n; i++)
-		if (c->outbound.bind.v[i].family == to->family)
-			return &c->outbound.bind.v[i];
-	return NULL;
-}
-
-static void
-relay_name(struct line *l, const struct site_try *t)
-{
-	struct buf b = BUF_OF(l->relay_text);
-	struct buf r = BUF_OF(l->remote_text);
-	struct address_text ip = address_print(t->address);
-
-	buf_printf(&b, STR_FMT "[%s]", STR_ARG(t->host->name), ip.text);
-	if (t->address->family != ADDRESS_UNIX)
-		buf_printf(&b, ":%u", t->address->port);
-	buf_put(&r, t->host->name);
-	l->relay = buf_str(&b);
-	l->remote = buf_str(&r);
-}
-
-static void
-verdict_soften(struct verdict *v)
-{
-	if (v->disposition != FAILED)
-		return;
-	v->disposition = DEFERRED;
-	v->esc = (struct esc){ 4, v->esc.subject, v->esc.detail };
-}
-
-/* Did we reach one of our own doors?  Then the mail would come back for ever. */
-static bool
-is_ourselves(const struct line *l, const struct address *to)
-{
-	struct address self;
-
-	if (to->family == ADDRESS_UNIX || !net_local(l->end, &self) || !address_eq_ip(&self, to))
-		return false;
-	for (size_t i = 0; i < l->conf->n_listeners; i++)
-		if (l->conf->listeners[i].port == to->port)
-			return true;
-	return false;
-}
-
-enum trial { TRIAL_GOOD, TRIAL_FAILED, TRIAL_OURSELVES };
-
-static yields enum trial
-host_greet(struct line *l, const struct site_try *t)
-{
-	struct str name = l->conf->outbound.ehlo;
-
-	if (is_ourselves(l, t->address)) {
-		l->verdict = verdict_make(FAILED, 0, "5.4.6",
-		    "mail for " STR_FMT " loops back to this server",
-		    STR_ARG(l->c == NULL ? t->host->name : l->c->ready.domain));
-		return TRIAL_OURSELVES;
-	}
-	client_init(&l->client, &l->net, l->hop != NULL && l->hop->is_lmtp ?
-	    CLIENT_LMTP : CLIENT_SMTP, &l->patience);
-	l->client.distrust = liar_recall(&l->d->liars, clock_mono(),
-	    t->address);
-	l->address = *t->address;
-	l->verdict = client_greet(&l->client,
-	    name.n > 0 ? name : l->conf->hostname);
-	if (l->verdict.disposition == DELIVERED) {
-		if (!stream_has_ended(&l->net))
-			return TRIAL_GOOD;
-		/* A line that stands no longer carries nothing; to open it
-		 * again and again would be all that we do. */
-		l->verdict = verdict_make(DEFERRED, 0, "4.4.2",
-		    STR_FMT " hung up or spoke out of turn after its greeting",
-		    STR_ARG(l->relay));
-	}
-	/* A 5xx greeting is this host's word, not the domain's: another may
-	 * take it, later.  Only 521 says never (RFC 7504 3). */
-	if (l->verdict.code != 521)
-		verdict_soften(&l->verdict);
-	client_quit(&l->client);
-	return TRIAL_FAILED;
-}
-
-static void
-line_close(struct line *l)
-{
-	if (l->c != NULL)
-		l->c->net = NULL;
-	stream_close(&l->net);
-}
-
-static yields enum trial
-host_try(struct line *l, const struct site_try *t)
-{
-	enum trial said;
-
-	relay_name(l, t);
-	l->end = net_connect(t->address, source_for(l->conf, l->hop,
-	    t->address),
-	    mono_add(clock_mono(), l->conf->timeouts.client.connect));
-	if (l->end == NULL) {
-		l->verdict = verdict_make(DEFERRED, 0, "4.4.1",
-		    "connect to " STR_FMT ": %s", STR_ARG(l->relay),
-		    err_text());
-		err_clear();
-		return TRIAL_FAILED;
-	}
-	stream_init(&l->net, l->end);
-	if (l->c != NULL)
-		l->c->net = &l->net;
-	said = host_greet(l, t);
-	if (said != TRIAL_GOOD)
-		line_close(l);
-	return said;
-}
-
-/*
- * RFC 5321 5.1: who finds himself among the hosts asks nobody from there on.
- * The mail comes back for ever only when nobody better than we is there at all.
- */
-static yields bool
-hosts_try(struct line *l, const struct site *s, const struct site_policy *p)
-{
-	struct site_try tries[SITE_ADDRESSES];
-	size_t n = site_order(s, p, tries);
-	struct verdict before;
-
-	if (n > l->conf->outbound.hosts)
-		n = l->conf->outbound.hosts;
-	if (n == 0)
-		l->verdict = verdict_make(DEFERRED, 0, "4.4.4",
-		    "no host has an address that outbound.prefer allows");
-	for (size_t i = 0; i < n && !l->d->is_stopping; i++) {
-		before = l->verdict;
-		switch (host_try(l, &tries[i])) {
-		case TRIAL_GOOD:
-			return true;
-		case TRIAL_FAILED:
-			break;
-		case TRIAL_OURSELVES:
-			if (tries[i].host->preference !=
-			    tries[0].host->preference)
-				l->verdict = before;
-			return false;
-		}
-	}
-	return false;
-}
-
-/* A server of this machine goes by our name. */
-static yields bool
-socket_try(struct line *l, const struct relay_host *h)
-{
-	struct site_host host = { .name = l->conf->hostname };
-	struct site_try t = { &host, &h->literal };
-
-	return host_try(l, &t) == TRIAL_GOOD;
-}
-
-/* One host, by name or address; its own addresses, no MX. */
-static yields bool
-relay_host_try(struct line *l, const struct relay_host *h)
-{
-	struct address_text ip = address_print(&h->literal);
-	char room[sizeof ip + 2];
-	struct buf b = BUF_OF(room);
-	struct site_policy p;
-	const struct site *s;
-	bool ok = false;
-
-	if (h->literal.family == ADDRESS_UNIX)
-		return socket_try(l, h);
-	buf_printf(&b, "[%s]", ip.text);
-	site_policy_make(&p, l->conf, h->port);
-	s = site_find(l->d->sites, h->literal.family == ADDRESS_NONE ?
-	    h->host : buf_str(&b), true, &p,
-	    mono_add(clock_mono(), l->conf->timeouts.dns));
-	if (s == NULL)
-		return false;
-	if (s->verdict.disposition == DELIVERED)
-		ok = hosts_try(l, s, &p);
-	else
-		l->verdict = s->verdict;
-	site_drop(s);
-	return ok;
-}
-
-/* The hosts of one relay are tried in order, as one site.  A relay that cannot
- * be used is our trouble, never the mail's. */
-static yields bool
-relay_connect(struct line *l, const struct relay *relay)
-{
-	l->hop = relay;
-	for (size_t i = 0; i < relay->n && !l->d->is_stopping; i++) {
-		if (relay_host_try(l, &relay->hosts[i]))
-			return true;
-		verdict_soften(&l->verdict);
-	}
-	return false;
-}
-
-static yields bool
-mx_connect(struct line *l, struct str domain)
-{
-	struct mono until = mono_add(clock_mono(), l->conf->timeouts.dns);
-	struct site_policy p;
-	const struct site *s;
-	bool ok = false;
-
-	site_policy_make(&p, l->conf, (uint16_t)l->conf->outbound.port);
-	s = site_find(l->d->sites, domain, false, &p, until);
-	if (s == NULL)
-		return false;
-	if (s->verdict.disposition == DELIVERED)
-		ok = hosts_try(l, s, &p);
-	else
-		l->verdict = s->verdict;
-	site_drop(s);
-	return ok;
-}
-
-/* The route is asked for again: a reload may have come since the queue did. */
-static yields bool
-line_open(struct line *l)
-{
-	struct arena a;
-	struct route r;
-	bool ok = false;
-
-	l->verdict = verdict_make(DEFERRED, 0, "4.3.0", "no memory");
-	l->patience = client_patience_of(l->conf);
-	arena_init(&a, ROUTE_MEMORY);
-	r = key_route(l->conf, l->c->ready.domain, &a);
-	switch (r.kind) {
-	case ROUTE_RELAY_HOST:
-		ok = relay_connect(l, r.relay);
-		break;
-	case ROUTE_RELAY_MX:
-		ok = mx_connect(l, r.domain);
-		break;
-	case ROUTE_LOCAL:
-	case ROUTE_DISCARD:
-	case ROUTE_REFUSED:
-		l->verdict = verdict_make(DEFERRED, 0, "4.3.5",
-		    "its route has changed; it is tried again");
-		break;
-	}
-	arena_clear(&a);
-	return ok;
-}
+enum { BATCH_MOST = 1000 };
 
 /* ---- sending ---- */
 
@@ -435,9 +150,17 @@ batch_send(const struct batch *b, struct line *l, struct delivery *d)
 	must(b->n > 0 && d->is_pinned);
 	body_open(&reading.body, &d->pin);
 	client_send(&l->client, &m, b->verdicts);
-	liar_note(&l->d->liars, clock_mono(), &l->address, l->client.lies);
+	line_learn(l);
 	d->is_damaged |= reading.is_damaged;
 	batch_judge(b, l, d);
+}
+
+/* Of users that were given the same in several places. */
+static bool
+relay_is_same(const struct relay *a, const struct relay *b)
+{
+	return a == b || (a->wish == NULL && b->wish == NULL &&
+	    str_eq(a->text, b->text));
 }
 
 /* Of our own domains users may be delivered in other ways, and roles have a
@@ -454,7 +177,7 @@ others_deliver(struct line *l, struct delivery *d)
 			continue;
 		route = route_find(l->conf, r->sender, r->address);
 		if (route.kind != ROUTE_RELAY_MX && (route.relay == NULL ||
-		    !str_eq(route.relay->text, l->hop->text)))
+		    !relay_is_same(route.relay, l->hop)))
 			local_deliver(d, r, l->conf);
 	}
 }
@@ -478,6 +201,7 @@ message_send(struct line *l, const struct handoff *h, struct mono connect_from)
 	if (delivery_open(&d, l->d, h) != 0)
 		return;
 	d.relay = l->relay;
+	d.tls = str_of(l->client.security.told);
 	d.reach = line_reach(l);
 	d.times.connect_from = connect_from;
 	d.times.sent_from = clock_mono();
@@ -498,15 +222,17 @@ yields void
 remote_deliver_one(struct delivery *d, struct delivery_recipient *r,
     const struct relay *relay, const struct config *conf)
 {
-	struct line l = { .d = d->at, .conf = conf,
+	struct line l = { .d = d->at, .conf = conf, .most = TLS_LEVELS,
 		.patience = client_patience_of(conf) };
 	struct batch b;
 
 	must(!r->is_tried);
+	arena_init(&l.arena, LINE_MEMORY);
 	r->verdict = l.verdict = verdict_make(DEFERRED, 0, "4.3.0",
 	    "no memory");
-	if (!relay_connect(&l, relay)) {
+	if (!line_open_relay(&l, relay)) {
 		r->verdict = l.verdict;
+		arena_clear(&l.arena);
 		return;
 	}
 	if (batch_init(&b, &l, d) == 0) {
@@ -515,8 +241,7 @@ remote_deliver_one(struct delivery *d, struct delivery_recipient *r,
 		batch_send(&b, &l, d);
 	}
 	r->remote = arena_copy(&d->arena, l.remote);
-	client_quit(&l.client);
-	line_close(&l);
+	line_hang_up(&l);
 }
 
 /* ---- the life of the line ---- */
@@ -602,8 +327,7 @@ line_run(struct line *l)
 	}
 	ready_opened(l->d->ready, clock_mono(), &l->c->ready);
 	line_work(l, began);
-	client_quit(&l->client);
-	line_close(l);
+	line_hang_up(l);
 }
 
 yields void
@@ -611,10 +335,13 @@ remote_run(void *arg)
 {
 	struct connection *c = arg;
 	struct config *conf = config_pin(c->deliver->holder);
-	struct line l = { .c = c, .d = c->deliver, .conf = conf };
+	struct line l = { .c = c, .d = c->deliver, .conf = conf,
+		.most = TLS_LEVELS };
 
 	must(!c->is_local);
+	arena_init(&l.arena, LINE_MEMORY);
 	line_run(&l);
+	arena_clear(&l.arena);
 	config_unpin(l.d->holder, conf);
 	connection_end(c);
 }

@@ -25,8 +25,4 @@ yields void remote_run(void *connection);
 yields void remote_deliver_one(struct delivery *, struct delivery_recipient *,
     const struct relay *, const struct config *);
 
-/* How sites are asked for under this configuration. */
-void site_policy_make(struct site_policy *, const struct config *,
-    uint16_t port);
-
 #endif

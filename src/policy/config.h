@@ -25,6 +25,7 @@
 #include "policy/problem.h"
 #include "policy/source.h"
 #include "policy/unit.h"
+#include "trust/tls_demand.h"
 #include "wire/words.h"
 
 #define CONFIG_MOST ((size_t)1 << 30)
@@ -89,20 +90,47 @@ struct listener {
 	struct place place;
 };
 
-/* A next hop: smtp://host[:port], lmtp://host:port or unix:/path (LMTP); several
- * of one protocol in order of preference. */
+/* A next hop: smtp://host[:port], smtp+tls://host[:port], smtps://host[:port],
+ * lmtp://host:port or unix:/path (LMTP); several of one protocol in order of
+ * preference. */
+enum relay_scheme { RELAY_CLEAR, RELAY_STARTTLS, RELAY_IMPLICIT };
 struct relay_host {
 	struct str host;		/* name (its addresses, no MX), or ... */
 	struct address literal;		/* ... an address, family not NONE; of
 					 * ADDRESS_UNIX host is the path */
 	uint16_t port;
+	enum relay_scheme scheme;
 };
+
+/* What stands beside a relay: of TLS, and who we are there. */
+enum relay_level { RELAY_LEVEL_DEFAULT, RELAY_LEVEL_NONE };	/* and so on,
+				 * one above enum tls_level */
+struct relay_keys {
+	struct {
+		enum relay_level level;
+		struct conf_strings names;
+		struct str ca;		/* path */
+	} tls;
+	struct {
+		struct str login;	/* user:password, instead of both */
+		struct str user, password;
+		struct str token;	/* for OAUTHBEARER and XOAUTH2 */
+		struct conf_strings mechanisms;	/* none: the best */
+	} auth;
+};
+
+struct tls_wish;			/* tls_wish.h */
+struct anchors;
 struct relay {
 	bool by_mx;			/* as if not routed: ask MX */
 	bool is_lmtp;			/* RFC 2033, not SMTP */
 	size_t n;
 	struct relay_host *hosts;
 	struct str text;		/* as configured, for events */
+	/* What its rule or domain adds; NULL and absent: nothing. */
+	struct str by;			/* "route[2]", "domains.a.example" */
+	struct tls_wish *wish;		/* NULL: outbound.wish */
+	const struct relay_keys *keys;	/* NULL: we are nobody there */
 };
 
 /* Where a user's mail goes: one of these three. */
@@ -122,6 +150,7 @@ struct route_rule {
 	struct str name;		/* "route[0]" by default */
 	struct conf_strings rcpt_domain;	/* x, *.x, or * */
 	struct conf_strings sender_domain;	/* and "<>": null sender */
+	struct relay_keys keys;		/* of the relay */
 	struct relay *relay;		/* exactly one of these three */
 	struct str discard;		/* why, for the event */
 	struct str refuse;		/* text of the 550 5.7.1 */
@@ -167,6 +196,7 @@ struct config {
 	struct {
 		struct conf_strings cert, key;	/* paths, pair by pair */
 		enum tls_version least;
+		struct str ca;		/* path; n == 0: the system's */
 		struct conf_acme acme;
 		struct str state;	/* directory of the keyring */
 	} tls;
@@ -182,6 +212,8 @@ struct config {
 		size_t n_users;
 		const struct user_set **users;	/* of users_from, in turn */
 	} auth;
+
+	struct anchors *anchors;	/* of all wishes, by file */
 
 	struct table domains;		/* struct domain by name */
 	size_t n_domains;
@@ -227,6 +259,8 @@ struct config {
 		enum ip_preference prefer;
 		struct conf_addresses bind;	/* source: one per family */
 		struct str ehlo;	/* default: hostname */
+		enum tls_level tls;
+		struct tls_wish *wish;	/* the same, with all it needs */
 	} outbound;
 
 	struct {

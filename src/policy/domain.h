@@ -89,6 +89,7 @@ struct domain {
 	struct str admin;		/* Maildir; n == 0: deliver.admin */
 	const struct transport *transport;	/* of users without their own */
 	struct relay *relay_to;		/* mail goes on to there; or NULL */
+	struct relay_keys relay_keys;	/* what stands beside it */
 	struct place place;
 };
 

@@ -161,6 +161,7 @@ finish_config(struct load *l)
 	finish_names(l);
 	finish_listeners(l);
 	finish_tls(l);
+	finish_outbound_tls(l);
 	finish_deliver_by(l);
 	finish_transports(l);
 	finish_domains(l);

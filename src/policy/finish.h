@@ -26,6 +26,12 @@ void finish_routes(struct load *);
 void finish_transports(struct load *);
 void finish_deliver_by(struct load *);
 void finish_domain_by(struct load *, struct domain *);
+void finish_outbound_tls(struct load *);
+/* by: what people call the place of the keys. */
+void finish_relay(struct load *, struct relay *, struct relay_keys *,
+    struct str by, struct place);
+/* Keys without a relay. */
+void finish_no_relay(struct load *, const struct relay_keys *, struct place);
 
 /* The origin of a key, or nowhere. */
 struct place finish_place(const struct origin *, const char *path);

@@ -144,6 +144,22 @@ domain_check(struct load *l, struct domain *d)
 		    STR_ARG(d->catch_all), STR_ARG(d->name));
 }
 
+static void
+domain_relay(struct load *l, struct domain *d)
+{
+	struct str by = arena_printf(l->reader.arena, "domains." STR_FMT,
+	    STR_ARG(d->name));
+
+	if (by.p == NULL) {
+		finish_is_full(l);
+		return;
+	}
+	if (d->relay_to != NULL)
+		finish_relay(l, d->relay_to, &d->relay_keys, by, d->place);
+	else
+		finish_no_relay(l, &d->relay_keys, d->place);
+}
+
 /* ---- implied domains: hostname and localhost ---- */
 
 static struct domain *
@@ -229,6 +245,7 @@ finish_domains(struct load *l)
 		if (d->alias_of_name.n > 0)
 			continue;
 		finish_domain_by(l, d);
+		domain_relay(l, d);
 		domain_users(&sets, d);
 		domain_aliases(&sets, d);
 		domain_check_length(l, d);

@@ -35,5 +35,10 @@ finish_routes(struct load *l)
 			    c->n_routes);
 		c->n_routes++;
 		rule_check(l, rule);
+		if (rule->relay != NULL)
+			finish_relay(l, rule->relay, &rule->keys, rule->name,
+			    rule->place);
+		else
+			finish_no_relay(l, &rule->keys, rule->place);
 	}
 }

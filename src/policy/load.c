@@ -318,6 +318,27 @@ each_listed(struct load_queue *q, const struct schema *row,
 	}
 }
 
+/* "tls: verify", "auth: cred:smart": one key of the section, without it. */
+static const struct schema *
+section_chief(const struct schema *row, const struct node *n)
+{
+	static const char *const names[] = { "level", "login" };
+	char room[PATTERN_MOST];
+
+	if (n->is_broken || n->kind != NODE_TEXT || n->is_empty)
+		return NULL;
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		struct buf b = BUF_OF(room);
+		const struct schema *chief;
+
+		buf_printf(&b, "%s.%s", row->path, names[i]);
+		chief = b.full ? NULL : schema_find(buf_str(&b));
+		if (chief != NULL && chief->kind == SCHEMA_KEY)
+			return chief;
+	}
+	return NULL;
+}
+
 static void
 key_section(struct load_queue *q, const struct load_map *m,
     const struct schema *row, const struct node *n, struct str name)
@@ -327,6 +348,10 @@ key_section(struct load_queue *q, const struct load_map *m,
 	bool is_list = has_each &&
 	    str_has_suffix_icase(str_of(each->path), STR("[]"));
 
+	if (section_chief(row, n) != NULL) {
+		key_value(q, m, section_chief(row, n), n, name);
+		return;
+	}
 	if (value_is_later(q->load, row, n) || !key_is_kind(q->load, n,
 	    is_list ? NODE_LIST : NODE_MAP, name))
 		return;

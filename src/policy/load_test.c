@@ -254,8 +254,40 @@ static const struct { const char *yaml, *says; } cases[] = {
 	    "several\n" },
 	{ "route:\n"
 	  "  - { relay: smtps://h.example }",
-	    "2:14+17 'smtps://h.example' is known but not in this version; "
-	    "without it, mail leaves in clear text, as smtp://\n" },
+	    "2:5+1 'verify' needs the certificates of authorities, and the "
+	    "system has none; install ca-certificates or set tls.ca\n" },
+	{ "route:\n"
+	  "  - { discard: x, tls: verify }",
+	    "2:5+1 there is no relay here that tls and auth could be for\n" },
+	{ "route:\n"
+	  "  - { relay: smtp://h.example, tls: { ca: /none } }",
+	    "2:5+1 there is no file /none\n" },
+	{ "route:\n"
+	  "  - { relay: smtp://h.example, tls: { ca: /etc/passwd } }",
+	    "2:5+1 /etc/passwd: there is no certificate in it; it should hold "
+	    "the certificates of authorities, PEM\n" },
+	{ "route:\n"
+	  "  - { relay: smtps://h.example, tls: may }",
+	    "2:5+1 smtps:// and smtp+tls:// are TLS, and tls.level is 'may'; "
+	    "use smtp://, or encrypt or verify\n" },
+	{ "route:\n"
+	  "  - { relay: smtp://h.example, tls: { level: encrypt, names: x.y } }",
+	    "2:5+1 tls.names and tls.ca mean nothing with tls.level "
+	    "'encrypt'; they are for 'verify'\n" },
+	{ "route:\n"
+	  "  - { relay: smtp://h.example, auth: { user: me } }",
+	    "2:5+1 auth needs a user, and either a password or a token\n" },
+	{ "route:\n"
+	  "  - { relay: smtp://h.example, auth: { login: only } }",
+	    "2:5+1 auth.login is user:password, and stands in place of both\n"
+	    "2:5+1 auth needs a user, and either a password or a token\n" },
+	{ "route:\n"
+	  "  - { relay: mx, auth: \"me:secret\" }",
+	    "2:5+1 auth is for a relay that is named; whoever is an MX must "
+	    "not hear the password\n" },
+	{ "outbound: { tls: verify }",
+	    "1:13+3 'verify' needs the certificates of authorities, and the "
+	    "system has none; install ca-certificates or set tls.ca\n" },
 	{ "route:\n"
 	  "  - { if: { rcpt_domain: \"*x.example\" }, relay: mx }",
 	    "2:27+10 '*x.example' is not a domain pattern (examples: "

@@ -1,6 +1,7 @@
 /*
  * relay      = "mx" / uri / "[" uri *("," uri) "]"
- * uri        = "smtp://" host [ ":" port ] / "lmtp://" host ":" port /
+ * uri        = ("smtp://" / "smtp+tls://" / "smtps://") host [ ":" port ] /
+ *              "lmtp://" host ":" port /
  *              "unix:" absolute-path
  * host       = domain / IPv4 / "[" IPv6 "]"
  * lmtp       = lmtp-uri / "[" lmtp-uri *("," lmtp-uri) "]"
@@ -10,7 +11,7 @@
 
 #include "wire/address.h"
 
-enum { SMTP_PORT = 25 };
+enum { SMTP_PORT = 25, SMTPS_PORT = 465 };
 
 static bool
 host_is_set(struct value_reader *r, struct str host, struct relay_host *out)
@@ -60,14 +61,35 @@ socket_read(struct value_reader *r, struct str path, struct relay_host *out)
 	    str_cstr(path, out->literal.of.path, sizeof out->literal.of.path);
 }
 
+const char *
+relay_scheme(const struct relay *r, const struct relay_host *h)
+{
+	return r->is_lmtp ? "lmtp" : h->scheme == RELAY_IMPLICIT ? "smtps" :
+	    h->scheme == RELAY_STARTTLS ? "smtp+tls" : "smtp";
+}
+
+static bool
+scheme_read(struct str *s, enum relay_scheme *scheme)
+{
+	*scheme = RELAY_STARTTLS;
+	if (str_skip(s, STR("smtp+tls://")))
+		return true;
+	*scheme = RELAY_IMPLICIT;
+	if (str_skip(s, STR("smtps://")))
+		return true;
+	*scheme = RELAY_CLEAR;
+	return str_skip(s, STR("smtp://"));
+}
+
 static bool
 uri_read(struct value_reader *r, const struct schema *row, struct str s,
     struct relay_host *out, bool *is_lmtp)
 {
 	*out = (struct relay_host){ .port = 0 };
 	*is_lmtp = row->type == TYPE_LMTP;
-	if (!*is_lmtp && str_skip(&s, STR("smtp://")))
-		return host_read(r, s, SMTP_PORT, out);
+	if (!*is_lmtp && scheme_read(&s, &out->scheme))
+		return host_read(r, s, out->scheme == RELAY_IMPLICIT ?
+		    SMTPS_PORT : SMTP_PORT, out);
 	if (str_skip(&s, STR("unix:"))) {
 		*is_lmtp = true;
 		return socket_read(r, s, out);

@@ -1,5 +1,5 @@
 /*
- * relay.h -- next hops as configured: mx, smtp://, lmtp://, unix:.
+ * relay.h -- next hops as configured: mx, smtp://, smtps://, lmtp:// ...
  *
  * The promise: a relay is checked whole when the configuration is read: names
  * are domain names, addresses are addresses, ports are ports, and all hosts of
@@ -17,5 +17,7 @@
 
 bool relay_read(struct value_reader *, const struct schema *,
     const struct node *, struct relay **out);
+/* "smtp", "smtps", "smtp+tls", "lmtp". */
+const char *relay_scheme(const struct relay *, const struct relay_host *);
 
 #endif

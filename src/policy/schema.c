@@ -86,6 +86,16 @@ schema_type_chooses(enum schema_type type)
 	return type == TYPE_ENUM || type == TYPE_WORDS;
 }
 
+bool
+schema_is_secret(const struct schema *row)
+{
+	struct str name = schema_name(row);
+
+	return row->type == TYPE_STRING && (str_eq(name, STR("password")) ||
+	    str_eq(name, STR("token")) ||
+	    str_eq(name, STR("login")) || str_eq(name, STR("secret")));
+}
+
 const char *
 schema_type_says(enum schema_type type)
 {

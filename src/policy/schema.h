@@ -84,6 +84,8 @@ const struct schema *schema_next(struct str path, const struct schema *);
 /* Is it directly below path? */
 bool schema_is_below(const struct schema *, struct str path);
 
+/* Is what stands there nobody's business, however it was given? */
+bool schema_is_secret(const struct schema *);
 /* The last name of a path. */
 struct str schema_name(const struct schema *);
 /* "a duration", "a list of networks", ... */

@@ -146,10 +146,12 @@ test_tells_differences(void **state)
 	    "+ limits.size: 50M\n"
 	    "! - spool.path: /a\n"
 	    "! + spool.path: /b\n"
+	    "- domains.x.example.relay_tls.level: default\n"
 	    "- domains.x.example.subaddress: \"+\"\n"
 	    "- domains.x.example.users: [ a ]\n"
 	    "- domains.y.example.users: [ b ]\n"
 	    "+ domains.y.example.users: [ b, c ]\n"
+	    "+ domains.z.example.relay_tls.level: default\n"
 	    "+ domains.z.example.relay_to: mx\n"
 	    "+ domains.z.example.subaddress: \"+\"\n"
 	    "- listen[1].address: [ 0.0.0.0, \"::\" ]\n"
@@ -159,7 +161,8 @@ test_tells_differences(void **state)
 	    "- listen[1].role: mx\n"
 	    "- listen[1].tls: offered\n"
 	    "+ route[0].discard: all\n"
-	    "+ route[0].name: \"route[0]\"\n");
+	    "+ route[0].name: \"route[0]\"\n"
+	    "+ route[0].tls.level: default\n");
 	config_free(a);
 	config_free(b);
 }
@@ -193,7 +196,7 @@ test_explains(void **state)
 	assert_true(show_key(STR("tls"), &keeper));
 	assert_string_equal(page_end(),
 	    "tls\n"
-	    "  keys:    acme cert key least state\n"
+	    "  keys:    acme ca cert key least state\n"
 	    "  Certificates of this server.  Without one, it makes one for "
 	    "hostname\n"
 	    "  that is signed by itself: good against listeners on the "

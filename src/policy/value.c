@@ -32,7 +32,9 @@ _Static_assert(sizeof(enum listener_role) == sizeof(unsigned) &&
     sizeof(enum double_bounces) == sizeof(unsigned) &&
     sizeof(enum language) == sizeof(unsigned) &&
     sizeof(enum report_return) == sizeof(unsigned) &&
-    sizeof(enum report_success) == sizeof(unsigned), "enums are unsigned");
+    sizeof(enum report_success) == sizeof(unsigned) &&
+    sizeof(enum relay_level) == sizeof(unsigned) &&
+    sizeof(enum tls_level) == sizeof(unsigned), "enums are unsigned");
 
 /* ---- one text of each type ---- */
 
@@ -354,7 +356,7 @@ host_put(struct buf *out, const struct relay *r, const struct relay_host *h)
 {
 	char room[ADDRESS_PATH_MOST + sizeof "unix:"];
 	struct buf b = BUF_OF(room);
-	const char *scheme = r->is_lmtp ? "lmtp" : "smtp";
+	const char *scheme = relay_scheme(r, h);
 
 	if (h->literal.family == ADDRESS_UNIX) {
 		buf_printf(&b, "unix:"STR_FMT, STR_ARG(h->host));

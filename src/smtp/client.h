@@ -44,6 +44,8 @@ struct client_patience client_patience_of(const struct config *);
 /* LMTP: LHLO, and each recipient has his own reply after the data. */
 enum client_kind { CLIENT_SMTP, CLIENT_LMTP };
 
+enum client_offer { OFFER_UNKNOWN, OFFER_NONE, OFFER_TLS };
+
 struct client {
 	struct stream *net;
 	enum client_kind kind;
@@ -59,6 +61,7 @@ struct client {
 	const struct tls_demand *demand;
 	bool is_implicit;		/* TLS from the first octet */
 	struct tls_judgment security;	/* what came of the demand */
+	enum client_offer offer;	/* of STARTTLS, in clear text */
 	char breach[CLIENT_BREACH_MOST];	/* how it broke, without names;
 					 * "": it did not */
 	unsigned transactions;		/* begun on this connection */

@@ -14,7 +14,6 @@
 
 #include "base/err.h"
 #include "base/must.h"
-#include "fiber/clock.h"
 #include "smtp/client_inner.h"
 
 static void
@@ -123,6 +122,8 @@ secure_offer(struct client *c, bool *begun)
 	bool is_offered = (c->ehlo.has & CAPABILITY_BIT(STARTTLS)) != 0;
 
 	*begun = false;
+	if (!stream_is_private(c->net))
+		c->offer = is_offered ? OFFER_TLS : OFFER_NONE;
 	if (c->demand == NULL || stream_is_private(c->net))
 		return verdict_make(DELIVERED, 0, "2.0.0", "as it is");
 	/* What did not work may be left alone only where it may be missing. */

@@ -85,7 +85,7 @@ begin(enum tls_level level, const char *name, bool is_trusted)
 	setup.anchors = anchors;
 	asking = tls_client_new(&setup);
 	demand = (struct tls_demand){ .level = level, .sni = STR("mx.test"),
-		.n_names = 1, .names = { STR("mx.test") },
+		.n_names = 1, .names = { STR("mx.test") }, .names_are_sure = true,
 		.asked_in = STR("route[0]") };
 	make_pair(&client_net, &peer_net);
 	assert_int_equal(fiber_go("side", side_run, NULL), 0);

@@ -136,7 +136,8 @@ proof_find(const struct tls_demand *d, const struct tls_facts *f,
 	if (f->peer == NULL)
 		j->result = TLS_RESULT_CERTIFICATE_NOT_TRUSTED;
 	else if (j->result == TLS_RESULT_FINE && has_name)
-		j->proof = TLS_PROOF_VERIFIED;
+		j->proof = d->names_are_sure ? TLS_PROOF_VERIFIED :
+		    TLS_PROOF_TRUSTED;
 	else if (j->result == TLS_RESULT_FINE) {
 		j->proof = TLS_PROOF_TRUSTED;
 		j->result = TLS_RESULT_CERTIFICATE_HOST_MISMATCH;

@@ -54,6 +54,8 @@ struct tls_demand {
 	 * for all below it, or an address. */
 	size_t n_names;
 	struct str names[TLS_DEMAND_NAMES];
+	bool names_are_sure;		/* nobody between could have said them: else
+					 * they prove nothing */
 	bool cn_counts;			/* where it has no DNS names (RFC 7672
 					 * 3.2.3); RFC 9525 6.3 has it not */
 	size_t n_tlsa;			/* of DANE */

@@ -13,7 +13,7 @@ static struct tls_judgment
 judged(enum tls_level level, const char *name, X509 *leaf, long verdict)
 {
 	struct tls_demand d = { .level = level, .asked_in = STR("route[0]"),
-		.n_names = name == NULL ? 0 : 1,
+		.n_names = name == NULL ? 0 : 1, .names_are_sure = true,
 		.names = { name == NULL ? STR_NONE : str_of(name) } };
 	struct tls_facts f = { .version = "TLSv1.3", .peer = leaf,
 		.verdict = verdict };

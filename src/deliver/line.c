@@ -1,0 +1,421 @@
+#include "deliver/line.h"
+
+#include "deliver/key.h"
+#include "deliver/security.h"
+#include "fiber/clock.h"
+#include "policy/tls_wish.h"
+
+enum { ROUTE_MEMORY = 16 * 1024 };
+
+void
+site_policy_make(struct site_policy *p, const struct config *c, uint16_t port)
+{
+	*p = (struct site_policy){ .port = port,
+		.ipv4 = c->outbound.prefer != IP_V6_ONLY,
+		.ipv6 = c->outbound.prefer != IP_V4_ONLY,
+		.ipv6_first = c->outbound.prefer == IP_V6_FIRST ||
+		    c->outbound.prefer == IP_V6_ONLY,
+		.hostname = c->hostname, .ehlo = c->outbound.ehlo };
+}
+
+static const struct address *
+source_for(const struct config *c, const struct relay *hop,
+    const struct address *to)
+{
+	if (hop != NULL && hop->is_lmtp)
+		return NULL;		/* a neighbour, not the Internet */
+	for (size_t i = 0; i < c->outbound.bind.n; i++)
+		if (c->outbound.bind.v[i].family == to->family)
+			return &c->outbound.bind.v[i];
+	return NULL;
+}
+
+static void
+relay_name(struct line *l, const struct site_try *t)
+{
+	struct buf b = BUF_OF(l->relay_text);
+	struct buf r = BUF_OF(l->remote_text);
+	struct address_text ip = address_print(t->address);
+
+	buf_printf(&b, STR_FMT "[%s]", STR_ARG(t->host->name), ip.text);
+	if (t->address->family != ADDRESS_UNIX)
+		buf_printf(&b, ":%u", t->address->port);
+	buf_put(&r, t->host->name);
+	l->relay = buf_str(&b);
+	l->remote = buf_str(&r);
+}
+
+static void
+verdict_soften(struct verdict *v)
+{
+	if (v->disposition != FAILED)
+		return;
+	v->disposition = DEFERRED;
+	v->esc = (struct esc){ 4, v->esc.subject, v->esc.detail };
+}
+
+/* Did we reach one of our own doors?  Then the mail would come back for ever. */
+static bool
+is_ourselves(const struct line *l, const struct address *to)
+{
+	struct address self;
+
+	if (to->family == ADDRESS_UNIX || !net_local(l->end, &self) || !address_eq_ip(&self, to))
+		return false;
+	for (size_t i = 0; i < l->conf->n_listeners; i++)
+		if (l->conf->listeners[i].port == to->port)
+			return true;
+	return false;
+}
+
+enum trial { TRIAL_GOOD, TRIAL_FAILED, TRIAL_OURSELVES };
+
+static void
+line_close(struct line *l)
+{
+	if (l->c != NULL)
+		l->c->net = NULL;
+	stream_close(&l->net);
+}
+
+yields void
+line_hang_up(struct line *l)
+{
+	client_quit(&l->client);
+	line_close(l);
+	arena_clear(&l->arena);
+}
+
+/* A 5xx greeting is this host's word, not the domain's: another may take it,
+ * later.  Only 521 says never (RFC 7504 3). */
+static yields enum trial
+host_refuse(struct line *l)
+{
+	if (l->verdict.code != 521)
+		verdict_soften(&l->verdict);
+	client_quit(&l->client);
+	return TRIAL_FAILED;
+}
+
+static yields enum trial
+host_greet(struct line *l, const struct site_try *t)
+{
+	struct str name = l->conf->outbound.ehlo;
+
+	if (is_ourselves(l, t->address)) {
+		l->verdict = verdict_make(FAILED, 0, "5.4.6",
+		    "mail for " STR_FMT " loops back to this server",
+		    STR_ARG(l->c == NULL ? t->host->name : l->c->ready.domain));
+		return TRIAL_OURSELVES;
+	}
+	l->verdict = client_greet(&l->client,
+	    name.n > 0 ? name : l->conf->hostname);
+	if (l->verdict.disposition != DELIVERED)
+		return host_refuse(l);
+	if (!stream_has_ended(&l->net))
+		return TRIAL_GOOD;
+	/* A line that stands no longer carries nothing; to open it again and
+	 * again would be all that we do. */
+	l->verdict = verdict_make(DEFERRED, 0, "4.4.2",
+	    STR_FMT " hung up or spoke out of turn after its greeting",
+	    STR_ARG(l->relay));
+	return host_refuse(l);
+}
+
+/* ---- what a connection teaches of the host ---- */
+
+static void
+line_tell(struct line *l, enum event_type type, const char *reason,
+    const struct buf *text)
+{
+	struct event e = event_make(type, clock_wall(), 0);
+
+	event_str(&e, FIELD_relay, l->relay);
+	event_str(&e, FIELD_reason, str_of(reason));
+	event_str(&e, FIELD_text, buf_str(text));
+	intake_tell(l->d->intake, &e);
+}
+
+/* Clear text, for want of TLS that works. */
+static void
+line_tell_clear(struct line *l, const char *why)
+{
+	char room[EVENT_TEXT_MOST];
+	struct buf b = BUF_OF(room);
+
+	buf_printf(&b, "TLS with " STR_FMT " does not work (%s): its mail goes "
+	    "in clear text for %d h", STR_ARG(l->relay), why,
+	    LIAR_CLEAR_HOURS);
+	line_tell(l, EVENT_insecure, "broken", &b);
+}
+
+static void
+line_tell_missing(struct line *l)
+{
+	char room[EVENT_TEXT_MOST];
+	struct buf b = BUF_OF(room);
+
+	buf_printf(&b, STR_FMT " offered STARTTLS before and offers it no more",
+	    STR_ARG(l->relay));
+	line_tell(l, EVENT_insecure, "missing", &b);
+}
+
+static void
+line_tell_class(struct line *l, const struct sentinel_class *c)
+{
+	char room[EVENT_TEXT_MOST];
+	struct buf b = BUF_OF(room);
+
+	buf_printf(&b, "%u hosts fail in one way, the last of them " STR_FMT
+	    ": %s", c->n, STR_ARG(l->relay), c->words);
+	line_tell(l, EVENT_peers_failing, "class", &b);
+}
+
+static uint64_t
+line_host(const struct line *l)
+{
+	return hash_bytes(l->d->queue_config->key, l->relay) | 1;
+}
+
+void
+line_learn(struct line *l)
+{
+	const struct client *c = &l->client;
+	uint64_t host = line_host(l);
+	struct mono now = clock_mono();
+	bool was_clear = (c->distrust & CAPABILITY_BIT(STARTTLS)) != 0;
+	const struct sentinel_class *class;
+
+	liar_note(&l->d->liars, now, &l->address, c->lies);
+	if ((c->lies & CAPABILITY_BIT(STARTTLS)) != 0 && !was_clear &&
+	    l->demand.level == TLS_LEVEL_MAY)
+		line_tell_clear(l, c->breach);
+	if (c->offer != OFFER_UNKNOWN && sentinel_offer(l->d->sentinel, host,
+	    c->offer == OFFER_TLS))
+		line_tell_missing(l);
+	class = sentinel_note(l->d->sentinel, now, clock_wall(),
+	    str_of(c->breach), host);
+	if (class != NULL)
+		line_tell_class(l, class);
+	else if (c->breach[0] == '\0' && c->is_greeted)
+		sentinel_well(l->d->sentinel, host);
+}
+
+/* ---- one host ---- */
+
+static void
+client_prepare(struct line *l, const struct site_try *t,
+    enum relay_scheme scheme)
+{
+	stream_init(&l->net, l->end);
+	if (l->c != NULL)
+		l->c->net = &l->net;
+	client_init(&l->client, &l->net, l->hop != NULL && l->hop->is_lmtp ?
+	    CLIENT_LMTP : CLIENT_SMTP, &l->patience);
+	l->client.distrust = liar_recall(&l->d->liars, clock_mono(),
+	    t->address);
+	l->client.demand = &l->demand;
+	l->client.tls = tls_wish_context(security_wish(l->conf, l->rule));
+	l->client.is_implicit = scheme == RELAY_IMPLICIT;
+	l->address = *t->address;
+}
+
+static yields enum trial
+host_dial(struct line *l, const struct site_try *t, enum relay_scheme scheme)
+{
+	enum trial said;
+
+	l->end = net_connect(t->address, source_for(l->conf, l->hop,
+	    t->address),
+	    mono_add(clock_mono(), l->conf->timeouts.client.connect));
+	if (l->end == NULL) {
+		l->verdict = verdict_make(DEFERRED, 0, "4.4.1",
+		    "connect to " STR_FMT ": %s", STR_ARG(l->relay),
+		    err_text());
+		err_clear();
+		return TRIAL_FAILED;
+	}
+	client_prepare(l, t, scheme);
+	said = host_greet(l, t);
+	l->is_untrusted = l->client.security.why[0] != '\0';
+	if (said != TRIAL_OURSELVES)
+		line_learn(l);
+	if (said != TRIAL_GOOD)
+		line_close(l);
+	return said;
+}
+
+/* RFC 7435 3: clear text is better than nothing, where nothing more was asked
+ * for; and not where somebody was seen to meddle. */
+static bool
+line_may_be_clear(const struct line *l, const struct site_try *t)
+{
+	return l->demand.level == TLS_LEVEL_MAY && l->end != NULL &&
+	    (l->client.lies & CAPABILITY_BIT(STARTTLS)) != 0 &&
+	    (liar_recall(&l->d->liars, clock_mono(), t->address) &
+	    CAPABILITY_BIT(STARTTLS)) != 0;
+}
+
+static yields enum trial
+host_try(struct line *l, const struct site *s, const struct site_try *t,
+    enum relay_scheme scheme)
+{
+	struct security_ask ask = { .conf = l->conf, .hop = l->hop,
+		.rule = l->rule, .site = s, .host = t->host,
+		.address = t->address, .scheme = scheme,
+		.domain = l->c == NULL ? STR_NONE : l->c->ready.domain,
+		.deadline = mono_add(clock_mono(), l->conf->timeouts.dns) };
+	enum trial said;
+
+	relay_name(l, t);
+	arena_clear(&l->arena);
+	l->client.lies = 0;
+	l->end = NULL;
+	if (security_demand(&ask, &l->arena, &l->demand, &l->verdict) != 0) {
+		l->is_untrusted = true;
+		return TRIAL_FAILED;
+	}
+	if (l->demand.level > l->most)
+		l->demand.level = l->most;
+	said = host_dial(l, t, scheme);
+	if (said == TRIAL_FAILED && line_may_be_clear(l, t))
+		said = host_dial(l, t, scheme);
+	return said;
+}
+
+/*
+ * RFC 5321 5.1: who finds himself among the hosts asks nobody from there on.
+ * The mail comes back for ever only when nobody better than we is there at all.
+ */
+static yields bool
+hosts_try(struct line *l, const struct site *s, const struct site_policy *p,
+    enum relay_scheme scheme)
+{
+	struct site_try tries[SITE_ADDRESSES];
+	size_t n = site_order(s, p, tries);
+	struct verdict before;
+
+	if (n > l->conf->outbound.hosts)
+		n = l->conf->outbound.hosts;
+	if (n == 0)
+		l->verdict = verdict_make(DEFERRED, 0, "4.4.4",
+		    "no host has an address that outbound.prefer allows");
+	for (size_t i = 0; i < n && !l->d->is_stopping; i++) {
+		before = l->verdict;
+		switch (host_try(l, s, &tries[i], scheme)) {
+		case TRIAL_GOOD:
+			return true;
+		case TRIAL_FAILED:
+			break;
+		case TRIAL_OURSELVES:
+			if (tries[i].host->preference !=
+			    tries[0].host->preference)
+				l->verdict = before;
+			return false;
+		}
+	}
+	return false;
+}
+
+/* A server of this machine goes by our name. */
+static yields bool
+socket_try(struct line *l, const struct relay_host *h)
+{
+	struct site_host host = { .name = l->conf->hostname };
+	struct site_try t = { &host, &h->literal };
+
+	return host_try(l, NULL, &t, RELAY_CLEAR) == TRIAL_GOOD;
+}
+
+/* One host, by name or address; its own addresses, no MX. */
+static yields bool
+relay_host_try(struct line *l, const struct relay_host *h)
+{
+	struct address_text ip = address_print(&h->literal);
+	char room[sizeof ip + 2];
+	struct buf b = BUF_OF(room);
+	struct site_policy p;
+	const struct site *s;
+	bool ok = false;
+
+	if (h->literal.family == ADDRESS_UNIX)
+		return socket_try(l, h);
+	buf_printf(&b, "[%s]", ip.text);
+	site_policy_make(&p, l->conf, h->port);
+	s = site_find(l->d->sites, h->literal.family == ADDRESS_NONE ?
+	    h->host : buf_str(&b), true, &p,
+	    mono_add(clock_mono(), l->conf->timeouts.dns));
+	if (s == NULL)
+		return false;
+	if (s->verdict.disposition == DELIVERED)
+		ok = hosts_try(l, s, &p, h->scheme);
+	else
+		l->verdict = s->verdict;
+	site_drop(s);
+	return ok;
+}
+
+/* The hosts of one relay are tried in order, as one site.  A relay that cannot
+ * be used is our trouble, never the mail's. */
+yields bool
+line_open_relay(struct line *l, const struct relay *relay)
+{
+	l->hop = l->rule = relay;
+	for (size_t i = 0; i < relay->n && !l->d->is_stopping; i++) {
+		if (relay_host_try(l, &relay->hosts[i]))
+			return true;
+		verdict_soften(&l->verdict);
+	}
+	return false;
+}
+
+static yields bool
+mx_connect(struct line *l, struct str domain)
+{
+	struct mono until = mono_add(clock_mono(), l->conf->timeouts.dns);
+	struct site_policy p;
+	const struct site *s;
+	bool ok = false;
+
+	site_policy_make(&p, l->conf, (uint16_t)l->conf->outbound.port);
+	s = site_find(l->d->sites, domain, false, &p, until);
+	if (s == NULL)
+		return false;
+	if (s->verdict.disposition == DELIVERED)
+		ok = hosts_try(l, s, &p, RELAY_CLEAR);
+	else
+		l->verdict = s->verdict;
+	site_drop(s);
+	return ok;
+}
+
+yields bool
+line_open(struct line *l)
+{
+	struct arena a;
+	struct route r;
+	bool ok = false;
+
+	l->verdict = verdict_make(DEFERRED, 0, "4.3.0", "no memory");
+	l->patience = client_patience_of(l->conf);
+	arena_init(&a, ROUTE_MEMORY);
+	r = key_route(l->conf, l->c->ready.domain, &a);
+	switch (r.kind) {
+	case ROUTE_RELAY_HOST:
+		ok = line_open_relay(l, r.relay);
+		break;
+	case ROUTE_RELAY_MX:
+		l->rule = r.relay;
+		ok = mx_connect(l, r.domain);
+		break;
+	case ROUTE_LOCAL:
+	case ROUTE_DISCARD:
+	case ROUTE_REFUSED:
+		l->verdict = verdict_make(DEFERRED, 0, "4.3.5",
+		    "its route has changed; it is tried again");
+		break;
+	}
+	arena_clear(&a);
+	return ok;
+}
+
