@@ -19,6 +19,7 @@
 #include "fiber/disk.h"
 #include "fiber/dns.h"
 #include "fiber/random.h"
+#include "policy/resolver.h"
 #include "spool/outcome.h"
 
 #include <errno.h>
@@ -525,31 +526,6 @@ core_main(void *arg)
 
 /* ---- all of it ---- */
 
-static int
-dns_set(const struct config *conf)
-{
-	struct dns_config d = { .zone = conf->dns.zone_text };
-	struct str forwarders[16];
-	char text[16][64];
-	char anchor[1025], hints[1025];
-
-	for (size_t i = 0; i < conf->dns.forwarders.n && i < 16; i++) {
-		const struct address *a = &conf->dns.forwarders.v[i];
-		struct buf b = BUF_OF(text[i]);
-
-		buf_printf(&b, "%s@%u", address_print(a).text,
-		    a->port != 0 ? a->port : 53u);
-		forwarders[d.n_forwarders++] = buf_str(&b);
-	}
-	d.forwarders = forwarders;
-	if (conf->dns.anchor.n > 0 &&
-	    str_cstr(conf->dns.anchor, anchor, sizeof anchor))
-		d.anchor_file = anchor;
-	if (conf->dns.root.n > 0 && str_cstr(conf->dns.root, hints, sizeof hints))
-		d.hints_file = hints;
-	return dns_configure(&d);
-}
-
 /* ETRN's way from smtp/ to the queues. */
 static yields int64_t
 node_flush(void *arg, struct str domain, bool is_below)
@@ -576,7 +552,7 @@ node_run(struct node *n, const struct node_setup *setup)
 		.role = ROLE_SUBMISSION, .tls = TLS_OFF, .is_local = true,
 		.sessions = &n->local_sessions };
 	shard_map_spread(&n->map, setup->cores);
-	if (dns_set(setup->config) != 0 || accept_plan(n, setup->config) != 0)
+	if (resolver_use(setup->config) != 0 || accept_plan(n, setup->config) != 0)
 		atomic_store(&n->status, EX_CONFIG);
 	else if (core_run_all(setup->cores, core_main, n) != 0)
 		status_worsen(n, EX_OSERR);
@@ -688,7 +664,7 @@ node_reload(struct node *n, struct config *config)
 	}
 	asked = cores_prepare(&a);
 	if (a.rc == 0)
-		a.rc = dns_set(config);
+		a.rc = resolver_use(config);
 	if (a.rc == 0)
 		each_core(&a, n->setup->cores, config_adopt);
 	else

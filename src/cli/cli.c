@@ -122,7 +122,7 @@ static const struct option_row {
 
 enum { OPTIONS = sizeof options / sizeof *options };
 
-_Static_assert(OPTIONS <= 32, "struct cli's `given' has a bit for each");
+_Static_assert(OPTIONS <= 64, "struct cli's `given' has a bit for each");
 
 int
 command_help(struct cli *c)
@@ -261,7 +261,7 @@ option_take(struct cli *c, int argc, char **argv, int *i)
 		k++;
 	if (k == OPTIONS)
 		return option_unknown(name);
-	c->given |= 1u << k;
+	c->given |= UINT64_C(1) << k;
 	if (options[k].kind == OPTION_FLAG) {
 		*(bool *)(void *)((char *)c + options[k].at) = true;
 		return has_value ? cli_fail(EX_USAGE, "--" STR_FMT
@@ -370,7 +370,7 @@ static int
 options_check(const struct cli *c, const struct command_row *row)
 {
 	for (size_t i = 0; i < OPTIONS; i++)
-		if ((c->given & 1u << i) != 0 && !option_fits(row, &options[i])) {
+		if ((c->given & UINT64_C(1) << i) != 0 && !option_fits(row, &options[i])) {
 			(void)cli_fail(EX_USAGE, "%s takes no --%s",
 			    row->words.p, options[i].name.p);
 			return cli_usage(row->words.p);

@@ -28,12 +28,14 @@ struct cli {
 	struct str spool;		/* --spool */
 	struct str query;		/* filters, as a URL's query */
 	struct str from, since;
+	struct str mx, name, ports, timeout, user;	/* test smtp */
 	struct str to[CLI_WORDS_MOST];
 	size_t n_to;
 	bool json, yes, follow, no_cage, dry_run, has_filter, all;
+	bool implicit, relay_check;
 	bool is_config_named;		/* by sendmail -C */
 	bool is_loud;			/* sendmail -v */
-	uint32_t given;			/* options, by their order in option.def */
+	uint64_t given;			/* options, by their order in option.def */
 	/* app/: run the server. */
 	int (*serve)(struct str config, bool is_caged);
 };

@@ -47,6 +47,7 @@ struct tls_context {
 	size_t n_keys;
 	void (*dropped)(void *arg);
 	void *arg;
+	SSL_SESSION *last;		/* a client's that resumes; or NULL */
 };
 
 struct tls {
@@ -388,6 +389,17 @@ tls_server_new(const struct tls_server_setup *setup)
 	return NULL;
 }
 
+/* By TLS 1.3 tickets come behind the handshake, with what is read. */
+static int
+session_keep(SSL *ssl, SSL_SESSION *session)
+{
+	const struct tls *t = SSL_get_app_data(ssl);
+
+	SSL_SESSION_free(t->context->last);
+	t->context->last = session;
+	return 1;			/* ours now */
+}
+
 struct tls_context *
 tls_client_new(const struct tls_client_setup *setup)
 {
@@ -398,6 +410,11 @@ tls_client_new(const struct tls_client_setup *setup)
 	if (c == NULL)
 		return NULL;
 	SSL_CTX_set_verify(c->ssl, SSL_VERIFY_PEER, any_chain);
+	if (setup->resumes) {
+		SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_CLIENT |
+		    SSL_SESS_CACHE_NO_INTERNAL);
+		SSL_CTX_sess_set_new_cb(c->ssl, session_keep);
+	}
 	if (setup->anchors != NULL)
 		SSL_CTX_set1_cert_store(c->ssl, setup->anchors);
 	if (setup->identity != NULL &&
@@ -424,6 +441,7 @@ tls_drop(struct tls_context *c)
 	for (size_t i = 0; c->named != NULL && i < c->n_named; i++)
 		SSL_CTX_free(c->named[i]);
 	free(c->named);
+	SSL_SESSION_free(c->last);
 	SSL_CTX_free(c->ssl);
 	OPENSSL_cleanse(c->keys, sizeof c->keys);
 	if (c->dropped != NULL)
@@ -532,6 +550,8 @@ tls_connect(struct stream *s, struct tls_context *c, struct str name)
 	X509_VERIFY_PARAM_set_time(SSL_get0_param(s->tls->ssl),
 	    (time_t)(world_wall().us / 1000000));
 	SSL_set_connect_state(s->tls->ssl);
+	if (c->last != NULL)
+		(void)SSL_set_session(s->tls->ssl, c->last);
 	return tls_shake(s);
 }
 

@@ -61,6 +61,8 @@ struct tls_client_setup {
 	const struct tls_identity *identity;	/* NULL: none to show */
 	enum tls_least least;
 	const char *alpn;
+	bool resumes;			/* the last session, where the server goes on
+					 * with it: for one server only */
 };
 struct tls_context *tls_client_new(const struct tls_client_setup *);
 
