@@ -187,7 +187,7 @@ unit_print_date(struct wall w)
 	struct buf b = BUF_OF(t.text);
 
 	day = str_sub(text, 0, str_find(text, 'T'));
-	time = str_sub(text, day.n, str_find(text, '.'));
+	time = str_sub(text, day.n, sizeof "T00:00:00" - 1);
 	buf_put(&b, day);
 	if (!str_eq(time, STR("T00:00:00"))) {
 		buf_put(&b, time);
