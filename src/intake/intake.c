@@ -117,6 +117,18 @@ intake_id(const struct intake *in)
 	return in->draft == NULL ? 0 : draft_id(in->draft);
 }
 
+bool
+intake_is_refused(const struct intake *in)
+{
+	return in->no.disposition != DELIVERED;
+}
+
+uint64_t
+intake_octets(const struct intake *in)
+{
+	return in->octets;
+}
+
 /* ---- the content ---- */
 
 int

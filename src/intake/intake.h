@@ -87,6 +87,8 @@ struct verdict intake_recipient(struct intake *, const struct path *to,
 /* The envelope is complete, the content begins: takes an id and a draft. */
 struct verdict intake_open(struct intake *);
 uint64_t intake_id(const struct intake *);	/* 0 before */
+bool intake_is_refused(const struct intake *);	/* intake_commit() says why */
+uint64_t intake_octets(const struct intake *);	/* of the content, so far */
 
 /* The next octets of the content, cut anywhere: canonical lines, not stuffed.
  * -1: it will be refused; intake_commit() says why. */

@@ -214,12 +214,11 @@ account_stands(const struct account *a, const struct address *client,
 }
 
 bool
-account_is_limited(const struct account *a)
+quota_is_set(const struct quota limits[ACCOUNT_MEASURES])
 {
 	for (size_t i = 0; i < ACCOUNT_MEASURES; i++)
-		if ((a->limits[i].hour != 0 && a->limits[i].hour != QUOTA_NONE)
-		    || (a->limits[i].day != 0 &&
-		    a->limits[i].day != QUOTA_NONE))
+		if ((limits[i].hour != 0 && limits[i].hour != QUOTA_NONE) ||
+		    (limits[i].day != 0 && limits[i].day != QUOTA_NONE))
 			return true;
 	return false;
 }

@@ -71,7 +71,7 @@ bool account_may_report(const struct account *);
 bool account_is_anybody(const struct account *);
 
 /* Is there a limit at all? */
-bool account_is_limited(const struct account *);
+bool quota_is_set(const struct quota limits[ACCOUNT_MEASURES]);
 
 /* ---- how names and senders are kept ---- */
 

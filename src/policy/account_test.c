@@ -235,11 +235,11 @@ test_copies_all(void **state)
 	assert_int_equal(b.networks.v[0].bits, 24);
 	assert_true(str_eq(b.from.v[1], own[1]));
 	assert_true(str_eq(b.tenant, a.tenant));
-	assert_false(account_is_limited(&b));
+	assert_false(quota_is_set(b.limits));
 	a.limits[ACCOUNT_OCTETS].day = QUOTA_NONE;
-	assert_false(account_is_limited(&a));
+	assert_false(quota_is_set(a.limits));
 	a.limits[ACCOUNT_OCTETS].day = 1;
-	assert_true(account_is_limited(&a));
+	assert_true(quota_is_set(a.limits));
 	arena_init(&small, 0);
 	assert_false(account_copy(&small, &a, &b));
 	arena_clear(&small);

@@ -140,7 +140,7 @@ chunk_judge(struct session *s, const struct chunk *chunk)
 	v = content_judge(s, &s->txn.chunks);
 	if (v.disposition == DELIVERED &&
 	    (chunk->is_last || s->txn.is_refused))
-		return intake_commit(s->txn.intake);
+		return content_commit(s);
 	return v;
 }
 

@@ -71,6 +71,24 @@ content_is_forgiven(const struct session *s)
 	return false;
 }
 
+/* The law of 250: what is kept was paid for before. */
+yields struct verdict
+content_commit(struct session *s)
+{
+	uint64_t octets = intake_octets(s->txn.intake);
+	struct verdict v;
+
+	if (intake_is_refused(s->txn.intake))
+		return intake_commit(s->txn.intake);
+	v = toll_pay(s, octets);
+	if (v.disposition != DELIVERED)
+		return v;
+	v = intake_commit(s->txn.intake);
+	if (v.disposition != DELIVERED)
+		toll_back(s, octets);
+	return v;
+}
+
 yields void
 content_lost(struct session *s)
 {
@@ -125,7 +143,7 @@ data_judge(struct session *s, const struct data_reader *reader)
 	struct verdict v = content_judge(s, reader);
 
 	must(reader->ended);
-	return v.disposition == DELIVERED ? intake_commit(s->txn.intake) : v;
+	return v.disposition == DELIVERED ? content_commit(s) : v;
 }
 
 yields void

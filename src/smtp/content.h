@@ -34,6 +34,8 @@ struct verdict content_judge(const struct session *,
 /* Are bare line feeds of this client forgiven? */
 bool content_is_forgiven(const struct session *);
 
+/* All of it is here: pay for it, and keep it. */
+yields struct verdict content_commit(struct session *);
 /* The client went away, or dawdled: the conversation is over. */
 yields void content_lost(struct session *);
 /* The message was taken, or not: say so, and end the transaction. */

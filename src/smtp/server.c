@@ -471,11 +471,13 @@ server_open(struct server *server, struct server_house *house,
 		.house = house, .intake = intake, .configs = configs,
 		.limits = limit_open(house->key),
 		.attempts = attempt_open(house->key),
+		.quotas = quota_open(house->key),
 		.sessions_most = sessions_most(),
 	};
 	list_init(&server->waiting);
 	list_init(&server->knockers);
-	if (server->limits == NULL || server->attempts == NULL) {
+	if (server->limits == NULL || server->attempts == NULL ||
+	    server->quotas == NULL) {
 		server_close(server);
 		return err_set("no memory for counting clients");
 	}
@@ -494,8 +496,11 @@ server_close(struct server *server)
 		limit_close(server->limits);
 	if (server->attempts != NULL)
 		attempt_close(server->attempts);
+	if (server->quotas != NULL)
+		quota_close(server->quotas);
 	server->limits = NULL;
 	server->attempts = NULL;
+	server->quotas = NULL;
 }
 
 void

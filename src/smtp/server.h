@@ -24,6 +24,7 @@
 #include "policy/holder.h"
 #include "policy/attempt.h"
 #include "policy/limit.h"
+#include "policy/quota.h"
 #include "policy/login.h"
 
 struct server;
@@ -74,6 +75,7 @@ struct server {
 	struct config_holder *configs;
 	struct limit_table *limits;	/* of the networks this core counts */
 	struct attempt_table *attempts;	/* failed logins, the same way */
+	struct quota_table *quotas;	/* of accounts and tenants */
 	struct list knockers;		/* fibers that wait for a failed login */
 	size_t n_knockers;
 	struct tls_context *tls;	/* NULL: there is no TLS */

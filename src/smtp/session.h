@@ -17,6 +17,7 @@
 #include "fiber/stream.h"
 #include "smtp/door.h"
 #include "smtp/knock.h"
+#include "smtp/toll.h"
 #include "wire/command.h"
 #include "wire/data.h"
 
@@ -43,6 +44,7 @@ struct txn {
 	struct intake *intake;
 	struct str sender;
 	struct account *account;	/* s->account, settled; or NULL */
+	struct toll toll;
 	size_t n_rcpts;			/* accepted */
 	enum body_kind body;
 	bool is_utf8;			/* MAIL said SMTPUTF8 */

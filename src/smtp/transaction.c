@@ -72,6 +72,15 @@ mail_judge(struct session *s, const struct mail_params *mail)
 	return judgment.verdict;
 }
 
+/* The judgment that stands, unless a limit is in the way. */
+static yields struct verdict
+mail_toll(struct session *s, uint64_t size, const struct verdict *judged)
+{
+	struct verdict v = toll_mail(s, size);
+
+	return v.disposition == DELIVERED ? *judged : v;
+}
+
 static unsigned
 mail_flags(const struct mail_params *mail)
 {
@@ -171,6 +180,8 @@ say_mail(struct session *s, const struct command *command)
 	v = mail_count(s, config);
 	if (v.disposition == DELIVERED)
 		v = mail_judge(s, &mail);
+	if (v.disposition == DELIVERED)
+		v = mail_toll(s, mail.size, &v);
 	if (v.disposition == DELIVERED && !mail_open(s, &mail))
 		v = session_verdict(REPLY_NO_ROOM);
 	if (v.disposition != DELIVERED) {
@@ -201,7 +212,7 @@ rcpt_take(struct session *s, const struct rcpt_params *rcpt)
 	return intake_recipient(s->txn.intake, &rcpt->to, &wish);
 }
 
-static struct verdict
+static yields struct verdict
 rcpt_judge(struct session *s, const struct command *command,
     struct rcpt_params *rcpt, char *room)
 {
@@ -222,7 +233,9 @@ rcpt_judge(struct session *s, const struct command *command,
 	    &rcpt->to, s->txn.n_rcpts);
 	if (!judgment_is_yes(&judgment))
 		return judgment.verdict;
-	v = rcpt_take(s, rcpt);
+	v = toll_rcpt(s);
+	if (v.disposition == DELIVERED)
+		v = rcpt_take(s, rcpt);
 	return v.disposition == DELIVERED ? judgment.verdict : v;
 }
 
