@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/must.h"
+#include "policy/tls_wish.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -80,6 +81,9 @@ keyring_look(const struct config *c)
 		seen = file_look(seen, c->tls.cert.v[i]);
 	for (size_t i = 0; i < c->tls.key.n; i++)
 		seen = file_look(seen, c->tls.key.v[i]);
+	/* whom we believe is not the keyring's, but is looked at with it */
+	for (const struct anchors *a = c->anchors; a != NULL; a = a->next)
+		seen = a->path.n == 0 ? seen : file_look(seen, a->path);
 	return c->tls.acme.agree == ACME_NO ? seen : store_look(seen, c);
 }
 

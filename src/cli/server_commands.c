@@ -49,6 +49,22 @@ text_at(const json_t *j, const char *a, const char *b)
 	return s == NULL ? "" : s;
 }
 
+/* "12 hosts fail since ...: TLS handshake: dh key too small". */
+static void
+failing_print(struct cli *c, const json_t *list)
+{
+	size_t i;
+	json_t *one;
+
+	json_array_foreach(list, i, one)
+		printf("failing %jd host%s fail%s since %s: %s\n",
+		    number_at(one, "hosts", NULL),
+		    number_at(one, "hosts", NULL) == 1 ? "" : "s",
+		    number_at(one, "hosts", NULL) == 1 ? "s" : "",
+		    text_at(one, "since", NULL),
+		    cli_visible(c, text_at(one, "how", NULL)));
+}
+
 static void
 status_print(struct cli *c, const json_t *j)
 {
@@ -78,6 +94,7 @@ status_print(struct cli *c, const json_t *j)
 	    number_at(j, "spool", "syncs"), number_at(j, "spool", "sync_us"),
 	    number_at(j, "spool", "sync_most_us"),
 	    number_at(j, "spool", "damaged"));
+	failing_print(c, json_object_get(j, "failing"));
 }
 
 static int

@@ -98,6 +98,7 @@ say_words(struct cli *c, const json_t *j)
 	if (relay[0] != '\0' && strcmp(relay, "none") != 0 &&
 	    strcmp(relay, "local") != 0)
 		printf(" at %s", relay);
+	say_some(c, j, " (", "tls", ")");
 	if (has(j, "reply"))
 		printf(", which said: %s", text_of(c, j, "reply"));
 	else

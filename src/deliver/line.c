@@ -197,7 +197,7 @@ line_learn(struct line *l)
 	    str_of(c->breach), host);
 	if (class != NULL)
 		line_tell_class(l, class);
-	else if (c->breach[0] == '\0' && c->is_greeted)
+	else if (c->breach[0] == '\0' && c->is_greeted && !was_clear)
 		sentinel_well(l->d->sentinel, host);
 }
 

@@ -20,6 +20,7 @@
 #include "policy/holder.h"
 #include "queue/queue.h"
 #include "queue/ready.h"
+#include "queue/sentinel.h"
 #include "spool/spool.h"
 
 enum { CONTROL_MEMORY = 1024 * 1024, CONTROL_SPOOLS = 256 };
@@ -30,6 +31,7 @@ struct control_core {
 	struct config_holder *holder;
 	struct queue *queue;
 	struct ready *ready;
+	const struct sentinel *sentinel;
 	struct spool *const *spools;	/* by number, CONTROL_SPOOLS */
 	void (*wake)(void *arg, unsigned core);	/* the queue was changed */
 };

@@ -3,6 +3,15 @@
 #include "http/control_inner.h"
 #include "queue/view.h"
 
+enum { FAILING_MOST = SENTINEL_CLASSES, STATUS_MOST = 16 * 1024 };
+
+/* A class of hosts, over all cores: a host is one core's. */
+struct failing {
+	char words[SENTINEL_WORDS];
+	uint64_t hosts, failures;
+	struct wall since;
+};
+
 struct status_work {
 	struct control_work work;	/* first */
 	struct view_counts queue;
@@ -10,6 +19,8 @@ struct status_work {
 	struct spool_stats spool;
 	enum spool_health health;
 	struct fiber_stats fibers;
+	struct failing failing[FAILING_MOST];
+	size_t n_failing;
 };
 
 static void
@@ -33,6 +44,26 @@ spool_add(struct status_work *w, struct spool *s)
 	w->spool.sync_ns = t.sync_ns;
 }
 
+static void
+failing_add(struct status_work *w, const struct sentinel_class *c)
+{
+	size_t i = 0;
+
+	while (i < w->n_failing && strcmp(w->failing[i].words, c->words) != 0)
+		i++;
+	if (i == FAILING_MOST)
+		return;
+	if (i == w->n_failing) {
+		w->n_failing++;
+		memcpy(w->failing[i].words, c->words, sizeof c->words);
+		w->failing[i].since = c->since;
+	}
+	w->failing[i].hosts += c->n;
+	w->failing[i].failures += c->failures;
+	if (c->since.us < w->failing[i].since.us)
+		w->failing[i].since = c->since;
+}
+
 static yields void
 status_gather(void *arg)
 {
@@ -41,6 +72,8 @@ status_gather(void *arg)
 	struct view_counts v = view_counts(c->queue);
 	struct ready_counts r = ready_counts(c->ready);
 	struct fiber_stats f = fiber_stats();
+	const struct sentinel_class *class;
+	size_t at = 0;
 
 	w->queue.items += v.items;
 	for (int i = 0; i < ITEM_STATES; i++)
@@ -58,6 +91,8 @@ status_gather(void *arg)
 	for (size_t i = 0; i < CONTROL_SPOOLS; i++)
 		if (c->spools[i] != NULL)
 			spool_add(w, c->spools[i]);
+	while ((class = sentinel_next(c->sentinel, clock_mono(), &at)) != NULL)
+		failing_add(w, class);
 }
 
 static void
@@ -96,12 +131,28 @@ spool_json(struct json *j, const struct status_work *w)
 	json_end_object(j);
 }
 
+static void
+failing_json(struct json *j, const struct status_work *w)
+{
+	json_put_array(j, "failing");
+	for (size_t i = 0; i < w->n_failing; i++) {
+		json_put_object(j, NULL);
+		json_put_str(j, "how", str_of(w->failing[i].words));
+		json_put_u64(j, "hosts", w->failing[i].hosts);
+		json_put_u64(j, "failures", w->failing[i].failures);
+		json_put_wall(j, "since", w->failing[i].since);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
 yields void
 route_status_show(struct request *q)
 {
 	struct control *c = q->control;
 	struct status_work *w = arena_new(&q->talk->arena, struct status_work);
-	struct buf b = { .p = arena_alloc(&q->talk->arena, 8192), .cap = 8192 };
+	struct buf b = { .p = arena_alloc(&q->talk->arena, STATUS_MOST),
+		.cap = STATUS_MOST };
 	struct wall now = clock_wall();
 	struct json j;
 
@@ -128,6 +179,7 @@ route_status_show(struct request *q)
 		    str_of(w->fibers.stack_high_name));
 	queue_json(&j, w);
 	spool_json(&j, w);
+	failing_json(&j, w);
 	json_end_object(&j);
 	buf_putc(&b, '\n');
 	talk_say(q->talk, 200, "application/json", buf_str(&b));
