@@ -36,6 +36,9 @@ struct domain;			/* domain.h */
 struct user_set;		/* domain.h */
 
 struct schema;			/* schema.h */
+struct ldap_setup;		/* trust/ldap.h */
+struct oauth_setup;		/* trust/oauth.h */
+struct dial_target;		/* trust/dial.h */
 struct tenant_rule;		/* account.h */
 
 /* Where a value was set; each struct of values has a list of them.  What is in
@@ -163,6 +166,32 @@ enum report_return { RETURN_FULL, RETURN_HEADERS };
 enum report_success { SUCCESS_TOLD, SUCCESS_UNTOLD };
 enum ip_preference { IP_V6_FIRST, IP_V4_FIRST, IP_V6_ONLY, IP_V4_ONLY };
 enum auth_old_form { AUTH_OLD_FORM_NO, AUTH_OLD_FORM_YES };
+/* auth.ldap, auth.oauth: what trust/ldap.h and trust/oauth.h make of it. */
+enum ldap_clear { LDAP_CLEAR_NO, LDAP_CLEAR_LOOPBACK };
+enum ldap_start_tls { LDAP_START_TLS_YES, LDAP_START_TLS_NO };
+
+struct conf_ldap {
+	struct conf_strings servers;
+	struct str base, filter, dn;
+	struct str bind_dn, password;
+	enum ldap_start_tls start_tls;
+	enum ldap_clear clear;
+	struct str ca;			/* path */
+	struct str name;		/* attribute */
+	struct conf_strings addresses;	/* attributes */
+	int64_t timeout, cache;		/* ns */
+	const struct ldap_setup *setup;	/* NULL: it is not asked */
+};
+
+struct conf_oauth {
+	struct str issuer, audience, scope, claim;
+	struct str jwks, introspect;	/* URLs */
+	struct str client_id, client_secret;
+	struct str ca;			/* path */
+	int64_t timeout, cache;		/* ns */
+	const struct oauth_setup *setup;	/* NULL: it is not asked */
+};
+
 enum auth_database { AUTH_DATABASE_ON, AUTH_DATABASE_OFF };
 enum log_format { LOG_TEXT, LOG_JSON };
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_FILE };
@@ -211,6 +240,10 @@ struct config {
 		struct conf_strings users_from;	/* file:PATH */
 		size_t n_users;
 		const struct user_set **users;	/* of users_from, in turn */
+		struct str dovecot;		/* as it was written */
+		const struct dial_target *dovecot_at;	/* NULL: not asked */
+		struct conf_ldap ldap;
+		struct conf_oauth oauth;
 	} auth;
 
 	struct anchors *anchors;	/* of all wishes, by file */

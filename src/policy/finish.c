@@ -166,6 +166,7 @@ finish_config(struct load *l)
 	finish_transports(l);
 	finish_domains(l);
 	finish_accounts(l);
+	finish_auth(l);
 	finish_routes(l);
 	finish_outbound(l);
 	finish_log(l);

@@ -34,7 +34,7 @@ indirect_cred(struct value_reader *r, struct str name, struct str *out)
 
 /* A path may be that of a credential, whose place only the service manager
  * knows. */
-bool
+static bool
 indirect_path(struct value_reader *r, const struct node *n, struct str *text)
 {
 	enum source_status status;
@@ -58,7 +58,7 @@ indirect_path(struct value_reader *r, const struct node *n, struct str *text)
 	return text->p != NULL || indirect_failed(r, n, SOURCE_TROUBLE);
 }
 
-bool
+static bool
 indirect_text(struct value_reader *r, const struct node *n, struct str *text,
     bool *is_secret)
 {
@@ -81,4 +81,34 @@ indirect_text(struct value_reader *r, const struct node *n, struct str *text,
 	}
 	*text = str_trim(*text);
 	return indirect_failed(r, n, status);
+}
+
+/* What stands in the file is read by whoever may read the file, and shown. */
+static bool
+indirect_secret(struct value_reader *r, const struct node *n,
+    bool *is_secret)
+{
+	struct str text = n->text;
+
+	*is_secret = true;
+	if (str_skip(&text, STR("cred:")) || str_skip(&text, STR("env:")) ||
+	    str_skip(&text, STR("file:")))
+		return true;
+	problem_add(r->problems, PROBLEM_ERROR, n->at, "a secret does not stand "
+	    "in the configuration: say cred:NAME (a file of systemd's "
+	    "LoadCredential), env:NAME or file:PATH");
+	return false;
+}
+
+bool
+indirect_read(struct value_reader *r, const struct schema *row,
+    const struct node *n, bool is_text, struct str *text, bool *is_secret)
+{
+	if (is_text && !indirect_text(r, n, text, is_secret))
+		return false;
+	if (row->type == TYPE_SECRET)
+		return indirect_secret(r, n, is_secret);
+	if (row->type == TYPE_PATH || row->type == TYPE_PATHS)
+		return indirect_path(r, n, text);
+	return true;
 }

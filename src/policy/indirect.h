@@ -3,8 +3,9 @@
  *
  * The promise: a text that begins with one of the three becomes what stands
  * there, without white space around it, and is a secret by the last two; any
- * other text stays.  A path that begins with cred: becomes that credential's
- * path: what is in it is read by who reads the path.
+ * other text stays, but where a secret is wanted: that must stand elsewhere.  A
+ * path that begins with cred: becomes that credential's path: what is in it is
+ * read by who reads the path.
  * Not for: paths as they are.
  * Waiting: none of its own; the source may block.
  * Memory: the reader's scratch.
@@ -16,8 +17,8 @@
 
 #include "policy/value.h"
 
-bool indirect_text(struct value_reader *, const struct node *, struct str *text,
-    bool *is_secret);
-bool indirect_path(struct value_reader *, const struct node *, struct str *text);
+/* is_text: all three may stand in the place of the value. */
+bool indirect_read(struct value_reader *, const struct schema *,
+    const struct node *, bool is_text, struct str *text, bool *is_secret);
 
 #endif

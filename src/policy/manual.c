@@ -367,6 +367,8 @@ json_pattern(enum schema_type type)
 		return "^(unix:/.*|(lmtp://)?[^/]+:[0-9]+)$";
 	case TYPE_PIPE:
 		return "^/";
+	case TYPE_SECRET:
+		return "^(cred|env|file):";
 	case TYPE_NONE:
 	case TYPE_ADDRESSES:
 	case TYPE_DOMAIN:
@@ -376,6 +378,7 @@ json_pattern(enum schema_type type)
 	case TYPE_NETWORKS:
 	case TYPE_PATTERNS:
 	case TYPE_STRING:
+	case TYPE_STRINGS:
 	case TYPE_USERS:
 	case TYPE_WORDS:
 	case SCHEMA_TYPES:
@@ -391,7 +394,7 @@ type_is_list(enum schema_type type)
 	    type == TYPE_INCLUDE || type == TYPE_NETWORKS ||
 	    type == TYPE_PATHS || type == TYPE_PATTERNS ||
 	    type == TYPE_RELAY || type == TYPE_LMTP || type == TYPE_SENDERS ||
-	    type == TYPE_USERS || type == TYPE_WORDS;
+	    type == TYPE_STRINGS || type == TYPE_USERS || type == TYPE_WORDS;
 }
 
 static void

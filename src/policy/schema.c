@@ -70,10 +70,12 @@ static const struct type_words type_words[SCHEMA_TYPES] = {
 	[TYPE_RATE] = { "a rate", "100/s, 60/min, 10000/h, none" },
 	[TYPE_RELAY] = { "a relay", "mx, smtp://mail.example.org:2525, "
 		"lmtp://localhost:24" },
+	[TYPE_SECRET] = { "a secret", "cred:NAME, env:NAME, file:PATH" },
 	[TYPE_SENDERS] = { "a sender",
 		"bob@example.org, @example.org, @*.example.org, *, <>" },
 	[TYPE_SIZE] = { "a size", "512, 64K, 50M, 2G" },
 	[TYPE_STRING] = { "a text", NULL },
+	[TYPE_STRINGS] = { "a text", NULL },
 	[TYPE_TEMPLATE] = { "a path of a Maildir",
 		"~/Maildir, /var/mail/%d/%u" },
 	[TYPE_USERS] = { "a user", "file:/etc/nightmail/users, system, alice" },

@@ -38,9 +38,11 @@ enum schema_type {
 	TYPE_PIPE,		/* struct pipe * */
 	TYPE_RATE,		/* struct rate */
 	TYPE_RELAY,		/* struct relay * */
+	TYPE_SECRET,		/* struct str, from elsewhere */
 	TYPE_SENDERS,		/* struct conf_strings: account_sender_read() */
 	TYPE_SIZE,		/* uint64_t, octets */
 	TYPE_STRING,		/* struct str */
+	TYPE_STRINGS,		/* struct conf_strings */
 	TYPE_TEMPLATE,		/* struct str: a path with %u, %d, ~/ */
 	TYPE_USERS,		/* struct conf_strings */
 	TYPE_WORDS,		/* struct conf_strings: some of the words */

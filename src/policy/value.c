@@ -421,9 +421,11 @@ static const struct value_kind kinds[SCHEMA_TYPES] = {
 	[TYPE_PIPE] = { NULL, pipe_put, ONE(struct pipe *) },
 	[TYPE_RATE] = { rate_read, rate_put, ONE(struct rate) },
 	[TYPE_RELAY] = { NULL, relay_put, ONE(struct relay *) },
+	[TYPE_SECRET] = { string_read, str_print, TEXT },
 	[TYPE_SENDERS] = { sender_read, str_print, LIST(struct str) },
 	[TYPE_SIZE] = { size_read, size_put, ONE(uint64_t) },
 	[TYPE_STRING] = { string_read, str_print, TEXT },
+	[TYPE_STRINGS] = { string_read, str_print, LIST(struct str) },
 	[TYPE_TEMPLATE] = { template_read, str_print, ONE(struct str) },
 	[TYPE_USERS] = { user_read, str_print, LIST(struct str) },
 	[TYPE_WORDS] = { word_read, str_print, LIST(struct str) },
@@ -499,6 +501,7 @@ range_value(const struct schema *row, const void *to, uint64_t *v)
 		return true;
 	case TYPE_MAILBOX:
 	case TYPE_PATH:
+	case TYPE_SECRET:
 	case TYPE_STRING:
 	case TYPE_TEMPLATE:
 		*v = ((const struct str *)to)->n;
@@ -517,6 +520,7 @@ range_value(const struct schema *row, const void *to, uint64_t *v)
 	case TYPE_LMTP:
 	case TYPE_PIPE:
 	case TYPE_SENDERS:
+	case TYPE_STRINGS:
 	case TYPE_USERS:
 	case TYPE_WORDS:
 	case SCHEMA_TYPES:
@@ -534,8 +538,8 @@ type_is_relay(enum schema_type type)
 static bool
 type_is_text(enum schema_type type)
 {
-	return type == TYPE_STRING || type == TYPE_PATH ||
-	    type == TYPE_MAILBOX || type == TYPE_TEMPLATE;
+	return type == TYPE_STRING || type == TYPE_SECRET ||
+	    type == TYPE_PATH || type == TYPE_MAILBOX || type == TYPE_TEMPLATE;
 }
 
 bool
@@ -616,10 +620,7 @@ text_read(struct value_reader *r, const struct schema *row,
 		memset(to, 0, kind->size);
 		return true;
 	}
-	if (kind->is_text && !indirect_text(r, n, &text, is_secret))
-		return false;
-	if ((row->type == TYPE_PATH || row->type == TYPE_PATHS) &&
-	    !indirect_path(r, n, &text))
+	if (!indirect_read(r, row, n, kind->is_text, &text, is_secret))
 		return false;
 	if (!kind->read(r, row, text, to))
 		return value_is_no(r, row, n, *is_secret ? n->text : text);
