@@ -522,6 +522,33 @@ text_reload(const struct event *e, const char *words, struct buf *out)
 	text_put_prose(out, text);
 }
 
+/* What Postfix tells with smtp_tls_loglevel = 1; how far the host was proven to be
+ * who he is stands behind the version: "TLSv1.3/dane". */
+static void
+text_tls(const struct event *e, const char *words, struct buf *out)
+{
+	struct str proof = event_get_str(e, FIELD_tls);
+	bool is_sure = str_has_suffix_icase(proof, STR("/verify")) ||
+	    str_has_suffix_icase(proof, STR("/dane"));
+	const char *how = is_sure ? "Verified" :
+	    str_has_suffix_icase(proof, STR("/trust")) ? "Trusted" :
+	    "Untrusted";
+
+	if (proof.n == 0 || str_eq(proof, STR("clear")))
+		buf_printf(out, "%s not established to ", words);
+	else
+		buf_printf(out, "%s %s established to ", how, words);
+	text_put_prose(out, event_get_str(e, FIELD_relay));
+	text_put_word(out, ": ", proof);
+	text_put_word(out, ", policy=", event_get_str(e, FIELD_policy));
+	text_put_word(out, ", domain=", event_get_str(e, FIELD_domain));
+	text_put_word(out, ", result=", event_get_str(e, FIELD_result));
+	if (event_get(e, FIELD_text) == NULL)
+		return;
+	buf_printf(out, ": ");
+	text_put_prose(out, event_get_str(e, FIELD_text));
+}
+
 /* "warning: " goes first, whatever it is about. */
 static void
 text_trouble(const struct event *e, const char *words, struct buf *out)
@@ -565,6 +592,7 @@ static const struct shape {
 	[EVENT_rescheduled] = { text_plain, "requeued" },
 	[EVENT_started] = { text_plain, "daemon started" },
 	[EVENT_stopped] = { text_plain, "daemon stopped" },
+	[EVENT_tls_session] = { text_tls, "TLS connection" },
 	[EVENT_trouble] = { text_trouble, "warning" },
 };
 

@@ -350,6 +350,21 @@ test_what_became_of_it(void **state)
 	expect_nth(&e, 0, "postsuper", "0000000000007: placed on hold");
 	e.values[0].string = STR("damaged");
 	expect(&e, "0000000000007: placed on hold -- damaged");
+	e = make(EVENT_tls_session, 0);
+	event_str(&e, FIELD_relay, STR("mx.a.example[192.0.2.1]:25"));
+	event_str(&e, FIELD_domain, STR("a.example"));
+	event_str(&e, FIELD_policy, STR("tlsa"));
+	event_str(&e, FIELD_tls, STR("TLSv1.3/dane"));
+	expect(&e, "Verified TLS connection established to "
+	    "mx.a.example[192.0.2.1]:25: TLSv1.3/dane, policy=tlsa, "
+	    "domain=a.example");
+	event_str(&e, FIELD_result, STR("validation-failure"));
+	e.values[3].string = STR("clear");
+	event_str(&e, FIELD_text, STR("no TLSA record names it"));
+	expect(&e, "TLS connection not established to "
+	    "mx.a.example[192.0.2.1]:25: clear, policy=tlsa, "
+	    "domain=a.example, result=validation-failure: "
+	    "no TLSA record names it");
 	e = make(EVENT_trouble, 0);
 	event_str(&e, FIELD_text, STR("open spool/7: No space left on device"));
 	expect(&e, "warning: open spool/7: No space left on device");

@@ -27,7 +27,7 @@ struct cli {
 	struct str socket;		/* --socket */
 	struct str spool;		/* --spool */
 	struct str query;		/* filters, as a URL's query */
-	struct str from, since;
+	struct str from, since, day;
 	struct str mx, name, ports, timeout, user;	/* test smtp */
 	struct str to[CLI_WORDS_MOST];
 	size_t n_to;

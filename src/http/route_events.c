@@ -9,6 +9,7 @@ enum { LINES = 64 * 1024, FOLLOW_MS = 500, DEFAULT_SINCE_S = 86400 };
 struct events_query {
 	uint64_t id;			/* 0: all */
 	struct str about;		/* a Message-ID or a recipient; n == 0: all */
+	struct str type;		/* n == 0: all */
 	struct wall since;
 	bool follows, is_text;
 };
@@ -37,6 +38,7 @@ static bool
 event_is_asked(const struct event *e, const struct events_query *q)
 {
 	return (q->id == 0 || e->id == q->id) &&
+	    (q->type.n == 0 || str_eq(q->type, str_of(event_name(e->type)))) &&
 	    (q->about.n == 0 || event_is_about(e, q->about));
 }
 
@@ -52,6 +54,7 @@ query_take(struct talk *t, struct events_query *q)
 		.is_text = str_eq(talk_query(t, STR("form")), STR("text")) };
 	if (since.p != NULL && !parse_u64(since, UINT32_MAX, &seconds))
 		return false;
+	q->type = talk_query(t, STR("type"));
 	q->about = bare(talk_query(t, STR("about")));
 	q->since = wall_add(clock_wall(), -(int64_t)seconds * US_PER_SECOND);
 	return id.p == NULL || id_parse(id, &q->id);

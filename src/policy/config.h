@@ -164,6 +164,7 @@ enum detail_use { DETAIL_INBOX, DETAIL_FOLDER };
 enum double_bounces { DOUBLE_ADMIN, DOUBLE_DISCARD };
 enum report_return { RETURN_FULL, RETURN_HEADERS };
 enum report_success { SUCCESS_TOLD, SUCCESS_UNTOLD };
+enum yes_no { ANSWER_YES, ANSWER_NO };
 enum ip_preference { IP_V6_FIRST, IP_V4_FIRST, IP_V6_ONLY, IP_V4_ONLY };
 enum auth_old_form { AUTH_OLD_FORM_NO, AUTH_OLD_FORM_YES };
 /* auth.ldap, auth.oauth: what trust/ldap.h and trust/oauth.h make of it. */
@@ -294,6 +295,7 @@ struct config {
 		struct str ehlo;	/* default: hostname */
 		enum tls_level tls;
 		struct tls_wish *wish;	/* the same, with all it needs */
+		enum yes_no dane, mta_sts;
 	} outbound;
 
 	struct {

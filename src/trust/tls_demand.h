@@ -43,6 +43,15 @@ struct tlsa {
 	struct str data;
 };
 
+enum tls_result {
+	TLS_RESULT_FINE,
+#define TLS_RESULT(name, word) TLS_RESULT_##name,
+#include "trust/tls_demand.def"
+#undef TLS_RESULT
+	TLS_RESULTS
+};
+const char *tls_result_name(enum tls_result);	/* "" when fine */
+
 enum { TLS_DEMAND_NAMES = 8, TLS_WHY_MOST = 240, TLS_TOLD_MOST = 40 };
 
 struct tls_demand {
@@ -62,16 +71,13 @@ struct tls_demand {
 	const struct tlsa *tlsa;
 	X509_STORE *anchors;		/* NULL: nobody is trusted */
 	struct str sni;			/* n == 0: none, as for an address */
+	/* For reports (RFC 8460): whose policy, its lines, and what was wrong
+	 * with it before anybody was asked. */
+	struct str policy_domain, policy_text;
+	bool is_testing;		/* what it asks for is only told */
+	enum tls_result known;
+	struct str known_why;
 };
-
-enum tls_result {
-	TLS_RESULT_FINE,
-#define TLS_RESULT(name, word) TLS_RESULT_##name,
-#include "trust/tls_demand.def"
-#undef TLS_RESULT
-	TLS_RESULTS
-};
-const char *tls_result_name(enum tls_result);	/* "" when fine */
 
 /* How far the peer was proven to be who he is. */
 enum tls_proof {
