@@ -529,6 +529,7 @@ text_tls(const struct event *e, const char *words, struct buf *out)
 {
 	struct str proof = event_get_str(e, FIELD_tls);
 	bool is_sure = str_has_suffix_icase(proof, STR("/verify")) ||
+	    str_has_suffix_icase(proof, STR("/mta_sts")) ||
 	    str_has_suffix_icase(proof, STR("/dane"));
 	const char *how = is_sure ? "Verified" :
 	    str_has_suffix_icase(proof, STR("/trust")) ? "Trusted" :

@@ -24,6 +24,7 @@
 #include "deliver/connection.h"
 #include "deliver/delivery.h"
 #include "deliver/destination.h"
+#include "deliver/peer_policy.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
 #include "queue/view.h"
@@ -37,6 +38,8 @@ enum { HAND_OUTS_A_TURN = 256, HANDING = 32, LOCALS = 16, OVERDUE_MOST = 16,
 /* How long to wait, when all of something we may have is in use, before looking
  * again; whoever gives back wakes us anyway. */
 #define LIMITED_NS NS_PER_SECOND
+/* How often policies of other domains are looked through. */
+#define TEND_NS (3600 * NS_PER_SECOND)
 /* For those whose patience was taken back. */
 #define HURRY_NS (2 * NS_PER_SECOND)
 
@@ -177,9 +180,11 @@ deliver_fill(struct deliver *d, const struct deliver_setup *s)
 	d->ready = ready_open(s->core, d->queue_config);
 	d->mailboxes = ready_open(s->core, d->queue_config);
 	d->sites = site_cache_open();
+	d->policies = sts_open();
 	d->sentinel = calloc(1, sizeof *d->sentinel);
 	return d->queue == NULL || d->ready == NULL || d->mailboxes == NULL ||
-	    d->sites == NULL || d->sentinel == NULL ? -1 : 0;
+	    d->sites == NULL || d->policies == NULL ||
+	    d->sentinel == NULL ? -1 : 0;
 }
 
 struct deliver *
@@ -215,6 +220,7 @@ deliver_close(struct deliver *d)
 	queue_close(d->queue);
 	if (d->sites != NULL)
 		site_cache_close(d->sites);
+	sts_close(d->policies);
 	queue_config_free(d->queue_config);
 	queue_config_free(d->queue_config_next);
 	free(d->spare);
@@ -433,6 +439,29 @@ dispatch(struct deliver *d)
 	return mono_first(queue_next_at(d->queue), next);
 }
 
+/* Policies of other domains are renewed before they end, though no mail asks. */
+static yields void
+policies_tend(void *arg)
+{
+	struct deliver *d = arg;
+
+	while (!d->is_stopping) {
+		struct config *conf = config_pin(d->holder);
+		struct peer_policy_ask ask = { .conf = conf,
+			.policies = d->policies, .intake = d->intake,
+			.is_over = &d->is_stopping };
+
+		peer_policy_tend(&ask);
+		config_unpin(d->holder, conf);
+		d->tender = fiber_self();
+		if (!d->is_stopping)
+			(void)fiber_park(mono_add(clock_mono(), TEND_NS));
+		d->tender = NULL;
+	}
+	d->is_tending = false;
+	fiber_wake(d->stopper);
+}
+
 yields void
 deliver_run(void *arg)
 {
@@ -440,6 +469,8 @@ deliver_run(void *arg)
 
 	must(d->dispatcher == NULL && d->core == core_index());
 	d->dispatcher = fiber_self();
+	d->is_tending = d->core == 0 &&
+	    fiber_go("policies", policies_tend, d) == 0;
 	while (!d->is_stopping) {
 		struct mono next = dispatch(d);
 
@@ -463,7 +494,7 @@ deliver_is_idle(const struct deliver *d)
 {
 	return d->dispatcher == NULL && list_is_empty(&d->connections) &&
 	    d->n_finding == 0 && d->n_overdue == 0 && d->n_guests == 0 &&
-	    view_counts(d->queue).states[ITEM_AWAY] == 0;
+	    !d->is_tending && view_counts(d->queue).states[ITEM_AWAY] == 0;
 }
 
 static yields void
@@ -481,6 +512,7 @@ deliver_stop(struct deliver *d, struct mono deadline)
 	d->stopper = fiber_self();
 	deliver_wake(d);
 	connections_wake(d);
+	fiber_wake(d->tender);
 	wait_idle(d, deadline);
 	if (!deliver_is_idle(d)) {
 		connections_hurry(d);

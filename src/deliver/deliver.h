@@ -49,6 +49,9 @@ struct deliver {
 	struct queue_config *queue_config;	/* in force, ours to free */
 	struct queue_config *queue_config_next;	/* of a reload under way */
 	struct site_cache *sites;
+	struct sts_cache *policies;	/* of other domains: MTA-STS */
+	struct fiber *tender;		/* of those that are kept, while it rests */
+	bool is_tending;		/* it has not ended */
 	struct liars liars;
 	struct sentinel *sentinel;
 	struct fiber *dispatcher;

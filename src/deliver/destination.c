@@ -69,6 +69,18 @@ memory_verdict(void)
 	return verdict_make(DEFERRED, 0, "4.3.0", "no memory");
 }
 
+static yields struct str
+mx_site(struct deliver *d, const struct route *r, const struct config *conf,
+    const struct site *s, struct arena *a)
+{
+	struct security_ask ask = { .at = d, .conf = conf, .domain = r->domain,
+		.rule = r->relay, .site = s,
+		.deadline = mono_add(clock_mono(), conf->timeouts.dns) };
+	struct str name = security_site(&ask, s->key, a);
+
+	return name.p == NULL ? name : site_key(name, d->queue_config->key, a);
+}
+
 static yields void
 destination_by_mx(struct deliver *d, struct str key, const struct route *r,
     const struct config *conf, struct arena *a)
@@ -82,8 +94,7 @@ destination_by_mx(struct deliver *d, struct str key, const struct route *r,
 	s = site_find(d->sites, domain, false, &p,
 	    mono_add(clock_mono(), conf->timeouts.dns));
 	if (s != NULL && s->verdict.disposition == DELIVERED)
-		site = site_key(security_site(conf, domain, r->relay, s->key, a),
-		    d->queue_config->key, a);
+		site = mx_site(d, r, conf, s, a);
 	else if (s != NULL)
 		v = s->verdict;
 	if (site.p != NULL)
@@ -98,9 +109,10 @@ static yields void
 destination_by_relay(struct deliver *d, struct str key,
     const struct relay *relay, const struct config *conf, struct arena *a)
 {
-	struct str site = site_key(security_site(conf, STR_NONE, relay,
-	    arena_join(a, STR("relay: "), relay->text), a),
-	    d->queue_config->key, a);
+	struct security_ask ask = { .at = d, .conf = conf, .hop = relay,
+		.rule = relay };
+	struct str site = site_key(security_site(&ask, arena_join(a,
+	    STR("relay: "), relay->text), a), d->queue_config->key, a);
 	struct verdict v = memory_verdict();
 
 	if (site.p != NULL)

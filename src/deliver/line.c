@@ -2,6 +2,7 @@
 
 #include "deliver/key.h"
 #include "deliver/security.h"
+#include "deliver/tls_report.h"
 #include "fiber/clock.h"
 #include "policy/tls_wish.h"
 
@@ -201,6 +202,25 @@ line_learn(struct line *l)
 		sentinel_well(l->d->sentinel, host);
 }
 
+/* For TLS reports: what came of a policy, or of none.  Nothing is to be told of
+ * a relay without one, of who was not reached, and of clear text that is the
+ * remedy of what was told just before. */
+static void
+line_report(struct line *l, const struct tls_judgment *j)
+{
+	struct address self;
+	struct tls_report r = { .demand = &l->demand, .judgment = j,
+		.relay = l->relay };
+	bool is_remedy = (l->client.distrust & CAPABILITY_BIT(STARTTLS)) != 0;
+
+	if (l->demand.policy_domain.n == 0 || (j != NULL &&
+	    (j->told[0] == '\0' || (j->proof == TLS_PROOF_NONE && is_remedy))))
+		return;
+	if (l->end != NULL && net_local(l->end, &self))
+		r.self = &self;
+	tls_report_tell(l->d->intake, &r);
+}
+
 /* ---- one host ---- */
 
 static void
@@ -238,8 +258,10 @@ host_dial(struct line *l, const struct site_try *t, enum relay_scheme scheme)
 	client_prepare(l, t, scheme);
 	said = host_greet(l, t);
 	l->is_untrusted = l->client.security.why[0] != '\0';
-	if (said != TRIAL_OURSELVES)
+	if (said != TRIAL_OURSELVES) {
 		line_learn(l);
+		line_report(l, &l->client.security);
+	}
 	if (said != TRIAL_GOOD)
 		line_close(l);
 	return said;
@@ -263,16 +285,19 @@ host_try(struct line *l, const struct site *s, const struct site_try *t,
 	struct security_ask ask = { .conf = l->conf, .hop = l->hop,
 		.rule = l->rule, .site = s, .host = t->host,
 		.address = t->address, .scheme = scheme,
-		.domain = l->c == NULL ? STR_NONE : l->c->ready.domain,
+		.at = l->d,
 		.deadline = mono_add(clock_mono(), l->conf->timeouts.dns) };
 	enum trial said;
 
 	relay_name(l, t);
 	arena_clear(&l->arena);
+	ask.domain = arena_copy(&l->arena, l->domain);
 	l->client.lies = 0;
 	l->end = NULL;
 	if (security_demand(&ask, &l->arena, &l->demand, &l->verdict) != 0) {
 		l->is_untrusted = true;
+		if (l->demand.known != TLS_RESULT_FINE)
+			line_report(l, NULL);
 		return TRIAL_FAILED;
 	}
 	if (l->demand.level > l->most)
@@ -370,7 +395,7 @@ line_open_relay(struct line *l, const struct relay *relay)
 }
 
 static yields bool
-mx_connect(struct line *l, struct str domain)
+mx_connect(struct line *l)
 {
 	struct mono until = mono_add(clock_mono(), l->conf->timeouts.dns);
 	struct site_policy p;
@@ -378,7 +403,7 @@ mx_connect(struct line *l, struct str domain)
 	bool ok = false;
 
 	site_policy_make(&p, l->conf, (uint16_t)l->conf->outbound.port);
-	s = site_find(l->d->sites, domain, false, &p, until);
+	s = site_find(l->d->sites, l->domain, false, &p, until);
 	if (s == NULL)
 		return false;
 	if (s->verdict.disposition == DELIVERED)
@@ -406,7 +431,9 @@ line_open(struct line *l)
 		break;
 	case ROUTE_RELAY_MX:
 		l->rule = r.relay;
-		ok = mx_connect(l, r.domain);
+		l->domain = r.domain;
+		ok = mx_connect(l);
+		l->domain = STR_NONE;
 		break;
 	case ROUTE_LOCAL:
 	case ROUTE_DISCARD:

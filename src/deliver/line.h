@@ -18,7 +18,7 @@
 #include "deliver/connection.h"
 #include "smtp/client.h"
 
-enum { LINE_MEMORY = 64 * 1024 };
+enum { LINE_MEMORY = 256 * 1024 };
 
 /* What one connection is made of. */
 struct line {
@@ -27,6 +27,7 @@ struct line {
 	const struct config *conf;	/* pinned while the line stands */
 	const struct relay *hop;	/* the route's; NULL: MX */
 	const struct relay *rule;	/* that hop, or the rule that says mx */
+	struct str domain;		/* whose MX it is; n == 0: a relay's */
 	struct client_patience patience;
 	struct net_end *end;
 	struct stream net;

@@ -5,6 +5,7 @@
 #include "deliver/tlsa.h"
 #include "fiber/clock.h"
 #include "intake/intake.h"
+#include "policy/tls_wish.h"
 #include "trust/dane.h"
 
 #include <inttypes.h>
@@ -96,20 +97,28 @@ administrator_tell(void *arg, const char *text)
 static struct sts_setup
 setup_make(const struct peer_policy_ask *a, struct arena *arena)
 {
+	const struct tls_wish *w = a->conf->outbound.wish;
+	bool is_own = a->conf->tls.ca.n > 0 && w != NULL &&
+	    w->anchors != NULL;
+
 	return (struct sts_setup){ .directory = arena_join(arena,
 	    a->conf->spool.path, STR("/mta-sts")),
-		.tell = administrator_tell, .arg = a->intake };
+		.anchors = is_own ? w->anchors->pem : STR(""),
+		.tell = administrator_tell, .arg = a->intake,
+		.is_over = a->is_over };
 }
 
-static yields void
+static yields int
 sts_ask(const struct peer_policy_ask *a, struct arena *arena,
     struct sts_found *out)
 {
 	struct sts_setup s = setup_make(a, arena);
 
 	*out = (struct sts_found){ .is_there = false };
-	if (s.directory.p != NULL && a->conf->outbound.mta_sts == ANSWER_YES)
-		sts_find(a->policies, &s, a->domain, arena, out);
+	if (a->conf->outbound.mta_sts != ANSWER_YES)
+		return 0;
+	return s.directory.p == NULL ? err_set("no memory") :
+	    sts_find(a->policies, &s, a->domain, arena, out);
 }
 
 static int
@@ -137,6 +146,7 @@ sts_enforce(const struct peer_policy_ask *a, struct arena *arena,
 	d->level = TLS_LEVEL_VERIFY;
 	d->n_names = 1;
 	d->names[0] = a->host->name;
+	d->names_are_sure = true;
 	d->cn_counts = false;
 }
 
@@ -146,7 +156,10 @@ sts_demand(const struct peer_policy_ask *a, struct arena *arena,
 {
 	struct sts_found f;
 
-	sts_ask(a, arena, &f);
+	if (sts_ask(a, arena, &f) != 0) {
+		*why = verdict_make(DEFERRED, 0, "4.3.0", "%s", err_text());
+		return -1;
+	}
 	if (f.trouble != TLS_RESULT_FINE) {
 		d->known = f.trouble;
 		d->known_why = arena_copy(arena, str_of(f.why));
@@ -174,6 +187,7 @@ peer_policy_demand(const struct peer_policy_ask *a, struct arena *arena,
 
 	must(a->site != NULL && a->host != NULL);
 	d->policy_domain = a->domain;
+	must(d->level > TLS_LEVEL_NONE);
 	if (a->host->name.p[0] == '[')
 		return 0;		/* RFC 7672 2.2, RFC 8461 3.4 */
 	if (a->conf->outbound.dane == ANSWER_YES)
@@ -230,7 +244,8 @@ sts_site(const struct peer_policy_ask *a, struct arena *arena)
 	struct hash_key key = { 8461, 0 };
 	struct sts_found f;
 
-	sts_ask(a, arena, &f);
+	if (sts_ask(a, arena, &f) != 0)
+		return STR_NONE;
 	if (!f.is_there || f.policy->mode != STS_ENFORCE)
 		return STR("");
 	qsort(f.policy->mx, f.policy->n, sizeof *f.policy->mx, pattern_order);

@@ -32,6 +32,7 @@ struct peer_policy_ask {
 	const struct site_host *host;	/* NULL: all of the site's */
 	uint16_t port;
 	struct mono deadline;
+	const bool *is_over;		/* of peer_policy_tend(): it ends then */
 };
 
 yields int peer_policy_demand(const struct peer_policy_ask *, struct arena *,

@@ -1,7 +1,10 @@
 #include "deliver/security.h"
 
 #include "base/must.h"
+#include "deliver/peer_policy.h"
 #include "policy/tls_wish.h"
+
+enum { PEER_MEMORY = 1024 * 1024 };
 
 struct tls_wish *
 security_wish(const struct config *c, const struct relay *rule)
@@ -83,33 +86,80 @@ level_find(const struct security_ask *a, const struct tls_wish *w)
 	return w->level;
 }
 
-int
+/* Who wants no TLS, or says himself who a host must be, has said all; a
+ * neighbour's words are his own. */
+static bool
+peer_may_say(const struct security_ask *a, const struct tls_wish *w,
+    enum tls_level level)
+{
+	return level != TLS_LEVEL_NONE && w->names.n == 0 && a->site != NULL &&
+	    (a->hop == NULL || !a->hop->is_lmtp);
+}
+
+/* RFC 8461 3.4: of a relay that is named, its own name is the domain. */
+static struct peer_policy_ask
+peer_ask(const struct security_ask *a)
+{
+	bool is_relay = a->hop != NULL && a->host != NULL;
+
+	return (struct peer_policy_ask){ .conf = a->conf,
+		.policies = a->at->policies, .intake = a->at->intake,
+		.domain = is_relay ? a->host->name : a->domain,
+		.site = a->site, .host = a->host,
+		.port = a->address != NULL ? a->address->port :
+		    (uint16_t)a->conf->outbound.port,
+		.deadline = a->deadline };
+}
+
+yields int
 security_demand(const struct security_ask *a, struct arena *arena,
     struct tls_demand *out, struct verdict *why)
 {
 	const struct tls_wish *w = security_wish(a->conf, a->rule);
 
-	(void)why;
+	struct peer_policy_ask peer;
+
 	*out = (struct tls_demand){ .level = level_find(a, w),
 		.asker = TLS_ASKED_BY_US, .asked_in = w->by };
 	must(out->level >= TLS_LEVEL_ENCRYPT || a->scheme == RELAY_CLEAR);
 	names_find(a, w, arena, out);
-	return 0;
+	if (!peer_may_say(a, w, out->level))
+		return 0;
+	peer = peer_ask(a);
+	return peer_policy_demand(&peer, arena, out, why);
 }
 
-struct str
-security_site(const struct config *c, struct str domain,
-    const struct relay *rule, struct str site, struct arena *arena)
+static yields struct str
+site_of_peer(const struct security_ask *a, const struct tls_wish *w,
+    struct str site, struct arena *arena)
 {
-	const struct tls_wish *w = security_wish(c, rule);
+	struct peer_policy_ask peer = peer_ask(a);
+	struct arena own;
+	struct str words;
+
+	if (!peer_may_say(a, w, w->level))
+		return site;
+	arena_init(&own, PEER_MEMORY);
+	words = peer_policy_site(&peer, &own);
+	site = words.p == NULL ? STR_NONE : arena_join(arena, site, words);
+	arena_clear(&own);
+	return site;
+}
+
+yields struct str
+security_site(const struct security_ask *a, struct str site,
+    struct arena *arena)
+{
+	const struct relay *rule = a->rule;
+	const struct tls_wish *w = security_wish(a->conf, rule);
 
 	if (rule != NULL && rule->wish != NULL)
 		site = arena_printf(arena, STR_FMT " by " STR_FMT,
 		    STR_ARG(site), STR_ARG(rule->by));
 	/* the domain's own name is what the certificate must have */
 	if (site.p != NULL && w->level >= TLS_LEVEL_VERIFY &&
-	    w->names.n == 0 && domain.n > 0)
+	    w->names.n == 0 && a->domain.n > 0)
 		site = arena_printf(arena, STR_FMT " for " STR_FMT,
-		    STR_ARG(site), STR_ARG(domain));
-	return site;
+		    STR_ARG(site), STR_ARG(a->domain));
+	return site.p == NULL ? site : site_of_peer(a, w, site, arena);
 }

@@ -7,7 +7,7 @@
  * connections must not be shared have different security_site() names.
  * Not for: whether a connection fulfilled it (trust/tls_demand.h), or making
  * the connection (line.c).
- * Waiting: none.
+ * Waiting: both yield, for the DNS, and for policies that are new.
  * Memory: what the demand points to is the configuration's, which is pinned, or
  * in the arena given.
  * Errors: -1 and a verdict: this host is not to be asked now, another may be.
@@ -16,11 +16,11 @@
 #ifndef NM_DELIVER_SECURITY_H
 #define NM_DELIVER_SECURITY_H
 
-#include "deliver/site.h"
-#include "policy/config.h"
+#include "deliver/deliver.h"
 #include "trust/tls_demand.h"
 
 struct security_ask {
+	struct deliver *at;
 	const struct config *conf;
 	struct str domain;		/* whose MX was asked; n == 0: nobody's */
 	const struct relay *hop;	/* the relay that is used; NULL: by MX */
@@ -32,15 +32,16 @@ struct security_ask {
 	struct mono deadline;
 };
 
-int security_demand(const struct security_ask *, struct arena *,
+yields int security_demand(const struct security_ask *, struct arena *,
     struct tls_demand *out, struct verdict *why);
 
 /* What the operator wants of whoever is reached by this rule; NULL: by none. */
 struct tls_wish *security_wish(const struct config *, const struct relay *rule);
 
 /* A site's name, told apart from others that have the same hosts where a domain
- * or a rule asks for other proofs, or says who we are.  STR_NONE: no room. */
-struct str security_site(const struct config *, struct str domain,
-    const struct relay *rule, struct str site, struct arena *);
+ * or a rule asks for other proofs, or says who we are.  Of the question its host
+ * is not looked at; without a site it is a relay's.  STR_NONE: no room. */
+yields struct str security_site(const struct security_ask *, struct str site,
+    struct arena *);
 
 #endif

@@ -17,7 +17,6 @@
 #include "base/table.h"
 #include "deliver/sts_file.h"
 #include "fiber/clock.h"
-#include "fiber/core.h"
 #include "fiber/disk.h"
 #include "fiber/dns.h"
 #include "fiber/fetch.h"
@@ -437,7 +436,8 @@ entry_ask(struct sts_cache *c, const struct sts_setup *s, struct entry *e)
 
 /* ---- what was found ---- */
 
-static void
+/* A policy that nobody has room for is no policy that is not there. */
+static int
 entry_tell(struct sts_cache *c, struct entry *e, struct arena *a,
     struct sts_found *out)
 {
@@ -446,32 +446,38 @@ entry_tell(struct sts_cache *c, struct entry *e, struct arena *a,
 	if (e->trouble != TLS_RESULT_FINE)
 		memcpy(out->why, e->why, sizeof out->why);
 	if (e->text == NULL)
-		return;
+		return 0;
 	out->policy = arena_new(a, struct sts_policy);
 	out->text = arena_copy(a, (struct str){ e->text, e->text_n });
-	out->is_there = out->policy != NULL && out->text.p != NULL &&
-	    sts_policy_read(out->text, out->policy) == NULL;
+	if (out->policy == NULL || out->text.p == NULL)
+		return err_set("no memory for an MTA-STS policy");
+	out->is_there = sts_policy_read(out->text, out->policy) == NULL;
+	must(out->is_there);
+	return 0;
 }
 
-yields void
+yields int
 sts_find(struct sts_cache *c, const struct sts_setup *s, struct str domain,
     struct arena *a, struct sts_found *out)
 {
 	struct str name = arena_lower(a, domain);
-	struct entry *e = NULL;
+	struct entry *e;
+	int rc;
 
 	*out = (struct sts_found){ .is_there = false };
-	if (name.p != NULL && dns_name_fits(name) && sts_file_fits(name))
-		e = entry_hold(c, name);
+	if (name.p != NULL && (!dns_name_fits(name) || !sts_file_fits(name)))
+		return 0;
+	e = name.p == NULL ? NULL : entry_hold(c, name);
 	if (e == NULL)
-		return;
+		return err_set("no memory for an MTA-STS policy");
 	if (e->is_busy)
 		entry_wait(e);
 	else if (!mono_is_before(clock_mono(), e->good_until))
 		entry_ask(c, s, e);
-	entry_tell(c, e, a, out);
+	rc = entry_tell(c, e, a, out);
 	must(e->holds > 0);
 	e->holds--;
+	return rc;
 }
 
 /* ---- in the background ---- */
@@ -495,7 +501,7 @@ file_tend(struct sts_cache *c, const struct sts_setup *s, struct str name)
 	if (age > (int64_t)f.policy->max_age)
 		sts_file_remove(s->directory, name);
 	else if (age > DAY_S)
-		sts_find(c, s, name, &a, &found);
+		(void)sts_find(c, s, name, &a, &found);
 	arena_clear(&a);
 }
 
@@ -512,7 +518,7 @@ sts_tend(struct sts_cache *c, const struct sts_setup *s)
 	if (path != NULL && disk_list(path, &a, &names, &n) != 0)
 		n = 0;
 	err_clear();			/* nothing was kept yet */
-	for (size_t i = 0; i < n && !core_is_stopping(); i++) {
+	for (size_t i = 0; i < n && (s->is_over == NULL || !*s->is_over); i++) {
 		if (i < STS_FILES)
 			file_tend(c, s, names[i]);
 		else

@@ -41,13 +41,15 @@ struct sts_setup {
 	void (*tell)(void *arg, const char *text);	/* an administrator; or
 					 * NULL */
 	void *arg;
+	const bool *is_over;		/* sts_tend() ends when it is set; or NULL */
 };
 
 struct sts_cache;
 struct sts_cache *sts_open(void);	/* one per core */
 void sts_close(struct sts_cache *);
 
-yields void sts_find(struct sts_cache *, const struct sts_setup *,
+/* -1: no memory, and nothing is known. */
+yields int sts_find(struct sts_cache *, const struct sts_setup *,
     struct str domain, struct arena *, struct sts_found *out);
 
 /* Once in a while, on one core. */

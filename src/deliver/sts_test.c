@@ -24,7 +24,7 @@ tell(void *arg, const char *text)
 }
 
 static const struct sts_setup setup = { STR_INIT("/spool/mta-sts"),
-    STR_INIT(""), tell, NULL };
+    STR_INIT(""), tell, NULL, NULL };
 static struct sts_cache *cache;
 static struct arena arena;
 static struct sts_found found;
@@ -65,7 +65,8 @@ ask_after(int64_t seconds)
 {
 	if (seconds > 0)
 		fiber_sleep(mono_add(clock_mono(), seconds * NS_PER_SECOND));
-	sts_find(cache, &setup, STR("A.test"), &arena, &found);
+	assert_int_equal(sts_find(cache, &setup, STR("A.test"), &arena,
+	    &found), 0);
 }
 
 static yields void
@@ -227,7 +228,7 @@ one_asks(void *arg)
 
 	(void)arg;
 	arena_init(&a, 1 << 20);
-	sts_find(cache, &setup, STR("a.test"), &a, &own);
+	assert_int_equal(sts_find(cache, &setup, STR("a.test"), &a, &own), 0);
 	assert_true(own.is_there);
 	asked++;
 	arena_clear(&a);
@@ -236,6 +237,8 @@ one_asks(void *arg)
 static yields void
 body_crowd(void *arg)
 {
+	struct arena small;
+
 	(void)arg;
 	cache = sts_open();
 	dns(RECORD("1"));
@@ -246,10 +249,17 @@ body_crowd(void *arg)
 		fiber_sleep(in_ms(1000));
 	assert_int_equal(fetched, 1);
 	/* names that are none, and no file's */
-	sts_find(cache, &setup, STR("../x"), &arena, &found);
+	assert_int_equal(sts_find(cache, &setup, STR("../x"), &arena, &found),
+	    0);
 	assert_false(found.is_there);
-	sts_find(cache, &setup, STR("[192.0.2.1]"), &arena, &found);
+	assert_int_equal(sts_find(cache, &setup, STR("[192.0.2.1]"), &arena,
+	    &found), 0);
 	assert_false(found.is_there);
+	/* no room for it is not the same as none */
+	arena_init(&small, 1024);
+	assert_int_equal(sts_find(cache, &setup, STR("a.test"), &small,
+	    &found), -1);
+	arena_clear(&small);
 	sts_close(cache);
 }
 

@@ -94,17 +94,21 @@ tls_chain_trouble(long verdict, enum tls_result *result)
 /* ---- judgments ---- */
 
 static void
-judgment_tell(struct tls_judgment *j, const char *version)
+judgment_tell(struct tls_judgment *j, const struct tls_demand *d,
+    const char *version)
 {
 	static const char *const proofs[] = { [TLS_PROOF_NONE] = "clear",
 		[TLS_PROOF_ENCRYPTED] = "encrypt", [TLS_PROOF_TRUSTED] = "trust",
 		[TLS_PROOF_VERIFIED] = "verify", [TLS_PROOF_DANE] = "dane" };
 	struct buf b = BUF_OF(j->told);
+	bool is_by_sts = d->asker == TLS_ASKED_BY_STS && !d->is_testing &&
+	    j->proof == TLS_PROOF_VERIFIED;
 
 	if (j->proof == TLS_PROOF_NONE)
 		buf_printf(&b, "clear");
 	else
-		buf_printf(&b, "%s/%s", version, proofs[j->proof]);
+		buf_printf(&b, "%s/%s", version,
+		    is_by_sts ? "mta_sts" : proofs[j->proof]);
 	buf_putc(&b, '\0');
 	must(!b.full);
 }
@@ -217,7 +221,7 @@ tls_demand_judge(const struct tls_demand *d, const struct tls_facts *f,
 	case TLS_LEVELS:
 		must(false);
 	}
-	judgment_tell(j, f->version);
+	judgment_tell(j, d, f->version);
 }
 
 void
@@ -236,5 +240,5 @@ tls_demand_judge_clear(const struct tls_demand *d, struct str trouble,
 	    trouble);
 	if (d->level > TLS_LEVEL_MAY)
 		judgment_refuse(j, d, &b);
-	judgment_tell(j, "");
+	judgment_tell(j, d, "");
 }
