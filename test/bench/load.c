@@ -62,7 +62,7 @@ struct session {
 struct load {
 	struct endpoint to;
 	uint64_t n_sessions, messages, size, rcpts, rate, per_connection, seconds, domains;
-	bool is_pipelined, reconnects, is_idle, starts_tls, resumes;
+	bool is_pipelined, reconnects, is_idle, starts_tls, resumes, only_greets;
 	const char *from, *domain;
 	char login[512];	/* AUTH PLAIN and its line; "": none */
 	struct privacy privacy;
@@ -338,7 +338,12 @@ session_next(struct load *l, struct session *s)
 {
 	bool is_full = l->per_connection != 0 && s->sent >= l->per_connection;
 
-	if (!l->is_idle && (l->begun >= l->messages || is_full)) {
+	if (l->only_greets && s->sent == 0) {	/* that was the message */
+		s->sent = 1;
+		l->begun++;
+		l->accepted++;
+		session_say(l, s, STR("QUIT\r\n"), ENDING);
+	} else if (!l->is_idle && (l->begun >= l->messages || is_full)) {
 		session_say(l, s, STR("QUIT\r\n"), ENDING);
 	} else if (!l->is_idle && load_due(l) <= now_ns()) {
 		session_mail(l, s);
@@ -643,14 +648,14 @@ load_usage(void)
 	    "  [--size OCTETS] [--rcpts N] [--no-pipelining] [--rate PER_SECOND]\n"
 	    "  [--per-connection N] [--reconnect] [--seconds N] [--from ADDRESS]\n"
 	    "  [--domain NAME] [--domains N] [--ledger FILE] [--idle]\n"
-	    "  [--starttls] [--resume] [--login USER:PASSWORD]\n"
+	    "  [--starttls] [--resume] [--login USER:PASSWORD] [--only-greet]\n"
 	    "test/bench/README.md says more.\n");
 	exit(64);
 }
 
 enum option_name {
 	CONNECTIONS = 'a', DOMAIN, DOMAINS, FROM, IDLE, LEDGER, LOG_IN, MESSAGES, NO_PIPELINING,
-	PER_CONNECTION, RATE, RCPTS, RECONNECT, RESUME, SECONDS, SIZE, START_TLS, TO
+	ONLY_GREET, PER_CONNECTION, RATE, RCPTS, RECONNECT, RESUME, SECONDS, SIZE, START_TLS, TO
 };
 
 static const struct option options[] = {
@@ -663,6 +668,7 @@ static const struct option options[] = {
 	{ "login", required_argument, NULL, LOG_IN },
 	{ "messages", required_argument, NULL, MESSAGES },
 	{ "no-pipelining", no_argument, NULL, NO_PIPELINING },
+	{ "only-greet", no_argument, NULL, ONLY_GREET },
 	{ "per-connection", required_argument, NULL, PER_CONNECTION },
 	{ "rate", required_argument, NULL, RATE },
 	{ "rcpts", required_argument, NULL, RCPTS },
@@ -709,6 +715,7 @@ load_option(struct load *l, int name)
 	case LOG_IN: load_login(l, optarg); break;
 	case MESSAGES: l->messages = option_number("--messages", optarg, 1000000000); break;
 	case NO_PIPELINING: l->is_pipelined = false; break;
+	case ONLY_GREET: l->only_greets = true; break;
 	case PER_CONNECTION:
 		l->per_connection = option_number("--per-connection", optarg, 1000000);
 		break;
