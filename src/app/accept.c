@@ -24,7 +24,9 @@ listener_make(struct node_door *d, const struct listener *l)
 	if (made == NULL)
 		return NULL;
 	*made = (struct node_listener){ .door = d, .refs = 1,
-		.is = { .role = l->role, .tls = l->tls, .connections = l->connections,
+		.is = { .role = l->role, .tls = l->tls,
+		    .certificates = l->certificates,
+		    .connections = l->connections,
 		    .sessions = &d->sessions } };
 	(void)str_cstr(l->name, made->name, sizeof made->name);
 	made->is.name = str_of(made->name);

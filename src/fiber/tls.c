@@ -529,6 +529,25 @@ tls_accept(struct stream *s, struct tls_context *c)
 }
 
 yields int
+tls_accept_asking(struct stream *s, struct tls_context *c)
+{
+	static const unsigned char id[] = "nightmail, asking";
+	SSL *ssl;
+
+	if (tls_start(s, c) != 0)
+		return -1;
+	ssl = s->tls->ssl;
+	SSL_set_verify(ssl, SSL_VERIFY_PEER, any_chain);
+	/* a ticket of where nobody was asked is none here, and none is given */
+	SSL_set_options(ssl, SSL_OP_NO_TICKET);
+	if (SSL_set_num_tickets(ssl, 0) != 1 ||
+	    SSL_set_session_id_context(ssl, id, sizeof id - 1) != 1)
+		return tls_trouble("TLS");
+	SSL_set_accept_state(ssl);
+	return tls_shake(s);
+}
+
+yields int
 tls_connect(struct stream *s, struct tls_context *c, struct str name)
 {
 	char text[TLS_NAME_MOST + 1];

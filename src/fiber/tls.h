@@ -76,6 +76,9 @@ void tls_tickets(struct tls_context *, const unsigned char (*keys)[TLS_TICKET_KE
 
 /* Unread input at hand: -1, nothing is said (SECURITY.md rows 4, 5). */
 yields int tls_accept(struct stream *, struct tls_context *);
+/* The same, and the client is asked for a certificate; he may have none, or any.
+ * Such a session is never resumed: he shows it each time. */
+yields int tls_accept_asking(struct stream *, struct tls_context *);
 /* name: for SNI; n == 0: none, as for an address. */
 yields int tls_connect(struct stream *, struct tls_context *, struct str name);
 

@@ -4,6 +4,7 @@
 #include "base/must.h"
 #include "policy/domain.h"
 #include "policy/expand.h"
+#include "trust/client_cert.h"
 #include "wire/idna.h"
 
 /* ---- names, and rules by name ---- */
@@ -26,6 +27,28 @@ account_rule_find(const struct config *c, struct str key)
 		if (str_eq(OWNER_OF(t, struct account_rule, node)->rights.name,
 		    key))
 			return OWNER_OF(t, struct account_rule, node);
+	return NULL;
+}
+
+bool
+account_fingerprint_read(struct arena *arena, struct str text, struct str *out)
+{
+	char digits[CLIENT_CERT_FINGERPRINT];
+
+	*out = STR_NONE;
+	if (client_cert_fingerprint_read(text, digits))
+		*out = arena_copy(arena, (struct str){ digits, sizeof digits });
+	return out->p != NULL;
+}
+
+const struct account_rule *
+account_rule_certificate(const struct config *c, struct str fingerprint)
+{
+	for (size_t i = 0; i < c->n_accounts; i++)
+		for (size_t k = 0; k < c->account_list[i]->certificates.n; k++)
+			if (str_eq(c->account_list[i]->certificates.v[k],
+			    fingerprint))
+				return c->account_list[i];
 	return NULL;
 }
 

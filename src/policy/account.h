@@ -79,6 +79,10 @@ bool quota_is_set(const struct quota limits[ACCOUNT_MEASURES]);
  * when it is none of these, or the arena is full. */
 bool account_sender_read(struct arena *, struct str text, struct str *out);
 
+/* Of `certificates'. */
+bool account_fingerprint_read(struct arena *, struct str text,
+    struct str *out);
+
 /* The form by which names are found: lower case, a domain in ASCII.  False: it
  * is too long or empty, or has control characters. */
 bool account_key(struct str name, struct buf *out);
@@ -91,6 +95,7 @@ struct account_rule {
 	struct table_node node;
 	struct account given;		/* as configured */
 	struct account rights;		/* what that says; name: account_key() */
+	struct conf_strings certificates;	/* fingerprints */
 	struct place place;
 };
 
@@ -106,6 +111,9 @@ struct tenant_rule {
 /* By its key; NULL: the file does not name him. */
 const struct account_rule *account_rule_find(const struct config *,
     struct str key);
+/* Whose certificate that is; NULL: nobody's. */
+const struct account_rule *account_rule_certificate(const struct config *,
+    struct str fingerprint);
 const struct tenant_rule *tenant_rule_find(const struct config *,
     struct str name);
 uint64_t account_rule_hash(struct str key);

@@ -63,6 +63,8 @@ enum listener_role { ROLE_MX, ROLE_SUBMISSION, ROLE_RELAY, ROLE_ACME };
 
 /* offered and required: by STARTTLS. */
 enum listener_tls { TLS_OFFERED, TLS_REQUIRED, TLS_IMPLICIT, TLS_OFF };
+enum listener_certificates { CERTIFICATES_OFF, CERTIFICATES_ASKED,
+	CERTIFICATES_REQUIRED };
 enum tls_version { TLS_1_2, TLS_1_3 };
 
 /* tls.acme: certificates from an authority. */
@@ -87,6 +89,7 @@ struct listener {
 	struct conf_addresses at;	/* with port: bind these */
 	enum listener_role role;
 	enum listener_tls tls;
+	enum listener_certificates certificates;	/* of clients */
 	uint64_t connections;		/* at once on this listener */
 	struct conf_addresses address;	/* as configured */
 	uint64_t port;
@@ -234,6 +237,8 @@ struct config {
 	struct str database;		/* sqlite:PATH */
 	struct {
 		enum auth_database database;
+		struct str certificates;	/* path; n == 0: none */
+		struct str certificates_pem;
 		uint64_t failures;		/* in a conversation, then 421 */
 		struct conf_strings mechanisms;	/* in lower case */
 		enum auth_old_form old_form;

@@ -348,6 +348,8 @@ json_pattern(enum schema_type type)
 		return "^(0|[0-9]+(ms|s|m|h|d|w))$";
 	case TYPE_DATE:
 		return "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:]+Z)?$";
+	case TYPE_FINGERPRINTS:
+		return "^(sha256:)?[0-9A-Fa-f:]{64,95}$";
 	case TYPE_SENDERS:
 		return "^(.*@.*|[*]|<>)$";
 	case TYPE_SIZE:
@@ -394,7 +396,8 @@ type_is_list(enum schema_type type)
 	    type == TYPE_INCLUDE || type == TYPE_NETWORKS ||
 	    type == TYPE_PATHS || type == TYPE_PATTERNS ||
 	    type == TYPE_RELAY || type == TYPE_LMTP || type == TYPE_SENDERS ||
-	    type == TYPE_STRINGS || type == TYPE_USERS || type == TYPE_WORDS;
+	    type == TYPE_FINGERPRINTS || type == TYPE_STRINGS ||
+	    type == TYPE_USERS || type == TYPE_WORDS;
 }
 
 static void

@@ -57,6 +57,9 @@ static const struct type_words type_words[SCHEMA_TYPES] = {
 	[TYPE_ENUM] = { "one of the words", NULL },
 	[TYPE_INCLUDE] = { "a path", "conf.d/*.yaml" },
 	[TYPE_INTEGER] = { "a number", NULL },
+	[TYPE_FINGERPRINTS] = { "a SHA-256 fingerprint",
+		"AB:CD:... of 32 octets, as openssl x509 -fingerprint -sha256 "
+		"prints it" },
 	[TYPE_LMTP] = { "an LMTP server",
 		"unix:/run/dovecot/lmtp, localhost:24" },
 	[TYPE_MAILBOX] = { "a mail address", "alice@example.org, alice" },

@@ -27,6 +27,7 @@ enum schema_type {
 	TYPE_DURATION,		/* int64_t, ns */
 	TYPE_DURATIONS,		/* struct conf_durations */
 	TYPE_ENUM,		/* unsigned: which of the words */
+	TYPE_FINGERPRINTS,	/* struct conf_strings: of certificates */
 	TYPE_INCLUDE,		/* nothing: the loader's own */
 	TYPE_INTEGER,		/* uint64_t */
 	TYPE_LMTP,		/* struct relay *, is_lmtp */

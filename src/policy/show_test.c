@@ -155,6 +155,7 @@ test_tells_differences(void **state)
 	    "+ domains.z.example.relay_to: mx\n"
 	    "+ domains.z.example.subaddress: \"+\"\n"
 	    "- listen[1].address: [ 0.0.0.0, \"::\" ]\n"
+	    "- listen[1].client_certificates: off\n"
 	    "- listen[1].connections: 10000\n"
 	    "- listen[1].name: mx:26\n"
 	    "- listen[1].port: 26\n"

@@ -21,6 +21,8 @@ struct value_kind {
 _Static_assert(sizeof(struct wall) == sizeof(uint64_t), "dates are numbers");
 _Static_assert(sizeof(enum listener_role) == sizeof(unsigned) &&
     sizeof(enum listener_tls) == sizeof(unsigned) &&
+    sizeof(enum listener_certificates) == sizeof(unsigned) &&
+    sizeof(enum auth_old_form) == sizeof(unsigned) &&
     sizeof(enum tls_version) == sizeof(unsigned) &&
     sizeof(enum acme_agree) == sizeof(unsigned) &&
     sizeof(enum acme_challenge) == sizeof(unsigned) &&
@@ -52,8 +54,7 @@ static bool
 address_read(struct value_reader *r, const struct schema *row, struct str s,
     void *to)
 {
-	(void)r;
-	(void)row;
+	(void)r, (void)row;
 	return address_parse(s, 0, to);
 }
 
@@ -61,8 +62,7 @@ static bool
 network_read(struct value_reader *r, const struct schema *row, struct str s,
     void *to)
 {
-	(void)r;
-	(void)row;
+	(void)r, (void)row;
 	return network_parse(s, to);
 }
 
@@ -80,8 +80,7 @@ static bool
 date_read(struct value_reader *r, const struct schema *row, struct str s,
     void *to)
 {
-	(void)r;
-	(void)row;
+	(void)r, (void)row;
 	return unit_date(s, to);
 }
 
@@ -89,8 +88,7 @@ static bool
 duration_read(struct value_reader *r, const struct schema *row, struct str s,
     void *to)
 {
-	(void)r;
-	(void)row;
+	(void)r, (void)row;
 	return unit_duration(s, to);
 }
 
@@ -113,8 +111,7 @@ static bool
 integer_read(struct value_reader *r, const struct schema *row, struct str s,
     void *to)
 {
-	(void)r;
-	(void)row;
+	(void)r, (void)row;
 	return parse_u64(s, UINT64_MAX, to);
 }
 
@@ -160,8 +157,7 @@ static bool
 rate_read(struct value_reader *r, const struct schema *row, struct str s,
     void *to)
 {
-	(void)r;
-	(void)row;
+	(void)r, (void)row;
 	return unit_rate(s, to);
 }
 
@@ -169,16 +165,15 @@ static bool
 sender_read(struct value_reader *r, const struct schema *row, struct str s,
     void *to)
 {
-	(void)row;
-	return account_sender_read(r->arena, s, to);
+	return row->type == TYPE_SENDERS ? account_sender_read(r->arena, s, to) :
+	    account_fingerprint_read(r->arena, s, to);
 }
 
 static bool
 size_read(struct value_reader *r, const struct schema *row, struct str s,
     void *to)
 {
-	(void)r;
-	(void)row;
+	(void)r, (void)row;
 	return unit_size(s, to);
 }
 
@@ -423,6 +418,7 @@ static const struct value_kind kinds[SCHEMA_TYPES] = {
 	[TYPE_RATE] = { rate_read, rate_put, ONE(struct rate) },
 	[TYPE_RELAY] = { NULL, relay_put, ONE(struct relay *) },
 	[TYPE_SECRET] = { string_read, str_print, TEXT },
+	[TYPE_FINGERPRINTS] = { sender_read, str_print, LIST(struct str) },
 	[TYPE_SENDERS] = { sender_read, str_print, LIST(struct str) },
 	[TYPE_SIZE] = { size_read, size_put, ONE(uint64_t) },
 	[TYPE_STRING] = { string_read, str_print, TEXT },
@@ -520,6 +516,7 @@ range_value(const struct schema *row, const void *to, uint64_t *v)
 	case TYPE_RELAY:
 	case TYPE_LMTP:
 	case TYPE_PIPE:
+	case TYPE_FINGERPRINTS:
 	case TYPE_SENDERS:
 	case TYPE_STRINGS:
 	case TYPE_USERS:

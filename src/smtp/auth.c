@@ -95,6 +95,9 @@ auth_is_possible(const struct session *s, enum sasl_mechanism m)
 		return false;
 	if ((t->more & SASL_OPEN) != 0 && s->tls.n == 0)
 		return false;
+	if (t->proof == SASL_CERTIFICATE)
+		return s->certificate != NULL && (session_certified(s) != NULL
+		    || s->certificate->names.n > 0);
 	return (t->more & SASL_BOUND) == 0 || auth_can_bind(s);
 }
 
@@ -291,6 +294,18 @@ auth_hear(struct auth *a, struct str *response)
 
 /* ---- who knows ---- */
 
+/* The account whose very certificate it is stands before the names that an
+ * authority gave. */
+static struct str
+auth_subjects(struct auth *a)
+{
+	const struct account_rule *rule = session_certified(a->s);
+
+	if (a->s->certificate == NULL)
+		return STR_NONE;
+	return rule != NULL ? rule->given.name : a->s->certificate->names;
+}
+
 static struct login_ask
 auth_ask(struct auth *a)
 {
@@ -302,7 +317,8 @@ auth_ask(struct auth *a)
 	return (struct login_ask){
 		.kind = auth_kind(a->sasl.mechanism),
 		.config = a->config, .name = a->sasl.user,
-		.secret = a->sasl.secret, .client = s->guest.client,
+		.secret = a->sasl.secret,
+		.subjects = auth_subjects(a), .client = s->guest.client,
 		.local = a->local, .protocol = str_of(a->facts.version),
 		.deadline = mono_add(clock_mono(), AUTH_PATIENCE),
 	};

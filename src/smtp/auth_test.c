@@ -1,159 +1,11 @@
 /* auth_test.c -- logging in: its forms, its refusals, and what is known then. */
-#include "fiber/test_core.h"
-#include "fiber/test_tls.h"
-#include "smtp/test_server.h"
-#include "trust/sasl_client.h"
+#include "smtp/test_login.h"
 #include "wire/base64.h"
 
 #define SUBMISSION "auth: { mechanisms: [scram-sha-256-plus, scram-sha-256, " \
 	"oauthbearer, xoauth2, plain, login] }\n"
 
-static struct tls_identity shown;
-static struct tls_context *asking;
 static struct arena arena;		/* the client's */
-
-/* ---- who knows: ann's password is pencil, and nobody can be asked of eve ---- */
-
-static struct {
-	unsigned asked, proved;
-	struct str protocol;
-	char name[64], client[112];
-	bool has_others;		/* ann's rights are for other networks */
-	bool has_scram, has_tokens;
-} known;
-
-static struct conf_networks elsewhere;
-
-static struct account *
-ann(void)
-{
-	static struct account account;
-
-	account = (struct account){ .name = STR("ann@two.test"),
-		.source = "file" };
-	if (known.has_others)
-		account.networks = elsewhere;
-	return &account;
-}
-
-static bool
-fake_takes(const struct config *config, enum login_kind kind)
-{
-	(void)config;
-	return kind == LOGIN_PASSWORD || (kind == LOGIN_TOKEN &&
-	    known.has_tokens);
-}
-
-static yields enum login_result
-fake_check(struct login *login, const struct login_ask *ask, struct arena *a,
-    struct account *out, const char **why)
-{
-	struct address_text client = address_print(&ask->client);
-
-	must(login == NULL && a->ceiling > 0 && ask->config != NULL);
-	known.asked++;
-	known.protocol = ask->protocol;
-	memcpy(known.client, client.text, sizeof known.client);
-	must(str_cstr(ask->name, known.name, sizeof known.name));
-	fiber_sleep(in_ms(20));
-	*why = "wrong password";
-	if (str_eq(ask->name, STR("eve")))
-		return LOGIN_LATER;
-	if (ask->kind == LOGIN_TOKEN ? !str_eq(ask->secret, STR("token")) :
-	    !str_eq(ask->name, STR("ann")) ||
-	    !str_eq(ask->secret, STR("pencil")))
-		return LOGIN_BAD;
-	*out = *ann();
-	return LOGIN_OK;
-}
-
-static yields enum login_result
-fake_verifier(struct login *login, const struct login_ask *ask, struct arena *a,
-    struct login_verifiers *out)
-{
-	static struct scram_verifier v;
-
-	(void)login, (void)a;
-	if (str_eq(ask->name, STR("eve")))
-		return LOGIN_LATER;
-	must(scram_make(SCRAM_SHA_256, STR("pencil"), STR("salt"), 4096, &v) ==
-	    0);
-	*out = (struct login_verifiers){ .n = 1, .v = &v,
-		.account = str_eq(ask->name, STR("ann")) ? ann() : NULL };
-	return LOGIN_OK;
-}
-
-static void
-fake_proved(struct login *login, const struct login_verifiers *v, size_t i)
-{
-	(void)login;
-	must(i < v->n);
-	known.proved++;
-}
-
-static const struct server_login fake = { .takes = fake_takes,
-	.check = fake_check, .verifier = fake_verifier, .proved = fake_proved };
-
-/* ---- a server, and whoever connects ---- */
-
-static yields void
-open_login(enum listener_role role, enum listener_tls tls)
-{
-	static const struct tls_client_setup plain;
-
-	open_server(role);
-	memset(&known, 0, sizeof known);
-	servers.login = &fake;
-	shown = test_identity("EC", "mx.test");
-	server.tls = tls_server_new(&(struct tls_server_setup){
-	    .identities = &shown, .n = 1 });
-	assert_non_null(server.tls);
-	listener.tls = tls;
-	asking = tls_client_new(&plain);
-	arena_init(&arena, 1 << 20);
-	dial(&net);
-}
-
-static yields void
-again(void)
-{
-	stream_close(&net);
-	dial(&net);
-}
-
-static yields void
-close_login(void)
-{
-	arena_clear(&arena);
-	stream_close(&net);
-	close_server();
-	tls_drop(asking);
-	test_identity_free(&shown);
-}
-
-#define PLAY(...) play(&net, (const char *const[]){ __VA_ARGS__, NULL })
-
-static yields void
-go_private(void)
-{
-	PLAY("S 220", "C EHLO me.test", "M 250", "C STARTTLS", "S 220");
-	assert_int_equal(tls_connect(&net, asking, STR("mx.test")), 0);
-}
-
-/* Connected, in private, greeted. */
-static yields void
-greet(void)
-{
-	go_private();
-	PLAY("C EHLO me.test", "M 250");
-}
-
-/* AGFubgBwZW5jaWw= is NUL ann NUL pencil, AGFubgBwZW4= NUL ann NUL pen. */
-#define RIGHT "AGFubgBwZW5jaWw="
-#define WRONG "AGFubgBwZW4="
-#define MAILS "C MAIL FROM:<ann@two.test>", "S 250", \
-	"C RCPT TO:<bob@far.test>", "S 250", "C DATA", "S 354", \
-	"C Subject: x", "C ", "C .", "S 250 2.0.0 Kept"
 
 /* ---- the forms ---- */
 
@@ -522,6 +374,8 @@ say_scram(enum sasl_mechanism m, const char *user,
 	char room[2048], command[64];
 	struct buf out = BUF_OF(room);
 
+	arena_clear(&arena);
+	arena_init(&arena, 1 << 16);
 	who.user = str_of(user);
 	client = (struct sasl_client){ .mechanism = m, .arena = &arena,
 		.credentials = &who, .binding = binding, .offered = offered,
@@ -578,6 +432,7 @@ body_scram(void *arg)
 	hear_scram();
 	PLAY("S 535 5.7.8");
 	assert_int_equal(known.proved, 1);
+	arena_clear(&arena);
 	close_login();
 }
 
@@ -622,6 +477,7 @@ body_plus(void *arg)
 	    "C AUTH SCRAM-SHA-256 cD10bHMtZXhwb3J0ZXIsLG49YW5uLHI9eA==",
 	    "S 535 5.7.8");
 	assert_int_equal(known.proved, 2);
+	arena_clear(&arena);
 	close_login();
 }
 

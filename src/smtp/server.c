@@ -138,6 +138,8 @@ session_obey(struct session *s, const struct command *command)
 		reply = extension_reply(s, command->verb);
 	if (session_lacks_tls(s, command->verb))
 		reply = REPLY_NO_PRIVACY;
+	else if (session_lacks_certificate(s, command->verb))
+		reply = REPLY_NO_CERTIFICATE;
 	if (reply != REPLY_GO) {
 		session_say(s, reply);
 	} else if (row->argument == ARGUMENT_BARE && command->arg.n > 0) {
@@ -397,9 +399,7 @@ session_leave(struct session *s)
 		session_linger(s);
 	if (s->guest.is_inside && s->arena.ceiling > 0)
 		session_tell_disconnected(s);
-	txn_reset(s);
-	knock_forget(s);
-	arena_clear(&s->arena);
+	session_forget(s);
 	session_weigh(s);
 	must(s->counted == 0);
 	door_leave(&s->guest, config);

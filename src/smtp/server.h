@@ -63,6 +63,7 @@ struct server_listener {
 	struct str name;		/* in events */
 	enum listener_role role;
 	enum listener_tls tls;
+	enum listener_certificates certificates;	/* of clients */
 	bool is_local;			/* a Unix socket: the kernel says who comes */
 	uint64_t connections;		/* at once; 0: any number */
 	unsigned _Atomic *sessions;	/* of all that were made of this place */

@@ -48,7 +48,7 @@ void
 session_weigh(struct session *s)
 {
 	uint64_t now = s->arena.used + s->txn.arena.used +
-	    s->knock.arena.used;
+	    s->knock.arena.used + s->shown.used;
 
 	must(s->server->memory >= s->counted);
 	s->server->memory += now - s->counted;
@@ -74,6 +74,8 @@ session_forget(struct session *s)
 {
 	txn_reset(s);
 	knock_forget(s);
+	s->certificate = NULL;
+	arena_clear(&s->shown);
 	arena_clear(&s->arena);
 	s->state = SESSION_START;
 	s->helo = STR_NONE;
@@ -81,14 +83,40 @@ session_forget(struct session *s)
 }
 
 /* RFC 3207 4: what may be said in clear text all the same. */
+static bool
+verb_is_harmless(enum verb verb)
+{
+	return verb == VERB_EHLO || verb == VERB_HELO || verb == VERB_HELP ||
+	    verb == VERB_NOOP || verb == VERB_QUIT || verb == VERB_RSET ||
+	    verb == VERB_STARTTLS;
+}
+
 bool
 session_lacks_tls(const struct session *s, enum verb verb)
 {
-	if (s->listener->tls != TLS_REQUIRED || s->tls.n > 0)
+	bool must_begin = s->listener->tls == TLS_REQUIRED ||
+	    s->listener->certificates == CERTIFICATES_REQUIRED;
+
+	return must_begin && s->tls.n == 0 && !verb_is_harmless(verb);
+}
+
+const struct account_rule *
+session_certified(const struct session *s)
+{
+	const struct session_certificate *c = s->certificate;
+
+	return c == NULL ? NULL : account_rule_certificate(session_config(s),
+	    (struct str){ c->fingerprint, sizeof c->fingerprint });
+}
+
+bool
+session_lacks_certificate(const struct session *s, enum verb verb)
+{
+	if (s->listener->certificates != CERTIFICATES_REQUIRED ||
+	    verb_is_harmless(verb))
 		return false;
-	return verb != VERB_EHLO && verb != VERB_HELO && verb != VERB_HELP &&
-	    verb != VERB_NOOP && verb != VERB_QUIT && verb != VERB_RSET &&
-	    verb != VERB_STARTTLS;
+	return s->certificate == NULL || (s->certificate->names.n == 0 &&
+	    session_certified(s) == NULL);
 }
 
 /* ---- events ---- */

@@ -18,6 +18,7 @@
 #include "smtp/door.h"
 #include "smtp/knock.h"
 #include "smtp/toll.h"
+#include "trust/client_cert.h"
 #include "wire/command.h"
 #include "wire/data.h"
 
@@ -35,6 +36,7 @@ enum session_reply {
 };
 
 enum { SESSION_TOLD = 255,		/* octets of what XCLIENT tells */
+	SESSION_NAMES = 512,		/* of his certificate */
 	SESSION_SUITE = 64 };		/* of a cipher suite's name */
 
 /* All of a mail transaction.  It has no life outside txn_reset(). */
@@ -54,6 +56,14 @@ struct txn {
 	struct mono began;
 };
 
+/* What a client showed when TLS began, good at that moment. */
+struct session_certificate {
+	char fingerprint[CLIENT_CERT_FINGERPRINT];
+	struct str names;		/* when it leads to an authority, by line
+					 * feeds; n == 0: it does not */
+	char room[SESSION_NAMES];
+};
+
 struct session {
 	struct server *server;
 	const struct server_listener *listener;
@@ -69,6 +79,8 @@ struct session {
 					 * NULL: nobody */
 	const char *mechanism;		/* by which */
 	struct knock knock;
+	struct arena shown;		/* of his certificate */
+	const struct session_certificate *certificate;	/* NULL: he has none */
 	struct str tls;			/* cipher suite; n == 0: clear text */
 	char tls_room[SESSION_SUITE];
 	struct mono began;
@@ -103,8 +115,11 @@ void session_weigh(struct session *);
 /* The conversation begins again, and what the client told is forgotten (RFC 3207
  * 4.2), and who he proved to be. */
 void session_forget(struct session *);
-/* Must he begin TLS before that? */
+/* Must he begin TLS, or show a certificate, before that? */
 bool session_lacks_tls(const struct session *, enum verb);
+bool session_lacks_certificate(const struct session *, enum verb);
+/* The account whose very certificate he showed; NULL: none's. */
+const struct account_rule *session_certified(const struct session *);
 
 /* The one end of a transaction, good or bad (SECURITY.md row 17): recipients,
  * envelope and draft die with the arena, the configuration is let go. */

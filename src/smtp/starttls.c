@@ -5,6 +5,7 @@
  */
 #include "smtp/say.h"
 
+#include "base/err.h"
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/tls.h"
@@ -22,6 +23,42 @@ session_note_tls(struct session *s)
 	s->tls = buf_str(&b);
 }
 
+/* Whom a client's certificate names counts only when it leads to an authority
+ * that was configured (SECURITY.md row 9). */
+static void
+session_note_certificate(struct session *s)
+{
+	const struct config *config = session_config(s);
+	struct session_certificate *c;
+	struct wall now = clock_wall();
+	struct tls_facts facts;
+	struct buf names;
+
+	tls_facts(&s->net, &facts);
+	if (facts.peer == NULL || !client_cert_is_current(facts.peer, now))
+		return;
+	arena_init(&s->shown, config->limits.session_memory);
+	s->certificate = c = arena_new(&s->shown, struct session_certificate);
+	if (c == NULL)
+		return;
+	client_cert_fingerprint(facts.peer, c->fingerprint);
+	if (config->auth.certificates_pem.n == 0 ||
+	    !client_cert_leads(facts.peer, facts.peer_chain,
+	    config->auth.certificates_pem, now))
+		return;
+	names = BUF_OF(c->room);
+	client_cert_names(facts.peer, &names);
+	c->names = names.full ? STR_NONE : buf_str(&names);
+}
+
+static yields int
+session_shake(struct session *s)
+{
+	return s->listener->certificates == CERTIFICATES_OFF ?
+	    tls_accept(&s->net, s->server->tls) :
+	    tls_accept_asking(&s->net, s->server->tls);
+}
+
 yields int
 session_secure(struct session *s)
 {
@@ -31,9 +68,12 @@ session_secure(struct session *s)
 	if (s->server->tls == NULL)
 		return err_set("there is no certificate");
 	s->net.deadline = mono_add(clock_mono(), patience);
-	if (tls_accept(&s->net, s->server->tls) != 0)
+	if (session_shake(s) != 0)
 		return -1;
 	session_note_tls(s);
+	if (s->listener->certificates != CERTIFICATES_OFF)
+		session_note_certificate(s);
+	err_clear();
 	return 0;
 }
 
