@@ -135,13 +135,32 @@ struct visit {
 	struct address client;
 };
 
+/* An authority, or whoever else tries that door. */
+static yields void
+visit_acme(struct visit *v)
+{
+	const struct node_setup *s = v->core->node->setup;
+	const struct server_listener *l = &v->listener->is;
+	unsigned before = atomic_fetch_add(l->sessions, 1);
+
+	if (s->acme == NULL || before >= l->connections)
+		net_close(v->end);
+	else
+		s->acme(s->arg, v->core, v->end, l->tls == TLS_IMPLICIT);
+	(void)atomic_fetch_sub(l->sessions, 1);
+}
+
 static yields void
 visit_run(void *arg)
 {
 	struct visit v = *(struct visit *)arg;
 
 	free(arg);
-	server_session(&v.core->server, &v.listener->is, v.end, &v.client);
+	if (v.listener->is.role == ROLE_ACME)
+		visit_acme(&v);
+	else
+		server_session(&v.core->server, &v.listener->is, v.end,
+		    &v.client);
 	listener_give(v.listener);
 }
 

@@ -1,12 +1,10 @@
 #include "app/identity.h"
 
 #include "app/keyring.h"
-#include "app/keyring_link.h"
 #include "base/err.h"
 #include "base/must.h"
 #include "fiber/core.h"
 #include "fiber/random.h"
-#include "trust/certificate.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -16,7 +14,11 @@
 struct making {
 	char *bytes;			/* of public_fd */
 	struct str rest;
-	struct certificate certs[IDENTITY_MOST];
+	struct made {
+		enum keyring_source source;
+		struct str file;
+		struct certificate cert;
+	} made[IDENTITY_MOST];
 	struct tls_identity shown[IDENTITY_MOST];
 	size_t n;
 	struct keyring_link *link;
@@ -43,33 +45,56 @@ public_read(struct making *m, int fd)
 
 /* Source, file, PEM; again and again. */
 static int
-public_next(struct making *m, struct str *pem)
+public_next(struct making *m, struct str *pem, struct made *made)
 {
 	struct str file;
 	unsigned source;
 
-	return keyring_choice(&m->rest, KEYRING_SELF + 1, &source) &&
-	    keyring_field(&m->rest, &file) && keyring_field(&m->rest, pem) ? 0 :
-	    err_set("the keyring's certificates end early");
+	if (!keyring_choice(&m->rest, KEYRING_SELF + 1, &source) ||
+	    !keyring_field(&m->rest, &file) || !keyring_field(&m->rest, pem))
+		return err_set("the keyring's certificates end early");
+	made->source = (enum keyring_source)source;
+	made->file = file;
+	return 0;
 }
 
 static int
 shown_make(struct making *m)
 {
-	struct certificate *c = &m->certs[m->n];
+	struct made *made = &m->made[m->n];
 	struct tls_identity *id = &m->shown[m->n];
 	struct str pem;
 
 	if (m->n == IDENTITY_MOST)
 		return err_set("more than %d certificates", IDENTITY_MOST);
-	if (public_next(m, &pem) != 0 || certificate_read(pem, c) != 0)
+	if (public_next(m, &pem, made) != 0 ||
+	    certificate_read(pem, &made->cert) != 0)
 		return -1;
 	m->n++;
-	id->leaf = c->leaf;
-	id->chain = c->chain;
-	id->key = tls_key_new(X509_get0_pubkey(c->leaf),
-	    keyring_link_signer(m->link), certificate_key_id(c));
+	id->leaf = made->cert.leaf;
+	id->chain = made->cert.chain;
+	id->key = tls_key_new(X509_get0_pubkey(made->cert.leaf),
+	    keyring_link_signer(m->link), certificate_key_id(&made->cert));
 	return id->key == NULL ? -1 : 0;
+}
+
+/* On core 0: what is shown from now on, to be looked at. */
+static void
+shown_keep(struct identity *id, struct making *m)
+{
+	for (size_t i = 0; i < id->n_shown; i++)
+		certificate_free(&id->shown[i].cert);
+	for (size_t i = 0; i < m->n; i++) {
+		struct identity_shown *s = &id->shown[i];
+
+		*s = (struct identity_shown){ .source = m->made[i].source,
+			.cert = m->made[i].cert };
+		(void)str_cstr(str_sub(m->made[i].file, 0, sizeof s->file - 1),
+		    s->file, sizeof s->file);
+		m->made[i].cert = (struct certificate){ .leaf = NULL };
+	}
+	id->n_shown = m->n;
+	id->renewals++;
 }
 
 static void
@@ -77,7 +102,7 @@ making_end(struct making *m)
 {
 	for (size_t i = 0; i < m->n; i++) {
 		EVP_PKEY_free(m->shown[i].key);
-		certificate_free(&m->certs[i]);
+		certificate_free(&m->made[i].cert);
 	}
 	if (m->link != NULL)
 		keyring_link_drop(m->link);
@@ -129,9 +154,21 @@ identity_take(struct identity *id, struct node_core *core)
 	if (c != NULL) {
 		tls_drop(core->server.tls);
 		core->server.tls = c;
+		identity_leave(id, core->index);
+		id->links[core->index] = keyring_link_keep(m->link);
+		if (core->index == 0)
+			shown_keep(id, m);
 	}
 	making_end(m);
 	return c != NULL ? 0 : err_add("TLS");
+}
+
+void
+identity_leave(struct identity *id, unsigned core)
+{
+	if (id->links[core] != NULL)
+		keyring_link_drop(id->links[core]);
+	id->links[core] = NULL;
 }
 
 /* ---- all cores ---- */

@@ -15,11 +15,21 @@
 #ifndef NM_APP_IDENTITY_H
 #define NM_APP_IDENTITY_H
 
+#include "app/keyring_link.h"
+#include "app/keyring_wire.h"
 #include "app/node.h"
 #include "base/instant.h"
 #include "fiber/tls.h"
+#include "trust/certificate.h"
 
 enum { IDENTITY_TICKET_HOURS = 4, IDENTITY_MOST = 100 };
+
+/* A certificate as it is shown, and whose it is. */
+struct identity_shown {
+	enum keyring_source source;
+	char file[256];			/* path, or kind; "": our own */
+	struct certificate cert;
+};
 
 struct identity {
 	unsigned cores;
@@ -29,6 +39,10 @@ struct identity {
 	unsigned char tickets[TLS_TICKET_KEYS][TLS_TICKET_KEY];
 	size_t n_tickets;
 	int rc;				/* of a renewal under way */
+	struct keyring_link *links[CORES_MOST];	/* of each core, for other asks */
+	struct identity_shown shown[IDENTITY_MOST];	/* on core 0 */
+	size_t n_shown;
+	unsigned renewals;		/* how often shown has changed */
 };
 
 /* What the keyring gave, before the cores run. */
@@ -39,6 +53,9 @@ int identity_take(struct identity *, struct node_core *);
 /* From another keyring, on core 0.  Both are ours from here on. */
 yields int identity_renew(struct identity *, struct node *, int public_fd,
     const int *fds, enum tls_version least);
+
+/* On each core, last: its line to the keyring is let go. */
+void identity_leave(struct identity *, unsigned core);
 
 /* Newer keys for tickets, on core 0: when IDENTITY_TICKET_HOURS are over. */
 yields void identity_turn(struct identity *, struct node *);

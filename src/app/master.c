@@ -524,6 +524,8 @@ notice_hear(struct master *m, const struct notice *n)
 		m->wish = n->number;
 	} else if (n->kind == NOTICE_STOP_WANTED)
 		master_stop(m);
+	else if (n->kind == NOTICE_KEYRING_WANTED)
+		m->keyring_ms = now_ms();
 	else if (n->kind == NOTICE_RELOADED && is_ours)
 		reload_done(m);
 	else if (n->kind == NOTICE_REFUSED && is_ours) {

@@ -74,6 +74,10 @@ struct node_setup {
 	/* Once on each core, before it opens a door: fill server.tls; NULL: there
 	 * is no TLS. */
 	int (*tls)(void *arg, struct node_core *);
+	/* A visitor of a door with role acme: speak with him and close his end.
+	 * NULL: nobody answers there. */
+	yields void (*acme)(void *arg, struct node_core *, struct net_end *,
+	    bool is_tls);
 	/* The sink of a core's events; called once on each core. */
 	struct event_sink *(*sink)(void *arg, unsigned core);
 	/* Once all cores accept, on core 0, as a fiber of its own. */

@@ -1,7 +1,7 @@
 #include "app/worker.h"
 
 #include "app/cage.h"
-#include "app/identity.h"
+#include "app/credentials.h"
 #include "app/log.h"
 #include "app/node.h"
 #include "app/notice.h"
@@ -40,10 +40,7 @@ struct worker {
 	struct log_place *place;
 	struct log logs[CORES_MOST];
 	int local_fds[CORES_MOST];	/* of submit.socket, until adopted */
-	struct identity identity;
-	int keyring_fds[CORES_MOST];	/* of one that comes */
-	struct fiber *turner;		/* of tickets; NULL: it has ended */
-	bool is_ending;
+	struct credentials credentials;
 	struct control control;		/* the HTTP side of the socket */
 	struct lane *ear;		/* waits for master's notices */
 	struct notice heard;
@@ -369,6 +366,7 @@ reload_swap(struct worker *w, uint32_t generation)
 	reload_tell(w, rc == 0, rc == 0 ? b->room : err_text());
 	free(b);
 	err_clear();
+	acme_wake(&w->credentials.acme);
 }
 
 static void
@@ -412,56 +410,24 @@ tls_take(void *arg, struct node_core *core)
 {
 	struct worker *w = arg;
 
-	return identity_take(&w->identity, core);
+	return identity_take(&w->credentials.identity, core);
 }
 
+/* The keyring's store has what it will show when it begins anew. */
 static void
-keyring_keep(struct worker *w, const struct notice *n)
-{
-	if (n->fd < 0)
-		return;
-	if (n->number >= w->setup->cores) {
-		close(n->fd);
-		return;
-	}
-	if (w->keyring_fds[n->number] >= 0)
-		close(w->keyring_fds[n->number]);
-	w->keyring_fds[n->number] = n->fd;
-}
-
-static yields void
-certificates_take(struct worker *w, int public_fd)
-{
-	struct config *c = config_pin(&w->node.cores[0].holder);
-	struct event e = event_make(EVENT_trouble, clock_wall(), 0);
-	int rc;
-
-	if (public_fd < 0)
-		return;
-	rc = identity_renew(&w->identity, &w->node, public_fd, w->keyring_fds,
-	    c->tls.least);
-	config_unpin(&w->node.cores[0].holder, c);
-	for (unsigned i = 0; i < w->setup->cores; i++)
-		w->keyring_fds[i] = -1;
-	if (rc == 0)
-		return;
-	event_str(&e, FIELD_text, str_of(err_text()));
-	intake_tell(&w->node.cores[0].intake, &e);
-	err_clear();
-}
-
-/* Newer keys for tickets, until the end. */
-static yields void
-tickets_turn(void *arg)
+certificate_kept(void *arg)
 {
 	struct worker *w = arg;
 
-	w->turner = fiber_self();
-	while (!w->is_ending)
-		if (fiber_park(mono_add(clock_mono(), IDENTITY_TICKET_HOURS *
-		    3600 * NS_PER_SECOND)) != 0)
-			identity_turn(&w->identity, &w->node);
-	w->turner = NULL;
+	notice_give(w, NOTICE_KEYRING_WANTED, 0, STR_NONE);
+}
+
+static yields void
+acme_visited(void *arg, struct node_core *core, struct net_end *end, bool is_tls)
+{
+	struct worker *w = arg;
+
+	credentials_visit(&w->credentials, core, end, is_tls);
 }
 
 /* ---- master's voice ---- */
@@ -553,10 +519,10 @@ notice_take(struct worker *w, const struct notice *n)
 		porter_adopt(w, n->fd);
 		break;
 	case NOTICE_KEYRING:
-		keyring_keep(w, n);
+		credentials_line(&w->credentials, n->number, n->fd);
 		break;
 	case NOTICE_CERTIFICATES:
-		certificates_take(w, n->fd);
+		credentials_renew(&w->credentials, n->fd);
 		break;
 	case NOTICE_STOP:
 		node_stop(&w->node);
@@ -570,6 +536,7 @@ notice_take(struct worker *w, const struct notice *n)
 	case NOTICE_RELOADED:
 	case NOTICE_REFUSED:
 	case NOTICE_STOP_WANTED:
+	case NOTICE_KEYRING_WANTED:
 	case NOTICE_KINDS:
 		if (n->fd >= 0)
 			close(n->fd);
@@ -679,6 +646,7 @@ control_fill(struct worker *w)
 	s->reload = reload_ask;
 	s->stop = stop_ask;
 	s->cancel = cancel_start;
+	s->tls = acme_control(&w->credentials.acme);
 	s->arg = w;
 	for (unsigned i = 0; i < s->n_cores; i++) {
 		struct node_core *c = &w->node.cores[i];
@@ -701,23 +669,13 @@ started(void *arg, struct node *n)
 		node_stop(n);
 		return;
 	}
-	if (fiber_go("tickets", tickets_turn, w) != 0)
-		w->turner = NULL;
+	if (credentials_open(&w->credentials, n, certificate_kept, w) != 0)
+		fprintf(stderr, "nightmail: certificates: %s\n", err_text());
 	control_fill(w);
 	if (w->setup->control_fd >= 0 &&
 	    control_open(&w->control, w->setup->control_fd) != 0)
 		fprintf(stderr, "nightmail: control: %s\n", err_text());
 	notice_give(w, NOTICE_READY, (uint32_t)node_kept(n), STR_NONE);
-}
-
-static yields void
-tickets_end(struct worker *w)
-{
-	w->is_ending = true;
-	while (w->turner != NULL) {
-		fiber_wake(w->turner);
-		fiber_yield();
-	}
 }
 
 /* The last word from master was STOP, or the node ends for reasons of its own:
@@ -741,9 +699,10 @@ ended(void *arg, unsigned core)
 
 	if (core == 0) {
 		control_close(&w->control);
-		tickets_end(w);
+		credentials_close(&w->credentials);
 		ear_close(w);
 	}
+	identity_leave(&w->credentials.identity, core);
 	log_end(&w->logs[core]);
 	log_close(&w->logs[core]);
 }
@@ -768,12 +727,13 @@ worker_main(const struct worker_setup *setup)
 	w.doors = *setup->doors;
 	w.node_setup = (struct node_setup){ .config = setup->config,
 		.cores = setup->cores, .door_fd = door_fd, .local_fd = local_fd, .sink = sink_make,
-		.tls = tls_take, .started = started, .ended = ended, .arg = &w,
+		.tls = tls_take,
+		.acme = acme_visited, .started = started, .ended = ended, .arg = &w,
 		.porter_fd = porter_place(setup->porter_fd), .own_uid = geteuid(),
 		.own_gid = getegid() };
-	identity_init(&w.identity, setup->cores, setup->keyring->public_fd,
-	    setup->keyring->fds, setup->config->tls.least);
-	memset(w.keyring_fds, -1, sizeof w.keyring_fds);
+	credentials_init(&w.credentials, setup->cores,
+	    setup->keyring->public_fd, setup->keyring->fds,
+	    setup->config->tls.least);
 	faults_set();
 	group_set(&w.control.setup, setup->config);
 	w.place = malloc(sizeof *w.place);

@@ -559,6 +559,16 @@ text_trouble(const struct event *e, const char *words, struct buf *out)
 	text_put_prose(out, event_get_str(e, FIELD_text));
 }
 
+/* One that was renewed is no reason to look. */
+static void
+text_certificate(const struct event *e, const char *words, struct buf *out)
+{
+	bool is_good = str_eq(event_get_str(e, FIELD_reason), STR("renewed"));
+
+	buf_printf(out, "%s%s: ", is_good ? "" : "warning: ", words);
+	text_put_prose(out, event_get_str(e, FIELD_text));
+}
+
 static void
 text_expired(const struct event *e, const char *words, struct buf *out)
 {
@@ -573,6 +583,7 @@ static const struct shape {
 } shapes[EVENT_TYPES] = {
 	[EVENT_bounce_made] = { text_bounce, "non-delivery notification" },
 	[EVENT_canceled] = { text_outcome, "canceled" },
+	[EVENT_certificate] = { text_certificate, "certificate" },
 	[EVENT_connected] = { text_connection, "connect" },
 	[EVENT_delayed] = { text_outcome, "deferred" },
 	[EVENT_delivered] = { text_outcome, "sent" },

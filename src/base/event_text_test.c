@@ -368,6 +368,11 @@ test_what_became_of_it(void **state)
 	e = make(EVENT_trouble, 0);
 	event_str(&e, FIELD_text, STR("open spool/7: No space left on device"));
 	expect(&e, "warning: open spool/7: No space left on device");
+	e = make(EVENT_certificate, 0);
+	event_str(&e, FIELD_text, STR("mx.example.org: over soon"));
+	expect(&e, "warning: certificate: mx.example.org: over soon");
+	event_str(&e, FIELD_reason, STR("renewed"));
+	expect(&e, "certificate: mx.example.org: over soon");
 	e = make(EVENT_reloaded, 0);
 	event_str(&e, FIELD_text, STR("kept the old one"));
 	expect(&e, "reload -- kept the old one");

@@ -66,6 +66,22 @@ failing_print(struct cli *c, const json_t *list)
 }
 
 static void
+status_tls_print(const json_t *j)
+{
+	intmax_t n = number_at(j, "tls", "certificates");
+
+	if (json_object_get(j, "tls") == NULL)
+		return;
+	printf("tls     %jd certificate%s, the first is over in %jd days", n,
+	    n == 1 ? "" : "s", number_at(j, "tls", "days_left"));
+	if (number_at(j, "tls", "faulty") + number_at(j, "tls", "failing") > 0)
+		printf("; WARNING: %jd with faults, %jd not renewed: see "
+		    "nightmail tls show", number_at(j, "tls", "faulty"),
+		    number_at(j, "tls", "failing"));
+	printf("\n");
+}
+
+static void
 status_print(struct cli *c, const json_t *j)
 {
 	printf("%s up %jd s on %jd cores\n", cli_visible(c, text_at(j, "hostname", NULL)),
@@ -95,6 +111,7 @@ status_print(struct cli *c, const json_t *j)
 	    number_at(j, "spool", "sync_most_us"),
 	    number_at(j, "spool", "damaged"));
 	failing_print(c, json_object_get(j, "failing"));
+	status_tls_print(j);
 }
 
 static int

@@ -14,6 +14,7 @@
 #ifndef NM_HTTP_CONTROL_H
 #define NM_HTTP_CONTROL_H
 
+#include "base/json.h"
 #include "fiber/core.h"
 #include "fiber/net.h"
 #include "intake/intake.h"
@@ -36,6 +37,21 @@ struct control_core {
 	void (*wake)(void *arg, unsigned core);	/* the queue was changed */
 };
 
+/* What is asked about certificates. */
+enum control_tls_verb { CONTROL_TLS_RENEW, CONTROL_TLS_REVOKE,
+	CONTROL_TLS_REKEY };
+struct control_tls_sum {
+	size_t n, faulty, failing;	/* shown; of these; not renewed */
+	struct wall until;		/* when the first is over */
+};
+struct control_tls {
+	/* Members of an object that is open. */
+	void (*show)(void *tls_arg, struct json *);
+	void (*sum)(void *tls_arg, struct control_tls_sum *);
+	yields int (*act)(void *tls_arg, enum control_tls_verb);
+	void *arg;
+};
+
 struct control_setup {
 	unsigned n_cores;
 	struct control_core cores[CORES_MOST];
@@ -50,6 +66,7 @@ struct control_setup {
 	/* Carry out a cancelling that queue_cancel() said is ours to do. */
 	void (*cancel)(void *arg, unsigned core, const struct handoff *);
 	void *arg;
+	struct control_tls tls;		/* show NULL: there is no TLS */
 };
 
 struct control {

@@ -146,6 +146,26 @@ failing_json(struct json *j, const struct status_work *w)
 	json_end_array(j);
 }
 
+static void
+tls_json(struct json *j, const struct control_tls *t)
+{
+	struct control_tls_sum sum;
+
+	if (t->sum == NULL)
+		return;
+	t->sum(t->arg, &sum);
+	json_put_object(j, "tls");
+	json_put_u64(j, "certificates", sum.n);
+	json_put_u64(j, "faulty", sum.faulty);
+	json_put_u64(j, "failing", sum.failing);
+	if (sum.n > 0) {
+		json_put_wall(j, "until", sum.until);
+		json_put_i64(j, "days_left", (sum.until.us - clock_wall().us) /
+		    US_PER_SECOND / 86400);
+	}
+	json_end_object(j);
+}
+
 yields void
 route_status_show(struct request *q)
 {
@@ -180,6 +200,7 @@ route_status_show(struct request *q)
 	queue_json(&j, w);
 	spool_json(&j, w);
 	failing_json(&j, w);
+	tls_json(&j, &c->setup.tls);
 	json_end_object(&j);
 	buf_putc(&b, '\n');
 	talk_say(q->talk, 200, "application/json", buf_str(&b));
