@@ -155,6 +155,25 @@ resolver_files(const struct config *conf, struct arena *a,
 	return n;
 }
 
+/* What the worker may write it may read: keys are not kept there. */
+static int
+state_check(const struct cage *c, const struct config *conf)
+{
+	if (conf->tls.acme.agree == ACME_NO)
+		return 0;
+	for (size_t i = 0; i < c->n; i++) {
+		struct str rest = conf->tls.state, path = str_of(c->paths[i]);
+
+		if (str_skip(&rest, path) && (rest.n == 0 || rest.p[0] == '/' ||
+		    path.n == 1))
+			return err_set("tls.state: " STR_FMT " is below " STR_FMT
+			    ", where the worker may read and write; name a "
+			    "directory elsewhere", STR_ARG(conf->tls.state),
+			    STR_ARG(path));
+	}
+	return 0;
+}
+
 int
 cage_enter(const struct config *conf, bool is_laid)
 {
@@ -173,7 +192,9 @@ cage_enter(const struct config *conf, bool is_laid)
 		parent_keep(&c, conf->log.to);
 	p = (struct sandbox_paths){ c.paths, c.n, resolver,
 		resolver_files(conf, &c.arena, resolver) };
-	rc = is_laid ? sandbox_enter(&p, &level) : 0;
+	rc = state_check(&c, conf);
+	if (rc == 0 && is_laid)
+		rc = sandbox_enter(&p, &level);
 	if (is_laid && rc == 0 && level == 0)
 		fprintf(stderr, "nightmail: this kernel has no Landlock: the "
 		    "worker may open whatever its user may\n");

@@ -32,6 +32,7 @@ PEERS = {
     "readers": "fail2ban pflogsumm logwatch libdate-calc-perl libbit-vector-perl libcarp-clan-perl"
                " libdate-manip-perl".split(),
     "ldns": "ldnsutils libldns3".split(),
+    "pebble": ["pebble"],
     "nsd": "nsd libevent-2.1-7 libfstrm0 libprotobuf-c1".split(),
 }
 
