@@ -37,9 +37,11 @@ def check(what, why, *more):
 
 
 class Rig(Server):
-    """zone: lines of the DNS.  outbound: more keys of that section."""
+    """zone: lines of the DNS.  outbound: more keys of that section.  dns: another
+    DNS than the zone."""
 
-    def __init__(self, where, zone=(), outbound="", more="", mx_port=None, config=CONFIG):
+    def __init__(self, where, zone=(), outbound="", more="", mx_port=None, config=CONFIG,
+                 dns="zone: {dir}/zone"):
         self.port = free_port()
         self.mx_port = mx_port or free_port()
         where = pathlib.Path(where)
@@ -47,7 +49,7 @@ class Rig(Server):
         (where / "zone").write_text("\n".join(zone) + "\n")
         text = config.format(port=self.port) + OUTBOUND.format(
             port=self.mx_port, more=", " + outbound if outbound else "")
-        super().__init__(BINARY, where, text + "dns: { zone: {dir}/zone }\n" + more, cage=not IS_ASAN)
+        super().__init__(BINARY, where, text + "dns: { " + dns + " }\n" + more, cage=not IS_ASAN)
 
     def send(self, *rcpts, sender="ann@out.test", body="Subject: x\r\n\r\nhello\r\n", options=(), tls=None):
         with smtplib.SMTP("127.0.0.1", self.port, timeout=30) as c:

@@ -5,80 +5,24 @@ import os
 import smtplib
 import subprocess
 
-import package
 from mail import Sink
 from rig import BUILD, Skip, expect, free_port, log_says, server
+from zones import Zones
 
-TTL = "$TTL 60\n@ SOA ns.example. hostmaster.example. 1 3600 600 86400 60\n"
-LEAF = TTL + "@ NS ns\n@ MX 10 mx\nns A {leaf}\nmx A {sink}\n"
+LEAF = "@ NS ns\n@ MX 10 mx\nns A {{leaf}}\nmx A {sink}\n"
 LEAVES = ("good", "bogus", "plain")
 
 
-class Roots:
-    """Three name servers: the root, example, and those below it."""
+def another_preference(signed):
+    """Under the old signature."""
+    expect("MX\t10 " in signed, signed)
+    return signed.replace("MX\t10 ", "MX\t20 ")
 
+
+class Roots(Zones):
     def __init__(self, where, sink):
-        self.where, self.started = where, []
-        self.nsd, self.tools = package.root("nsd"), package.root("ldns")
-        net = f"127.{1 + os.getpid() % 250}.{1 + os.getpid() // 250 % 250}"
-        self.at = {"root": f"{net}.1", "example": f"{net}.2", "leaf": f"{net}.3"}
-        self.anchor, self.hints = where / "anchor", where / "hints"
-        self.hints.write_text(f". 3600 NS a.root-servers.example.\na.root-servers.example. 3600 A {self.at['root']}\n")
-        leaves = {f"{name}.example": LEAF.format(leaf=self.at["leaf"], sink=sink) for name in LEAVES}
-        ds = {name: self.sign(name, leaves[name]) for name in ("good.example", "bogus.example")}
-        self.write("plain.example", leaves["plain.example"])
-        # another preference under the old signature
-        signed = self.path("bogus.example").read_text()
-        expect("MX\t10 " in signed, signed)
-        self.path("bogus.example").write_text(signed.replace("MX\t10 ", "MX\t20 "))
-        below = "".join(f"{name}. NS ns.{name}.\nns.{name}. A {self.at['leaf']}\n{ds.get(name, '')}" for name in leaves)
-        ds = self.sign("example", TTL + f"@ NS ns\nns A {self.at['example']}\n" + below)
-        self.sign(".", TTL + f"@ NS a.root-servers.example.\na.root-servers.example. A {self.at['root']}\n"
-                  f"example. NS ns.example.\nns.example. A {self.at['example']}\n{ds}")
-        self.serve("root", ["."])
-        self.serve("example", ["example"])
-        self.serve("leaf", list(leaves))
-
-    def tool(self, *words):
-        run = subprocess.run([self.tools / "usr/bin" / words[0], *words[1:]], cwd=self.where,
-                             env=package.env(self.tools), capture_output=True, text=True)
-        expect(run.returncode == 0, f"{words}: {run.stderr}{run.stdout}")
-        return run.stdout.strip()
-
-    def path(self, zone):
-        return self.where / f"{'root' if zone == '.' else zone}.zone"
-
-    def write(self, zone, text):
-        self.path(zone).write_text(f"$ORIGIN {zone.rstrip('.')}.\n{text}")
-
-    def sign(self, zone, text):
-        """Its DS."""
-        self.write(zone, text)
-        key = self.tool("ldns-keygen", "-a", "ECDSAP256SHA256", "-k", zone).split()[-1]
-        self.tool("ldns-signzone", "-f", str(self.path(zone)), "-o", zone, str(self.path(zone)), key)
-        if zone == ".":
-            self.anchor.write_text((self.where / f"{key}.key").read_text())
-        return (self.where / f"{key}.ds").read_text()
-
-    def serve(self, name, zones):
-        conf = self.where / f"{name}.conf"
-        conf.write_text(f"""server:
-  ip-address: {self.at[name]}@53
-  username: ""
-  chroot: ""
-  zonesdir: "{self.where}"
-  database: ""
-  pidfile: ""
-  logfile: "{self.where}/{name}.log"
-  xfrdfile: "{self.where}/{name}.xfrd"
-  zonelistfile: "{self.where}/{name}.zones"
-  cookie-secret-file: ""
-remote-control:
-  control-enable: no
-""" + "".join(f"zone:\n  name: \"{z}\"\n  zonefile: \"{self.path(z)}\"\n" for z in zones))
-        self.started.append(subprocess.Popen(
-            [self.nsd / "usr/sbin/nsd", "-d", "-c", str(conf)], env=package.env(self.nsd),
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        super().__init__(where, {f"{name}.example": LEAF.format(sink=sink) for name in LEAVES},
+                         plain=["plain.example"], spoil={"bogus.example": another_preference})
 
     def ask(self, anchor, *names):
         """What the resolver finds, by name; and what it tells of itself."""
@@ -87,11 +31,6 @@ remote-control:
         print("#", run.stdout.replace("\n", " | "), run.stderr.strip())
         expect(run.returncode == 0, run.stderr)
         return {line.split()[0]: line.split(None, 3)[1:] for line in run.stdout.splitlines()}, run.stderr
-
-    def close(self):
-        for process in self.started:
-            process.terminate()
-            process.wait()
 
 
 def own_recursion(where):
