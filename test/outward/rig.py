@@ -67,6 +67,9 @@ class Rig(Server):
         check(got, f"nothing became of {rcpt}", self.tail(), self.mail_log())
         return got
 
+    def whole_log(self):
+        return (self.dir / "mail.log").read_text(errors="replace")
+
     def mail_log(self):
         log = self.dir / "mail.log"
         return log.read_text(errors="replace")[-4000:] if log.exists() else ""
