@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "policy/domain.h"
+#include "store/database.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -108,6 +109,19 @@ parent_keep(struct cage *c, struct str path)
 		cage_keep(c, str_sub(path, 0, at));
 }
 
+/* The database is open by now, or its first user is yet to be added: then it must
+ * be possible to open it where it will be, by who can come to log in. */
+static void
+database_keep(struct cage *c, const struct config *conf)
+{
+	bool may_log_in = false;
+
+	for (size_t i = 0; i < conf->n_listeners; i++)
+		may_log_in |= conf->listeners[i].role == ROLE_SUBMISSION;
+	if (may_log_in && conf->auth.database == AUTH_DATABASE_ON)
+		parent_keep(c, database_path(conf->database));
+}
+
 static void
 homes_keep(struct cage *c, const struct user_set *users)
 {
@@ -175,7 +189,7 @@ state_check(const struct cage *c, const struct config *conf)
 }
 
 int
-cage_enter(const struct config *conf, bool is_laid)
+cage_enter(const struct config *conf, bool is_laid, bool has_database)
 {
 	const char *resolver[RESOLVER_FILES];
 	struct cage c = { .n = 0 };
@@ -187,6 +201,8 @@ cage_enter(const struct config *conf, bool is_laid)
 	if (c.paths == NULL)
 		return err_set("no memory");
 	cage_keep(&c, conf->spool.path);
+	if (!has_database)
+		database_keep(&c, conf);
 	mailboxes_keep(&c, conf);
 	if (conf->log.target == LOG_TO_FILE)
 		parent_keep(&c, conf->log.to);

@@ -381,6 +381,9 @@ core_open(struct node_core *c)
 	if (rc == 0 && server_open(&c->server, &n->house, &c->intake,
 	    &c->holder) != 0)
 		rc = EX_OSERR;
+	if (rc == 0 && n->setup->login != NULL &&
+	    login_begin(n->setup->login, n->setup->cores) != 0)
+		rc = EX_OSERR;
 	if (rc == 0 && n->setup->tls != NULL &&
 	    n->setup->tls(n->setup->arg, c) != 0)
 		rc = EX_OSERR;
@@ -481,6 +484,8 @@ core_close(struct node_core *c)
 	c->is_over = true;
 	if (!atomic_load(&c->node->is_cut)) {
 		spools_close(c);
+		if (c->node->setup->login != NULL)
+			login_end(c->node->setup->login);
 		if (c->server.limits != NULL)
 			server_close(&c->server);
 		if (c->deliver != NULL)
@@ -544,6 +549,9 @@ node_run(struct node *n, const struct node_setup *setup)
 	n->house.n = setup->cores;
 	n->house.flush = node_flush;
 	n->house.flush_arg = n;
+	n->login = (struct server_login){ setup->login, login_takes,
+		login_check, login_verifier, login_proved };
+	n->house.login = setup->login == NULL ? NULL : &n->login;
 	n->started_at = clock_wall();
 	telling = n;
 	net_tell = world_tell;

@@ -78,6 +78,8 @@ struct node_setup {
 	 * NULL: nobody answers there. */
 	yields void (*acme)(void *arg, struct node_core *, struct net_end *,
 	    bool is_tls);
+	/* Who knows who may log in, opened; NULL: nobody does. */
+	struct login *login;
 	/* The sink of a core's events; called once on each core. */
 	struct event_sink *(*sink)(void *arg, unsigned core);
 	/* Once all cores accept, on core 0, as a fiber of its own. */
@@ -94,6 +96,7 @@ struct node {
 	struct node_core cores[CORES_MOST];
 	struct deliver *delivers[CORES_MOST];
 	struct server_house house;
+	struct server_login login;
 	struct shard_map map;
 	struct hash_key key;
 	struct node_door doors[NODE_DOORS];

@@ -3,6 +3,7 @@
 #include "app/cage.h"
 #include "app/credentials.h"
 #include "app/log.h"
+#include "app/logins.h"
 #include "app/node.h"
 #include "app/notice.h"
 #include "base/err.h"
@@ -41,6 +42,7 @@ struct worker {
 	struct log logs[CORES_MOST];
 	int local_fds[CORES_MOST];	/* of submit.socket, until adopted */
 	struct credentials credentials;
+	struct logins logins;
 	struct control control;		/* the HTTP side of the socket */
 	struct lane *ear;		/* waits for master's notices */
 	struct notice heard;
@@ -672,6 +674,7 @@ started(void *arg, struct node *n)
 	if (credentials_open(&w->credentials, n, certificate_kept, w) != 0)
 		fprintf(stderr, "nightmail: certificates: %s\n", err_text());
 	control_fill(w);
+	logins_tell(&w->logins, &n->cores[0].intake);
 	if (w->setup->control_fd >= 0 &&
 	    control_open(&w->control, w->setup->control_fd) != 0)
 		fprintf(stderr, "nightmail: control: %s\n", err_text());
@@ -728,7 +731,8 @@ worker_main(const struct worker_setup *setup)
 	w.node_setup = (struct node_setup){ .config = setup->config,
 		.cores = setup->cores, .door_fd = door_fd, .local_fd = local_fd, .sink = sink_make,
 		.tls = tls_take,
-		.acme = acme_visited, .started = started, .ended = ended, .arg = &w,
+		.acme = acme_visited, .login = &w.logins.login,
+		.started = started, .ended = ended, .arg = &w,
 		.porter_fd = porter_place(setup->porter_fd), .own_uid = geteuid(),
 		.own_gid = getegid() };
 	credentials_init(&w.credentials, setup->cores,
@@ -736,14 +740,17 @@ worker_main(const struct worker_setup *setup)
 	    setup->config->tls.least);
 	faults_set();
 	group_set(&w.control.setup, setup->config);
+	logins_open(&w.logins, setup->config);
 	w.place = malloc(sizeof *w.place);
 	if (w.place == NULL || log_place_open(w.place, setup->config) != 0 ||
 	    local_fds_make(&w) != 0 || fetch_prepare() != 0 ||
-	    cage_enter(setup->config, setup->is_caged) != 0) {
+	    cage_enter(setup->config, setup->is_caged,
+	    logins_have_database(&w.logins)) != 0) {
 		fprintf(stderr, "nightmail: %s\n", err_text());
 		return EX_OSERR;
 	}
 	rc = node_run(&w.node, &w.node_setup);
+	logins_close(&w.logins, &w.node);
 	log_place_close(w.place);
 	free(w.place);
 	return rc;

@@ -75,7 +75,10 @@ test_has_a_word(void **state)
 
 		conf_begin();
 		conf_file("/zone", "");
-		conf_file("/hashed", "a:x:1\nb:{BLF-CRYPT}$2y$x\nc:$1$x\n");
+		conf_file("/hashed", "a:x:1\nb:{BLF-CRYPT}"
+		    "$2b$05$abcdefghijklmnopqrstuuKcS.CYWVYVaLiiCKrrc0A5s3mGes"
+		    "J9O\nc:{SSHA256}5Xz1RftiibK44CwdFFOVz/ztH2By1r3TR/rSOjLsM"
+		    "SZOYUNs\n");
 		read_plainly = conf_machine.source.read;
 		conf_machine.source.read = read_openly;
 		conf_file("/al", "one: gone, a\nfine: a, x@far.example\n"

@@ -246,6 +246,10 @@ struct config {
 		struct conf_strings users_from;	/* file:PATH */
 		size_t n_users;
 		const struct user_set **users;	/* of users_from, in turn */
+		size_t n_hashes;	/* of all files, domains' too */
+		size_t n_samples;
+		struct str *samples;	/* some of these hashes: what unknown
+					 * names are measured by */
 		struct str dovecot;		/* as it was written */
 		const struct dial_target *dovecot_at;	/* NULL: not asked */
 		struct conf_ldap ldap;

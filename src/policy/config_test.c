@@ -146,7 +146,7 @@ static const char whole[] =
 static struct config *
 whole_load(void)
 {
-	conf_file("/users", "# people\nann:{X}y:1000:1001::/home/ann:/bin/sh\n"
+	conf_file("/users", "# people\nann:{PLAIN}y:1000:1001::/home/ann:/bin/sh\n"
 	    "\nBen\n");
 	conf_file("/aliases", "info: ann, far@away.example\nBEN: ann\n");
 	conf_file("/zone", "a.example. A 192.0.2.1\n");

@@ -21,6 +21,8 @@
 #include "policy/config.h"
 #include "wire/address.h"
 
+enum { USER_SAMPLES = 64 };
+
 struct user {
 	struct table_node node;
 	struct str name;		/* lower case, safe as a file name */
@@ -28,6 +30,10 @@ struct user {
 	bool has_uid;			/* uid and gid are told by the file */
 	uint32_t uid, gid;
 	const struct transport *transport;	/* NULL: his domain's */
+	struct str hash;		/* trust/password.h; n == 0: he has no
+					 * password here */
+	struct conf_networks networks;	/* may log in from; n == 0: not said */
+	bool is_disabled;		/* may not log in */
 };
 
 /* One users: value; domains that name the same file share it. */
@@ -36,6 +42,8 @@ struct user_set {
 	struct str path;		/* p == NULL: a list in place */
 	struct table users;
 	bool has_transports;		/* some user has one of his own */
+	size_t n_hashes;		/* users with a password */
+	struct str sample[USER_SAMPLES];	/* the first of these hashes */
 };
 
 /* name: targets.  A name without domain counts in every domain that reads the

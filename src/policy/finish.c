@@ -168,6 +168,7 @@ finish_config(struct load *l)
 	finish_accounts(l);
 	finish_auth(l);
 	finish_certificates(l);
+	finish_logins(l);
 	finish_routes(l);
 	finish_outbound(l);
 	finish_log(l);

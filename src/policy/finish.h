@@ -23,6 +23,7 @@ void finish_auth(struct load *);
 void finish_certificates(struct load *);
 void finish_listeners(struct load *);
 void finish_tls(struct load *);
+void finish_logins(struct load *);	/* after finish_auth() and the domains */
 void finish_domains(struct load *);
 void finish_routes(struct load *);
 void finish_transports(struct load *);

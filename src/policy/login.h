@@ -6,10 +6,11 @@
  * password is not tried elsewhere.  A name that nobody knows, one that is
  * disabled and a wrong password cost the same work and are the same LOGIN_BAD.
  * Hashes are computed one at a time on a thread of their own: they take one
- * processor at most, whoever attacks.  A few wait for their turn, one of each
- * network, and places are kept for clients that were known before; the rest hears
- * LOGIN_LATER at once.  What was found good is remembered for minutes, by a keyed
- * hash of password and stored hash, so it ends when either changes.
+ * processor at most, whoever attacks.  Two for each core wait for their turn, of
+ * one network half of that, and as many more who came in before from the same
+ * network by the same name; the rest hears LOGIN_LATER at once.  What was found
+ * good is remembered for minutes, by a keyed hash of password and stored hash, so
+ * it ends when either changes.
  * Not for: what an account may do (account.h), when a client tries too often
  * (smtp/auth.c), the conversation (trust/sasl.h).
  * Waiting: login_check() and login_verifier() yield, until `deadline' where a
@@ -25,11 +26,9 @@
 #define NM_POLICY_LOGIN_H
 
 #include "fiber/offload.h"
-#include "policy/config.h"
-#include "store/database.h"
-
-struct account;				/* account.h */
-struct scram_verifier;			/* trust/scram.h */
+#include "policy/account.h"
+#include "store/account.h"
+#include "trust/scram.h"
 
 enum login_result {
 	LOGIN_OK,
@@ -58,30 +57,38 @@ struct login_ask {
 	struct mono deadline;
 };
 
-enum { LOGIN_CORES_MOST = CORES_MOST, LOGIN_NETWORKS = 1024,
-	LOGIN_VERIFIERS = 16 };
+enum { LOGIN_NETWORKS = 1024, LOGIN_KNOWN = 4096, LOGIN_VERIFIERS = 16,
+	LOGIN_KEY = 32 };
+
+struct login_core;			/* what one core remembers */
 
 /* The dispatcher of a process. */
 struct login {
-	struct database database;	/* is_open: it is there */
-	struct lane *records;		/* the database's thread */
-	struct lane *hashes;		/* the one that computes */
-	unsigned char key[32];		/* of what is remembered, and of salts
+	struct database database;	/* of the records' thread */
+	struct lane *records, *hashes;
+	int64_t _Atomic retry_ns;	/* mono: of a database in trouble */
+	unsigned char key[LOGIN_KEY];	/* of what is remembered, and of salts
 					 * for names that nobody has */
-	struct login_core *cores[LOGIN_CORES_MOST];
-	unsigned char _Atomic networks[LOGIN_NETWORKS];	/* that wait */
-	unsigned _Atomic waiting, favoured;	/* for a hash */
+	struct login_core *cores[CORES_MOST];
+	/* Who waits for a hash: of each network, of all, of those known. */
+	unsigned char _Atomic networks[LOGIN_NETWORKS];
+	unsigned _Atomic strangers, friends;
 	unsigned waiting_most;
+	/* Names from networks that came in before, as hashes. */
+	uint64_t _Atomic known[LOGIN_KNOWN];
 };
 
-/* Blocks.  The database is opened if it is there; a damaged one is no error
- * but in the trail, and its users hear LOGIN_LATER. */
+/* Blocks.  The database is opened if it is there.  -1 and the trail when it is
+ * damaged: its users hear LOGIN_LATER, all else goes on. */
 int login_open(struct login *, const struct config *);
 void login_close(struct login *);
-/* Once on each core, as a fiber, before it is asked anything; and when nobody
+/* Once on each core, core 0 first, before it is asked anything; and when nobody
  * asks any more: tells the database what it has not told yet. */
-yields int login_begin(struct login *);
+int login_begin(struct login *, unsigned cores);
 yields void login_end(struct login *);
+
+/* Does any source know such? */
+bool login_takes(const struct config *, enum login_kind);
 
 /* out is what the source told, not settled; it is filled by LOGIN_OK only.  why
  * is a word for events: "wrong password", "unknown", "disabled" ... */
@@ -97,7 +104,7 @@ yields enum login_result login_check(struct login *, const struct login_ask *,
 struct login_verifiers {
 	size_t n;			/* 1 to LOGIN_VERIFIERS */
 	struct scram_verifier *v;
-	uint64_t *use;			/* whose it is, for login_proved() */
+	struct kept_use *use;		/* whose it is; NULL: nobody keeps that */
 	struct account *account;
 };
 /* LOGIN_OK or LOGIN_LATER. */
@@ -111,6 +118,7 @@ void login_proved(struct login *, const struct login_verifiers *, size_t i);
 struct login_source {
 	struct str name;		/* in auth.sources */
 	bool (*is_set)(const struct config *);
+	bool (*takes)(const struct config *, enum login_kind);
 	yields enum login_result (*check)(struct login *,
 	    const struct login_ask *, struct arena *, struct account *out,
 	    const char **why);
@@ -120,6 +128,7 @@ extern const size_t login_sources_n;
 
 #define SOURCE(name, noun) \
 	bool noun##_is_set(const struct config *); \
+	bool noun##_takes(const struct config *, enum login_kind); \
 	yields enum login_result noun##_check(struct login *, \
 	    const struct login_ask *, struct arena *, struct account *out, \
 	    const char **why);
@@ -127,8 +136,18 @@ extern const size_t login_sources_n;
 #undef SOURCE
 
 /* For sources with hashes: does the password fit?  LOGIN_OK, LOGIN_BAD, or
- * LOGIN_LATER when too many wait.  hash n == 0: nobody's, and never OK. */
+ * LOGIN_LATER when too many wait.  hash n == 0: nobody's; as much work as for
+ * others, and never OK. */
 yields enum login_result login_hash(struct login *, const struct login_ask *,
     struct str hash);
+/* When somebody came in: written to the database within a minute. */
+void login_use(struct login *, struct kept_use);
+
+/* Their part of login_verifier(): LOGIN_OK with out filled, LOGIN_UNKNOWN,
+ * LOGIN_LATER; n == 0: known, without SCRAM. */
+yields enum login_result login_database_verifier(struct login *,
+    const struct login_ask *, struct arena *, struct login_verifiers *out);
+enum login_result login_file_verifier(const struct login_ask *, struct arena *,
+    struct login_verifiers *out);
 
 #endif

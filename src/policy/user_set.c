@@ -1,6 +1,9 @@
 #include "policy/user_set.h"
 
+#include "base/err.h"
 #include "base/list.h"
+#include "policy/account_text.h"
+#include "trust/password.h"
 #include "wire/passwd.h"
 
 static const struct str system_passwd = STR_INIT("/etc/passwd");
@@ -45,31 +48,76 @@ user_set_new(struct value_reader *r, struct str path)
 	return set;
 }
 
+/* The set has it from here on; u.name is as it is looked up. */
+static bool
+user_keep(struct value_reader *r, struct user_set *set, struct user u)
+{
+	struct user *mine = arena_new(r->arena, struct user);
+
+	if (mine == NULL)
+		return false;
+	*mine = u;
+	mine->name = arena_copy(r->arena, u.name);
+	mine->home = arena_copy(r->arena, u.home);
+	mine->hash = arena_copy(r->arena, u.hash);
+	if (mine->hash.n > 0 && set->n_hashes < USER_SAMPLES)
+		set->sample[set->n_hashes] = mine->hash;
+	set->n_hashes += mine->hash.n > 0;
+	return mine->name.p != NULL && table_insert(&set->users, &mine->node,
+	    hash_bytes(no_key, mine->name)) == 0;
+}
+
+static bool
+user_is_twice(struct value_reader *r, struct str name, struct place at)
+{
+	problem_add(r->problems, PROBLEM_ERROR, at,
+	    "user '"STR_FMT"' stands here twice", STR_ARG(name));
+	return false;
+}
+
 static bool
 user_add(struct value_reader *r, struct user_set *set, struct user u,
     struct place at)
 {
-	struct user *mine;
-
 	if (!local_is_safe(u.name) || u.name.n > LOCAL_MOST) {
 		problem_add(r->problems, PROBLEM_ERROR, at,
 		    "'"STR_FMT"' is no name for a mailbox: letters, digits and "
 		    "._+=- only", STR_ARG(u.name));
 		return false;
 	}
-	if (user_find(set, u.name) != NULL) {
+	if (user_find(set, u.name) != NULL)
+		return user_is_twice(r, u.name, at);
+	u.name = arena_lower(r->scratch, u.name);
+	return u.name.p != NULL && user_keep(r, set, u);
+}
+
+const struct user *
+user_set_login(const struct user_set *set, struct str key)
+{
+	struct table_node *t = table_find(&set->users, hash_bytes(no_key, key));
+
+	for (; t != NULL; t = table_again(t))
+		if (str_eq(OWNER_OF(t, struct user, node)->name, key))
+			return OWNER_OF(t, struct user, node);
+	return NULL;
+}
+
+static bool
+login_add(struct value_reader *r, struct user_set *set, struct user u,
+    struct place at)
+{
+	char room[ACCOUNT_KEY_ROOM];
+	struct buf key = BUF_OF(room);
+
+	if (!account_key(u.name, &key)) {
 		problem_add(r->problems, PROBLEM_ERROR, at,
-		    "user '"STR_FMT"' stands here twice", STR_ARG(u.name));
+		    "'"STR_FMT"' is no name to log in by", STR_ARG(u.name));
 		return false;
 	}
-	mine = arena_new(r->arena, struct user);
-	if (mine == NULL)
-		return false;
-	*mine = u;
-	mine->name = arena_lower(r->arena, u.name);
-	mine->home = arena_copy(r->arena, u.home);
-	return mine->name.p != NULL && table_insert(&set->users, &mine->node,
-	    hash_bytes(no_key, mine->name)) == 0;
+	if (user_set_login(set, buf_str(&key)) != NULL)
+		return user_is_twice(r, u.name, at);
+	u.name = buf_str(&key);
+	return user_keep(r, set, u);
 }
 
 static struct user
@@ -91,6 +139,59 @@ line_place(struct str path, unsigned line, struct str text)
 	return (struct place){ .file = path, .line = line, .column = 1,
 		.line_text = text.n <= 160 && str_find(text, ':') == text.n ?
 		text : STR_NONE, .width = (unsigned)str_find(text, ':') };
+}
+
+/* "{SCHEME}hash" again: passwd_parse() has cut it in two. */
+static struct str
+passwd_stored(const struct passwd *p)
+{
+	if (p->scheme.p == NULL)
+		return p->hash;
+	return (struct str){ p->scheme.p - 1, (size_t)(p->hash.p - p->scheme.p)
+		+ p->hash.n + 1 };
+}
+
+static bool
+user_password(struct value_reader *r, const struct passwd *p, struct place at,
+    struct user *u)
+{
+	struct str stored = passwd_stored(p);
+	bool is_plain;
+
+	u->hash = password_is_none(stored) ? STR("") : stored;
+	if (u->hash.n == 0)
+		return true;
+	if (password_check(stored, &is_plain) != 0) {
+		problem_add(r->problems, PROBLEM_ERROR, at, "the password of "
+		    "'"STR_FMT"': %s", STR_ARG(p->user), err_text());
+		err_clear();
+		return false;
+	}
+	if (is_plain)
+		problem_add(r->problems, PROBLEM_WARNING, at, "the password of "
+		    "'"STR_FMT"' stands here in clear: whoever reads this file, "
+		    "or a backup of it, has it", STR_ARG(p->user));
+	return true;
+}
+
+/* Extra fields of Dovecot's that say who may not: to pass over them would let
+ * him in. */
+static bool
+user_restrictions(struct value_reader *r, const struct passwd *p,
+    struct place at, struct user *u)
+{
+	struct str nets = passwd_extra(p, STR("allow_nets"));
+
+	u->is_disabled = passwd_extra(p, STR("nologin")).p != NULL;
+	if (nets.p == NULL)
+		return true;
+	if (account_text_networks(r->arena, nets, &u->networks) == 0 &&
+	    u->networks.n > 0)
+		return true;
+	problem_add(r->problems, PROBLEM_ERROR, at,
+	    "allow_nets="STR_FMT" is no list of networks", STR_ARG(nets));
+	err_clear();
+	return false;
 }
 
 /* "x", "*" and "!" stand for "somewhere else" or "none". */
@@ -125,14 +226,19 @@ user_transport(struct value_reader *r, const struct config *c,
 	return u->transport != NULL;
 }
 
+/* c == NULL: for logging in alone. */
 static bool
 user_entry(struct value_reader *r, const struct config *c,
     struct user_set *set, const struct passwd *p, struct place at)
 {
 	struct user u = user_of_passwd(p);
-	bool has_way = user_transport(r, c, set, p, at, &u);
+	bool is_fine = user_password(r, p, at, &u);
 
-	return user_add(r, set, u, at) && has_way;
+	is_fine &= user_restrictions(r, p, at, &u);
+	if (c == NULL)
+		return login_add(r, set, u, at) && is_fine;
+	is_fine &= user_transport(r, c, set, p, at, &u);
+	return user_add(r, set, u, at) && is_fine;
 }
 
 static bool
@@ -179,6 +285,12 @@ user_set_file(struct value_reader *r, const struct config *c, struct str path,
 	if (set == NULL || !user_set_lines(r, c, set, &file))
 		return NULL;
 	return set;
+}
+
+struct user_set *
+user_set_logins(struct value_reader *r, struct str path, struct place at)
+{
+	return user_set_file(r, NULL, path, at);
 }
 
 struct user_set *
