@@ -370,6 +370,45 @@ test_strangers(void **state)
 	on_core(body_strangers);
 }
 
+/* A client that resumes: from the second time on, by either version. */
+static void
+body_resumes(void *arg)
+{
+	struct tls_identity id = test_identity("EC", "mx.test");
+	const unsigned char keys[1][TLS_TICKET_KEY] = { { 7 } };
+	struct tls_facts facts;
+
+	contexts(&(struct tls_server_setup){ .identities = &id, .n = 1 },
+	    &(struct tls_client_setup){ .resumes = arg == NULL });
+	tls_tickets(shown, keys, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(shake("mx.test"), 0);
+		tls_facts(&client, &facts);
+		assert_int_equal(facts.is_resumed, i > 0 && arg == NULL);
+		stream_put(&server, STR("250 fine\r\n"));
+		assert_int_equal(stream_flush(&server), 0);
+		expect_line(&client, "250 fine");
+		close_both();
+	}
+	contexts_drop();
+	test_identity_free(&id);
+}
+
+static void
+body_begins_anew(void *arg)
+{
+	(void)arg;
+	body_resumes(&(int){ 1 });
+}
+
+static void
+test_resumes(void **state)
+{
+	(void)state;
+	on_core(body_resumes);
+	on_core(body_begins_anew);
+}
+
 /* Both ends see the same binding, and another one next time. */
 static void
 body_binding(void *arg)
@@ -416,6 +455,7 @@ main(void)
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_behind),
 		cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_resumes),
 		cmocka_unit_test(test_binding),
 	};
 

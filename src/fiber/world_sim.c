@@ -72,6 +72,7 @@ sim_begin(uint64_t seed)
 	sim_net_forget();
 	sim_disk_forget();
 	sim_map();
+	sim_openssl_begin();
 	is_telling = trace != NULL && trace[0] == '1';
 	sim_now->seed = sim_now->trace = seed;
 	sim_now->chance_state = seed ^ UINT64_C(0x6e69676874000001);

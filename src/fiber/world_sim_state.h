@@ -104,6 +104,7 @@ void sim_time_forget(void);
 void sim_dns_forget(void);
 void sim_net_forget(void);
 void sim_disk_forget(void);
+void sim_openssl_begin(void);		/* its chance is the seed's */
 
 /* ---- disk ---- */
 struct sim_disk *sim_disk_make(void);

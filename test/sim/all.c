@@ -19,6 +19,7 @@ static const struct scenario *const all[] = {
 	&scenario_notes,
 	&scenario_notes_unsynced,
 	&scenario_octets,
+	&scenario_private,
 	&scenario_retry,
 	&scenario_spool,
 	&scenario_spool_hasty,

@@ -27,6 +27,7 @@ struct scenario {
 /* Each file of scenarios defines one, and all.c lists it. */
 extern const struct scenario scenario_notes, scenario_notes_unsynced;
 extern const struct scenario scenario_octets;
+extern const struct scenario scenario_private;
 extern const struct scenario scenario_alias;
 extern const struct scenario scenario_spool, scenario_spool_hasty;
 extern const struct scenario scenario_crash, scenario_crash_lying;
