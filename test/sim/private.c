@@ -29,7 +29,7 @@ enum { TRIES = 6, PIECE = 2048, LINES_MOST = 200, ROOM = 32 * 1024 };
 enum mischief { HONEST, STRIP, TO_SERVER, TO_CLIENT, FLIP, CUT, BEHIND,
 	MISCHIEFS };
 
-static const struct str evil = STR_INIT("MAIL FROM:<evil@one.test>\r\n"
+static const struct str evil = STR_INIT("EHLO evil.test\r\nMAIL FROM:<evil@one.test>\r\n"
     "RCPT TO:<bob@two.test>\r\nDATA\r\nSubject: evil\r\n\r\n.\r\nNOOP\r\n");
 
 static struct middle {
