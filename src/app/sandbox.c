@@ -255,7 +255,7 @@ keeping_allow(scmp_filter_ctx f, int dir)
 	    SCMP_A0(SCMP_CMP_MASKED_EQ, any, ours),
 	    SCMP_A2(SCMP_CMP_MASKED_EQ, any, ours)) |
 	    seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
-	    SCMP_A0(SCMP_CMP_LE, INT32_MAX));
+	    SCMP_A0(SCMP_CMP_LE, INT32_MAX, 0));
 }
 
 /* Of the disk nothing but that directory, whatever path is said. */
