@@ -15,6 +15,7 @@
  */
 #include "fuzz.h"
 
+#include "fiber/test_core.h"
 #include "fiber/test_tls.h"
 #include "fiber/tls_own.h"
 #include "fiber/world.h"
