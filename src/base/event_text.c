@@ -280,22 +280,19 @@ text_client(const struct event *e, const char *words, struct buf *out)
 		text_put_word(out, ", sasl_username=", user);
 }
 
-/* Postfix says nothing of a good login but on the client= line; who looks for
- * his users in the log finds them by the same words. */
+/* fail2ban takes no offence where nobody could judge, if that stands first in
+ * Postfix's words (`text'). */
 static void
 text_login(const struct event *e, const char *words, struct buf *out)
 {
-	struct str reason = event_get_str(e, FIELD_reason);
+	struct str text = event_get_str(e, FIELD_text);
 
-	if (reason.p != NULL)
-		buf_put(out, STR("warning: "));
+	buf_put(out, STR("warning: "));
 	text_put_client(out, "", e);
 	text_put_word(out, ": SASL ", event_get_str(e, FIELD_mechanism));
-	buf_printf(out, " %s", words);
-	if (reason.p != NULL) {
-		buf_put(out, STR(": "));
-		text_put_prose(out, reason);
-	}
+	buf_printf(out, " %s: ", words);
+	text_put_prose(out, text.p != NULL ? text :
+	    text_or_empty(e, FIELD_reason));
 	text_put_word(out, ", sasl_username=", event_get_str(e, FIELD_user));
 }
 
@@ -595,7 +592,7 @@ static const struct shape {
 	[EVENT_held] = { text_plain, "placed on hold" },
 	[EVENT_insecure] = { text_trouble, "warning" },
 	[EVENT_login_failed] = { text_login, "authentication failed" },
-	[EVENT_login_good] = { text_login, "authentication succeeded" },
+	[EVENT_login_good] = { text_login, "" },	/* never said */
 	[EVENT_peers_failing] = { text_trouble, "warning" },
 	[EVENT_queued] = { text_queued, "queue active" },
 	[EVENT_refused] = { text_refused, "reject" },
@@ -620,9 +617,10 @@ text_shape(const struct event *e, unsigned nth, const char **tag)
 	    STR("uid:"));
 
 	*tag = event_tag(e->type);
-	/* Postfix says nothing of reports that nobody asked for. */
-	if (e->type == EVENT_bounce_made &&
-	    str_eq(event_get_str(e, FIELD_reason), STR("none")))
+	/* Postfix says nothing of reports that nobody asked for, nor of a good
+	 * login, but on the line of the message that follows. */
+	if (e->type == EVENT_login_good || (e->type == EVENT_bounce_made &&
+	    str_eq(event_get_str(e, FIELD_reason), STR("none"))))
 		return NULL;
 	if (e->type == EVENT_expired && nth == 1) {
 		*tag = "qmgr";

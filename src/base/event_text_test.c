@@ -65,12 +65,18 @@ test_logins(void **state)
 	event_str(&e, FIELD_user, STR("bob\n [203.0.113.9]: \x1b, x=y\xff"));
 	expect(&e, "warning: a?:??b[192.0.2.7]: SASL PLAIN authentication "
 	    "failed: wrong password, sasl_username=bob???203.0.113.9?:????x?y?");
-	e = make(EVENT_login_good, 0);
+	e = make(EVENT_login_failed, 0);
 	event_str(&e, FIELD_client, STR("2001:db8::7"));
-	event_str(&e, FIELD_mechanism, STR("SCRAM-SHA-256"));
+	event_str(&e, FIELD_mechanism, STR("LOGIN"));
+	event_str(&e, FIELD_reason, STR("later"));
+	event_str(&e, FIELD_text, STR("Connection lost to authentication "
+	    "server"));
+	expect(&e, "warning: unknown[2001:db8::7]: SASL LOGIN authentication "
+	    "failed: Connection lost to authentication server");
+	e = make(EVENT_login_good, 0);
+	event_str(&e, FIELD_mechanism, STR("PLAIN"));
 	event_str(&e, FIELD_user, STR("bob@example.org"));
-	expect(&e, "unknown[2001:db8::7]: SASL SCRAM-SHA-256 authentication "
-	    "succeeded, sasl_username=bob@example.org");
+	assert_null(event_text_tag(&e, 0));
 }
 
 static void

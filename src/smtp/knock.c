@@ -224,8 +224,8 @@ knock_good(struct session *s, const struct account *told,
 		return -1;
 	s->mechanism = mechanism;
 	knock_close(s, knock_make_known);
-	session_tell_login(s, true, s->user, mechanism, NULL,
-	    s->knock.waited_ns);
+	session_tell_login(s, &(struct session_login){ LOGIN_WAS_GOOD, s->user,
+	    mechanism, NULL, s->knock.waited_ns });
 	s->knock.failures = 0;
 	return 0;
 }
@@ -245,8 +245,8 @@ knock_failed(struct session *s, const char *mechanism, const char *why)
 	must(s->knock.is_open);
 	s->knock.is_open = false;
 	s->knock.failures++;
-	session_tell_login(s, false, s->knock.name, mechanism, why,
-	    s->knock.waited_ns);
+	session_tell_login(s, &(struct session_login){ LOGIN_WAS_BAD,
+	    s->knock.name, mechanism, why, s->knock.waited_ns });
 	if (knock_wait_or_end(s, knock_patience(s)) != 0)
 		return -1;
 	if (s->knock.failures < session_config(s)->auth.failures)
@@ -258,12 +258,11 @@ knock_failed(struct session *s, const char *mechanism, const char *why)
 yields void
 knock_unjudged(struct session *s, const char *mechanism, const char *why)
 {
-	struct str name = s->knock.name;
-
 	knock_close(s, knock_take_back);
 	if (why != NULL)
-		session_tell_login(s, false, name, mechanism, why,
-		    s->knock.waited_ns);
+		session_tell_login(s, &(struct session_login){
+		    LOGIN_WAS_UNJUDGED, s->knock.name, mechanism, why,
+		    s->knock.waited_ns });
 }
 
 void

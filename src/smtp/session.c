@@ -183,21 +183,25 @@ session_tell_refused(const struct session *s, const char *stage, struct str rcpt
 
 /* To the log alone: a thousand of them a second must not fill the spool. */
 void
-session_tell_login(const struct session *s, bool is_good, struct str user,
-    const char *mechanism, const char *why, int64_t waited_ns)
+session_tell_login(const struct session *s, const struct session_login *login)
 {
+	bool is_good = login->end == LOGIN_WAS_GOOD;
 	struct event e = session_event(s, is_good ? EVENT_login_good :
 	    EVENT_login_failed);
 
-	must(is_good == (why == NULL));
-	event_str(&e, FIELD_mechanism, str_of(mechanism));
-	if (user.n > 0)
-		event_str(&e, FIELD_user, str_sub(user, 0, ACCOUNT_NAME_MOST));
-	if (why != NULL)
-		event_str(&e, FIELD_reason, str_of(why));
-	if (waited_ns > 0)
+	must(is_good == (login->why == NULL));
+	event_str(&e, FIELD_mechanism, str_of(login->mechanism));
+	if (login->user.n > 0)
+		event_str(&e, FIELD_user, str_sub(login->user, 0,
+		    ACCOUNT_NAME_MOST));
+	if (!is_good)
+		event_str(&e, FIELD_reason, str_of(login->why));
+	if (login->end == LOGIN_WAS_UNJUDGED)
+		event_str(&e, FIELD_text, STR("Connection lost to "
+		    "authentication server"));
+	if (login->waited_ns > 0)
 		event_num(&e, FIELD_delay_us,
-		    (uint64_t)(waited_ns / NS_PER_US));
+		    (uint64_t)(login->waited_ns / NS_PER_US));
 	session_tell_sink(s, &e);
 }
 

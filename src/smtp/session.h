@@ -144,9 +144,15 @@ void session_tell_refused(const struct session *, const char *stage,
     struct str rcpt, const struct verdict *);
 /* The conversation breaks off: "gone", "late", "errors", "pipelining". */
 void session_tell_broken(const struct session *, const char *reason);
-/* user: cleaned by whoever prints it; why: NULL when it was good. */
-void session_tell_login(const struct session *, bool is_good, struct str user,
-    const char *mechanism, const char *why, int64_t waited_ns);
+/* How an attempt to log in ended.  The user is cleaned by whoever prints it. */
+struct session_login {
+	enum { LOGIN_WAS_GOOD, LOGIN_WAS_BAD, LOGIN_WAS_UNJUDGED } end;
+	struct str user;
+	const char *mechanism;
+	const char *why;		/* unless it was good */
+	int64_t waited_ns;
+};
+void session_tell_login(const struct session *, const struct session_login *);
 void session_tell_connected(const struct session *);
 void session_tell_disconnected(const struct session *);
 
