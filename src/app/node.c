@@ -384,6 +384,12 @@ core_open(struct node_core *c)
 	if (rc == 0 && n->setup->login != NULL &&
 	    login_begin(n->setup->login, n->setup->cores) != 0)
 		rc = EX_OSERR;
+	if (rc == 0) {
+		c->usage = (struct usage){ .table = c->server.quotas,
+			.holder = &c->holder, .sink = c->sink, .key = n->key,
+			.index = c->index, .n = n->setup->cores };
+		rc = usage_start(&c->usage) == 0 ? 0 : EX_IOERR;
+	}
 	if (rc == 0 && n->setup->tls != NULL &&
 	    n->setup->tls(n->setup->arg, c) != 0)
 		rc = EX_OSERR;
@@ -482,6 +488,7 @@ static yields void
 core_close(struct node_core *c)
 {
 	c->is_over = true;
+	usage_stop(&c->usage);
 	if (!atomic_load(&c->node->is_cut)) {
 		spools_close(c);
 		if (c->node->setup->login != NULL)

@@ -15,6 +15,7 @@
 
 #include "app/doors.h"
 #include "app/project.h"
+#include "app/usage.h"
 #include "base/event.h"
 #include "deliver/deliver.h"
 #include "smtp/server.h"
@@ -36,6 +37,7 @@ struct node_core {
 	struct event_sink *sink;
 	struct deliver *deliver;
 	struct server server;
+	struct usage usage;
 	struct fiber *main;
 	unsigned n_accepting;		/* doors whose fiber runs here */
 	bool is_closing;		/* no door opens any more */

@@ -656,6 +656,7 @@ control_fill(struct worker *w)
 		s->cores[i] = (struct control_core){ .intake = &c->intake,
 			.holder = &c->holder, .queue = c->deliver->queue,
 			.ready = c->deliver->ready, .spools = c->spools,
+			.quotas = c->server.quotas,
 			.sentinel = c->deliver->sentinel,
 			.wake = dispatcher_wake };
 	}

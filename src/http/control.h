@@ -32,6 +32,7 @@ struct control_core {
 	struct config_holder *holder;
 	struct queue *queue;
 	struct ready *ready;
+	struct quota_table *quotas;
 	const struct sentinel *sentinel;
 	struct spool *const *spools;	/* by number, CONTROL_SPOOLS */
 	void (*wake)(void *arg, unsigned core);	/* the queue was changed */
