@@ -18,7 +18,6 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/must.h"
-#include "policy/tls_wish.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -82,8 +81,8 @@ keyring_look(const struct config *c)
 	for (size_t i = 0; i < c->tls.key.n; i++)
 		seen = file_look(seen, c->tls.key.v[i]);
 	/* whom we believe is not the keyring's, but is looked at with it */
-	for (const struct anchors *a = c->anchors; a != NULL; a = a->next)
-		seen = a->path.n == 0 ? seen : file_look(seen, a->path);
+	for (const struct watched *w = c->watched; w != NULL; w = w->next)
+		seen = file_look(seen, w->path);
 	return c->tls.acme.agree == ACME_NO ? seen : store_look(seen, c);
 }
 

@@ -596,6 +596,7 @@ static const struct shape {
 	[EVENT_peers_failing] = { text_trouble, "warning" },
 	[EVENT_queued] = { text_queued, "queue active" },
 	[EVENT_refused] = { text_refused, "reject" },
+	[EVENT_relay_login] = { text_trouble, "warning" },
 	[EVENT_released] = { text_plain, "released from hold" },
 	[EVENT_reloaded] = { text_reload, "reload" },
 	[EVENT_rescheduled] = { text_plain, "requeued" },

@@ -162,6 +162,17 @@ line_tell_missing(struct line *l)
 }
 
 static void
+line_tell_login(struct line *l)
+{
+	char room[EVENT_TEXT_MOST];
+	struct buf b = BUF_OF(room);
+
+	buf_printf(&b, STR_FMT " does not let us in, and mail for it waits: %s",
+	    STR_ARG(l->relay), l->verdict.text);
+	line_tell(l, EVENT_relay_login, "login", &b);
+}
+
+static void
 line_tell_class(struct line *l, const struct sentinel_class *c)
 {
 	char room[EVENT_TEXT_MOST];
@@ -194,6 +205,9 @@ line_learn(struct line *l)
 	if (c->offer != OFFER_UNKNOWN && sentinel_offer(l->d->sentinel, host,
 	    c->offer == OFFER_TLS))
 		line_tell_missing(l);
+	if (c->login != NULL && !c->is_greeted && str_has_prefix_icase(
+	    str_of(c->breach), STR("AUTH: ")))
+		line_tell_login(l);
 	class = sentinel_note(l->d->sentinel, now, clock_wall(),
 	    str_of(c->breach), host);
 	if (class != NULL)
@@ -223,6 +237,21 @@ line_report(struct line *l, const struct tls_judgment *j)
 
 /* ---- one host ---- */
 
+/* An authenticated line is of a site of its own (security_site()): nobody else's
+ * mail goes over it. */
+static void
+login_prepare(struct line *l, const struct site_try *t,
+    const struct relay_keys *k)
+{
+	bool is_token = k->auth.token.n > 0;
+
+	l->login = (struct client_login){ .user = k->auth.user,
+		.secret = is_token ? k->auth.token : k->auth.password,
+		.is_token = is_token, .mechanisms = k->auth.mechanisms,
+		.host = t->host->name, .port = t->address->port };
+	l->client.login = &l->login;
+}
+
 static void
 client_prepare(struct line *l, const struct site_try *t,
     enum relay_scheme scheme)
@@ -237,6 +266,8 @@ client_prepare(struct line *l, const struct site_try *t,
 	l->client.demand = &l->demand;
 	l->client.tls = tls_wish_context(security_wish(l->conf, l->rule));
 	l->client.is_implicit = scheme == RELAY_IMPLICIT;
+	if (l->hop != NULL && l->hop->keys != NULL)
+		login_prepare(l, t, l->hop->keys);
 	l->address = *t->address;
 }
 

@@ -34,6 +34,7 @@ struct line {
 	struct client client;
 	struct arena arena;
 	struct tls_demand demand;
+	struct client_login login;
 	enum tls_level most;		/* of the demand: less than it asks for,
 					 * as the message wishes; else TLS_LEVELS */
 	struct verdict verdict;		/* why there is no connection */

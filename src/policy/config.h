@@ -96,6 +96,12 @@ struct listener {
 	struct place place;
 };
 
+/* A file that is read again when it changes, beside those of tls. */
+struct watched {
+	struct watched *next;
+	struct str path;
+};
+
 /* A next hop: smtp://host[:port], smtp+tls://host[:port], smtps://host[:port],
  * lmtp://host:port or unix:/path (LMTP); several of one protocol in order of
  * preference. */
@@ -120,6 +126,7 @@ struct relay_keys {
 	struct {
 		struct str login;	/* user:password, instead of both */
 		struct str user, password;
+		struct str token_from;	/* path */
 		struct str token;	/* for OAUTHBEARER and XOAUTH2 */
 		struct conf_strings mechanisms;	/* none: the best */
 	} auth;
@@ -257,6 +264,7 @@ struct config {
 	} auth;
 
 	struct anchors *anchors;	/* of all wishes, by file */
+	struct watched *watched;	/* what a change of is a reload */
 
 	struct table domains;		/* struct domain by name */
 	size_t n_domains;

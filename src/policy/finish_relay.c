@@ -4,6 +4,8 @@
 #include "policy/domain.h"
 #include "policy/tls_wish.h"
 
+enum { TOKEN_MOST = 8000 };
+
 /* Where systems keep the certificates that they believe. */
 static const char *const bundles[] = {
 	"/etc/ssl/certs/ca-certificates.crt",
@@ -11,6 +13,19 @@ static const char *const bundles[] = {
 	"/etc/ssl/ca-bundle.pem",
 	"/etc/ssl/cert.pem",
 };
+
+static bool
+watch_add(struct load *l, struct str path)
+{
+	struct watched *w = arena_new(l->reader.arena, struct watched);
+
+	if (w == NULL)
+		return false;
+	w->path = path;
+	w->next = l->config->watched;
+	l->config->watched = w;
+	return true;
+}
 
 /* ---- anchors ---- */
 
@@ -25,6 +40,8 @@ anchors_add(struct load *l, struct str path, struct str pem)
 	a->pem = arena_copy(l->reader.arena, pem);
 	if (a->path.p == NULL || a->pem.p == NULL ||
 	    arena_defer(l->reader.arena, anchors_clear, a) != 0)
+		return NULL;
+	if (path.n > 0 && !watch_add(l, a->path))
 		return NULL;
 	a->next = l->config->anchors;
 	l->config->anchors = a;
@@ -177,7 +194,7 @@ keys_check(struct load *l, const struct relay *r, const struct relay_keys *k,
 		problem_add(l->reader.problems, PROBLEM_ERROR, at,
 		    "these are %zu names; there may be %d", k->tls.names.n,
 		    TLS_DEMAND_NAMES);
-	if (r->by_mx && k->auth.password.n > 0)
+	if (r->by_mx && k->auth.user.n > 0)
 		problem_add(l->reader.problems, PROBLEM_ERROR, at,
 		    "auth is for a relay that is named; whoever is an MX must "
 		    "not hear the password");
@@ -194,7 +211,7 @@ static bool
 auth_is_set(const struct relay_keys *k)
 {
 	return k->auth.login.n > 0 || k->auth.user.n > 0 || k->auth.password.n > 0 ||
-	    k->auth.token.n > 0 || k->auth.mechanisms.n > 0;
+	    k->auth.token_from.n > 0 || k->auth.mechanisms.n > 0;
 }
 
 void
@@ -224,13 +241,30 @@ auth_split(struct load *l, struct relay_keys *k, struct place at)
 }
 
 static void
+token_read(struct load *l, struct relay_keys *k, struct place at)
+{
+	struct source_file file;
+
+	if (k->auth.token_from.n == 0 || !value_file(&l->reader,
+	    k->auth.token_from, at, &file))
+		return;
+	k->auth.token = arena_copy(l->reader.arena, str_trim(file.bytes));
+	if (k->auth.token.p == NULL || !watch_add(l, k->auth.token_from))
+		finish_is_full(l);
+	else if (k->auth.token.n == 0 || k->auth.token.n > TOKEN_MOST)
+		problem_add(l->reader.problems, PROBLEM_ERROR, at,
+		    STR_FMT ": an access token of 1 to %d octets should stand "
+		    "there", STR_ARG(k->auth.token_from), TOKEN_MOST);
+}
+
+static void
 auth_check(struct load *l, const struct relay_keys *k, const struct relay *r,
     struct place at)
 {
 	if (!auth_is_set(k))
 		return;
 	if (k->auth.user.n == 0 ||
-	    (k->auth.password.n == 0) == (k->auth.token.n == 0))
+	    (k->auth.password.n == 0) == (k->auth.token_from.n == 0))
 		problem_add(l->reader.problems, PROBLEM_ERROR, at,
 		    "auth needs a user, and either a password or a token");
 	if (r->is_lmtp)
@@ -245,6 +279,7 @@ finish_relay(struct load *l, struct relay *r, struct relay_keys *k,
 	struct tls_wish *w;
 
 	auth_split(l, k, at);
+	token_read(l, k, at);
 	auth_check(l, k, r, at);
 	if (k->auth.user.n > 0)
 		r->keys = k;

@@ -31,7 +31,8 @@ show_value(struct buf *b, const struct schema *row, const void *base)
 	const struct origin *const *origins = base;
 	const struct origin *o = origin_find(*origins, row);
 
-	if (o != NULL && (o->is_secret || schema_is_secret(row)))
+	if ((o != NULL && o->is_secret) || (schema_is_secret(row) &&
+	    !value_is_absent(row, base)))
 		buf_put(b, secret);
 	else
 		value_print(row, base, b);

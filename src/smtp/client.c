@@ -16,6 +16,7 @@
 #include "fiber/clock.h"
 #include "smtp/client_inner.h"
 #include "smtp/exchange.h"
+#include "smtp/prove.h"
 #include "smtp/secure.h"
 
 static const struct client_phase_row {
@@ -120,19 +121,19 @@ client_line(struct client *c, struct str *line)
  * trouble the connection is over.  (RFC 5321 3.8: 421 may come at any time.)
  */
 yields struct verdict
-client_hear(struct client *c, enum client_phase phase, struct ehlo *ehlo)
+client_hear_reply(struct client *c, enum client_phase phase, struct ehlo *ehlo,
+    struct reply *reply)
 {
 	enum reply_state state = REPLY_MORE;
 	struct str line, rest;
-	struct reply reply;
 
 	must(!c->is_over);
 	client_await(c, phase);
-	reply_begin(&reply);
+	reply_begin(reply);
 	while (state == REPLY_MORE) {
 		if (client_line(c, &line) != 0)
 			return client_lose(c, phase);
-		state = reply_push(&reply, line, &rest);
+		state = reply_push(reply, line, &rest);
 		if (state != REPLY_BAD && ehlo != NULL)
 			ehlo_push(ehlo, rest);
 	}
@@ -141,10 +142,18 @@ client_hear(struct client *c, enum client_phase phase, struct ehlo *ehlo)
 		(void)client_break(c, "4.5.0", "", client_phases[phase].what,
 		    " is not SMTP");
 		return verdict_make(DEFERRED, 0, "4.5.0", "%s is not SMTP: %s",
-		    client_phases[phase].what, reply.text);
+		    client_phases[phase].what, reply->text);
 	}
-	c->is_over = reply.code == 421;
-	return reply_verdict(&reply);
+	c->is_over = reply->code == 421;
+	return reply_verdict(reply);
+}
+
+yields struct verdict
+client_hear(struct client *c, enum client_phase phase, struct ehlo *ehlo)
+{
+	struct reply reply;
+
+	return client_hear_reply(c, phase, ehlo, &reply);
 }
 
 static yields struct verdict
@@ -193,6 +202,8 @@ client_greet(struct client *c, struct str hostname)
 	/* RFC 3207 4.2: what was known before is not known any more. */
 	if (v.disposition == DELIVERED && begun)
 		v = client_introduce(c, hostname);
+	if (v.disposition == DELIVERED && c->login != NULL)
+		v = prove_self(c);
 	c->is_greeted = v.disposition == DELIVERED;
 	return v;
 }

@@ -16,7 +16,7 @@
  * what read() needs are the caller's for the length of the call.
  * Errors: all in verdicts.  After trouble client_is_usable() is false: close
  * the stream.
- * Source: RFC 5321 3.3, 4.2, 4.5.3.2; RFC 1870; RFC 2033; RFC 3207; RFC 2034; RFC 2920;
+ * Source: RFC 5321 3.3, 4.2, 4.5.3.2; RFC 1870; RFC 2033; RFC 3207; RFC 4954; RFC 2034; RFC 2920;
  * RFC 3030; RFC 3461; RFC 6152; RFC 6531; RFC 9422; SECURITY.md rows 2, 49.
  */
 #ifndef NM_SMTP_CLIENT_H
@@ -44,6 +44,15 @@ struct client_patience client_patience_of(const struct config *);
 /* LMTP: LHLO, and each recipient has his own reply after the data. */
 enum client_kind { CLIENT_SMTP, CLIENT_LMTP };
 
+/* Who we are to a relay. */
+struct client_login {
+	struct str user, secret;	/* a password, or a token */
+	bool is_token;
+	struct conf_strings mechanisms;	/* that may be used; n == 0: any */
+	struct str host;		/* whom we log in at */
+	uint16_t port;
+};
+
 enum client_offer { OFFER_UNKNOWN, OFFER_NONE, OFFER_TLS };
 
 struct client {
@@ -60,6 +69,7 @@ struct client {
 	struct tls_context *tls;
 	const struct tls_demand *demand;
 	bool is_implicit;		/* TLS from the first octet */
+	const struct client_login *login;	/* NULL: we are nobody there */
 	struct tls_judgment security;	/* what came of the demand */
 	enum client_offer offer;	/* of STARTTLS, in clear text */
 	char breach[CLIENT_BREACH_MOST];	/* how it broke, without names;
@@ -109,8 +119,8 @@ void client_init(struct client *, struct stream *, enum client_kind,
     const struct client_patience *);
 
 /* Hear the greeting, say EHLO (or HELO when that is not understood) or LHLO with
- * our name, begin TLS as client->demand wants it, and greet again.  DELIVERED:
- * ready to send. */
+ * our name, begin TLS as client->demand wants it, and greet again; log in.
+ * DELIVERED: ready to send. */
 yields struct verdict client_greet(struct client *, struct str hostname);
 
 /* One transaction; verdicts[i] is for recipients[i]; n is at least 1. */

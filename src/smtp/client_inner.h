@@ -32,6 +32,10 @@ struct verdict client_lose(struct client *, enum client_phase);
 yields struct verdict client_hear(struct client *, enum client_phase,
     struct ehlo *);
 
+/* The same, with the reply's own words. */
+yields struct verdict client_hear_reply(struct client *, enum client_phase,
+    struct ehlo *, struct reply *);
+
 /* Has the peer offered any of these, and is it believed? */
 bool client_has(const struct client *, uint32_t capability_bits);
 
