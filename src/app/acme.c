@@ -379,6 +379,7 @@ acme_turn(struct acme *a)
 		    life->due)) {
 			life_renew(a, kind);
 			life_plan(a, &c->tls.acme, kind);
+			next = clock_mono();	/* for what is new: advice */
 		}
 		if (life->due.us > 0)
 			next = mono_first(next, clock_mono_at(life->due,

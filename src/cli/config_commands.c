@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/files.h"
 #include "cli/pair.h"
+#include "trust/fitness.h"
 #include "policy/holder.h"
 #include "policy/manual.h"
 #include "policy/show.h"
@@ -90,21 +91,52 @@ config_read(struct cli *c, struct problems **p)
 	return conf;
 }
 
+/* What clients will dislike about it. */
+static unsigned
+certificate_warn(struct str path, const struct certificate *cert)
+{
+	struct timespec t;
+	unsigned faults, n = 0;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	faults = fitness_judge(cert, (struct wall){ (int64_t)t.tv_sec *
+	    US_PER_SECOND });
+	for (unsigned f = 0; f < FITNESS_FAULTS; f++)
+		if ((faults & 1u << f) != 0) {
+			fprintf(stderr, "nightmail: warning: " STR_FMT ": %s\n",
+			    STR_ARG(path), fitness_says((enum fitness_fault)f));
+			n++;
+		}
+	return n;
+}
+
 /* As the keyring will read them; whoever may not read keys hears so. */
 static bool
-certificates_check(const struct config *conf)
+certificates_check(const struct config *conf, size_t *warnings)
 {
 	bool fine = conf->tls.cert.n == conf->tls.key.n;
+	bool has_name = conf->tls.cert.n == 0 ||
+	    conf->tls.acme.agree == ACME_AGREED;
 
 	for (size_t i = 0; fine && i < conf->tls.cert.n; i++) {
 		struct pair pair;
 
 		fine = pair_read(conf->tls.cert.v[i], conf->tls.key.v[i],
 		    &pair) == 0;
-		if (fine)
-			pair_free(&pair);
-		else
+		if (!fine) {
 			fprintf(stderr, "nightmail: tls: %s\n", err_text());
+			break;
+		}
+		*warnings += certificate_warn(conf->tls.cert.v[i], &pair.cert);
+		has_name = has_name || certificate_is_for(pair.cert.leaf,
+		    conf->hostname);
+		pair_free(&pair);
+	}
+	if (fine && !has_name) {
+		fprintf(stderr, "nightmail: warning: tls.cert: %s (" STR_FMT
+		    ")\n", fitness_says(FITNESS_OTHER_NAME),
+		    STR_ARG(conf->hostname));
+		++*warnings;
 	}
 	return fine;
 }
@@ -114,12 +146,13 @@ command_check_config(struct cli *c)
 {
 	struct problems *p;
 	struct config *conf;
+	size_t warnings = 0;
 	bool fine;
 
 	if (c->n_words > 0)
 		return cli_usage("check-config");
 	conf = config_read(c, &p);
-	fine = conf != NULL && certificates_check(conf);
+	fine = conf != NULL && certificates_check(conf, &warnings);
 	if (c->json)
 		printf("{\"valid\":%s}\n", fine ? "true" : "false");
 	if (conf != NULL)
@@ -129,9 +162,10 @@ command_check_config(struct cli *c)
 	if (c->json)
 		return 0;
 	printf("The configuration is valid");
-	if (p->counts[PROBLEM_WARNING] > 0)
-		printf(", with %zu warning%s", p->counts[PROBLEM_WARNING],
-		    p->counts[PROBLEM_WARNING] == 1 ? "" : "s");
+	warnings += p->counts[PROBLEM_WARNING];
+	if (warnings > 0)
+		printf(", with %zu warning%s", warnings,
+		    warnings == 1 ? "" : "s");
 	printf(".\n");
 	return 0;
 }
