@@ -224,6 +224,8 @@ value_take(struct cli *c, const struct option_row *o, struct str value)
 	if (str_eq(o->name, STR("to")))
 		return recipient_add(c, value);
 	must(o->kind == OPTION_FILTER);
+	if (str_eq(o->name, STR("tenant")))
+		c->tenant = value;
 	return filter_add(c, o->name, value);
 }
 

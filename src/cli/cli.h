@@ -29,10 +29,11 @@ struct cli {
 	struct str query;		/* filters, as a URL's query */
 	struct str from, since, day;
 	struct str mx, name, ports, timeout, user;	/* test smtp */
+	struct str domains, expires, limits, networks, scopes, tenant;
 	struct str to[CLI_WORDS_MOST];
 	size_t n_to;
 	bool json, yes, follow, no_cage, dry_run, has_filter, all;
-	bool implicit, relay_check;
+	bool implicit, relay_check, generate, scram;
 	bool is_config_named;		/* by sendmail -C */
 	bool is_loud;			/* sendmail -v */
 	uint64_t given;			/* options, by their order in option.def */

@@ -23,7 +23,7 @@ line_read(char *to, size_t room)
 int
 password_ask(struct arena *a, const char *prompt, struct str *out)
 {
-	char *room = arena_alloc(a, PASSWORD_MOST);
+	char *room = arena_alloc(a, PASSWORD_LINE);
 	struct termios shown, hidden;
 	bool is_terminal = tcgetattr(STDIN_FILENO, &shown) == 0;
 	ssize_t n;
@@ -36,7 +36,7 @@ password_ask(struct arena *a, const char *prompt, struct str *out)
 		fprintf(stderr, "%s", prompt);
 		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
 	}
-	n = line_read(room, PASSWORD_MOST);
+	n = line_read(room, PASSWORD_LINE);
 	if (is_terminal) {
 		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
 		fprintf(stderr, "\n");

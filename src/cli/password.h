@@ -14,7 +14,7 @@
 
 #include "base/arena.h"
 
-enum { PASSWORD_MOST = 1024 };
+enum { PASSWORD_LINE = 1024 };
 
 int password_ask(struct arena *, const char *prompt, struct str *out);
 
