@@ -114,7 +114,7 @@ command_parse(struct str line, unsigned flags, struct command *out)
 enum param_verb { FOR_MAIL, FOR_RCPT };
 enum param_form {
 	FORM_ANY, FORM_BODY, FORM_ENVID, FORM_NOTHING, FORM_NOTIFY,
-	FORM_NUMBER, FORM_ORCPT, FORM_RET, FORM_SIZE, FORM_XTEXT
+	FORM_NUMBER, FORM_ORCPT, FORM_RET, FORM_SIZE, FORM_SUBMITTER
 };
 
 static const struct {
@@ -157,6 +157,20 @@ is_printable_xtext(struct str value, size_t most)
 
 	return value.n <= most && xtext_decode(value, &b) &&
 	    str_is_printable(buf_str(&b));
+}
+
+/* RFC 4954 5: "<>" or a mailbox, as xtext. */
+static bool
+is_submitter(struct str value, unsigned flags)
+{
+	char text[XTEXT_MOST];
+	struct buf b = BUF_OF(text);
+	struct mailbox unused;
+
+	if (value.n == 0 || !xtext_decode(value, &b))
+		return false;
+	return str_eq(buf_str(&b), STR("<>")) ||
+	    mailbox_parse(buf_str(&b), flags, &unused) == NULL;
 }
 
 static bool
@@ -259,8 +273,8 @@ read_value(enum param_form form, struct str value, struct param_values *out)
 		return read_ret(value, &out->ret);
 	case FORM_SIZE:
 		return read_size(value, &out->size);
-	case FORM_XTEXT:
-		return value.n > 0 && is_printable_xtext(value, XTEXT_MOST);
+	case FORM_SUBMITTER:
+		return is_submitter(value, out->flags);
 	}
 	return false;
 }

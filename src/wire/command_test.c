@@ -169,6 +169,13 @@ mail_is_read(void **state)
 		{ "FROM:<a@b> ENVID=" X100 "k", REFUSAL_BAD_PARAMETER, 0, ALL },
 		{ "FROM:<a@b> ENVID=+0D+0A", REFUSAL_BAD_PARAMETER, 0, ALL },
 		{ "FROM:<a@b> ENVID=", REFUSAL_BAD_PARAMETER, 0, ALL },
+		/* RFC 4954 5: "<>" or a mailbox */
+		{ "FROM:<a@b> AUTH=e+3Dmc2@example.com", FINE, PARAM_BIT(AUTH),
+		    ALL },
+		{ "FROM:<a@b> AUTH=nobody", REFUSAL_BAD_PARAMETER, 0, ALL },
+		{ "FROM:<a@b> AUTH=<a@b>", REFUSAL_BAD_PARAMETER, 0, ALL },
+		{ "FROM:<a@b> AUTH=", REFUSAL_BAD_PARAMETER, 0, ALL },
+		{ "FROM:<a@b> AUTH", REFUSAL_BAD_PARAMETER, 0, ALL },
 		/* CVE-2020-28021: a line feed in AUTH= */
 		{ "FROM:<a@b> AUTH=a+0Aroot", REFUSAL_BAD_PARAMETER, 0, ALL },
 		{ "FROM:<a@b> AUTH=a+0aroot", REFUSAL_BAD_PARAMETER, 0, ALL },
