@@ -107,7 +107,9 @@ auth_mechanisms(const struct session *s)
 	const struct config *config = session_config(s);
 	uint32_t may = 0;
 
-	if (!auth_is_here(s) || s->user.n > 0)
+	if (!auth_is_here(s) || s->user.n > 0 ||
+	    session_lacks_tls(s, VERB_AUTH) ||
+	    session_lacks_certificate(s, VERB_AUTH))
 		return 0;
 	for (enum sasl_mechanism m = 0; m < SASL_MECHANISMS; m++)
 		if (auth_is_allowed(config, m) && auth_is_possible(s, m))
