@@ -78,6 +78,26 @@ trouble_tell(struct node_core *c, const char *text)
 }
 
 /* What the layers below find out about the machine, on whatever core. */
+/* Of a place that knows users. */
+static void
+place_tell(void *arg, struct str name, struct str why)
+{
+	struct node *n = arg;
+	struct event e = event_make(why.p == NULL ? EVENT_directory_back :
+	    EVENT_directory_down, clock_wall(), 0);
+	char text[512];
+	struct buf b = BUF_OF(text);
+
+	if (why.p == NULL)
+		buf_printf(&b, STR_FMT " answers again", STR_ARG(name));
+	else
+		buf_printf(&b, "who " STR_FMT " knows cannot log in by it: "
+		    STR_FMT, STR_ARG(str_sub(name, 0, 200)), STR_ARG(why));
+	event_str(&e, FIELD_directory, name);
+	event_str(&e, FIELD_text, buf_str(&b));
+	intake_tell(&n->cores[core_index()].intake, &e);
+}
+
 static struct node *telling;
 
 static void
@@ -559,6 +579,10 @@ node_run(struct node *n, const struct node_setup *setup)
 	n->login = (struct server_login){ setup->login, login_takes,
 		login_check, login_verifier, login_proved };
 	n->house.login = setup->login == NULL ? NULL : &n->login;
+	if (setup->login != NULL) {
+		setup->login->elsewhere.tell = place_tell;
+		setup->login->elsewhere.arg = n;
+	}
 	n->started_at = clock_wall();
 	telling = n;
 	net_tell = world_tell;

@@ -658,6 +658,7 @@ control_fill(struct worker *w)
 			.ready = c->deliver->ready, .spools = c->spools,
 			.quotas = c->server.quotas,
 			.sentinel = c->deliver->sentinel,
+			.login = w->node_setup.login,
 			.wake = dispatcher_wake };
 	}
 }

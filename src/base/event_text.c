@@ -584,6 +584,8 @@ static const struct shape {
 	[EVENT_connected] = { text_connection, "connect" },
 	[EVENT_delayed] = { text_outcome, "deferred" },
 	[EVENT_delivered] = { text_outcome, "sent" },
+	[EVENT_directory_back] = { text_trouble, "restored" },
+	[EVENT_directory_down] = { text_trouble, "warning" },
 	[EVENT_discarded] = { text_outcome, "sent" },
 	[EVENT_disconnected] = { text_connection, "disconnect" },
 	[EVENT_expanded] = { text_expanded, "forwarded as" },

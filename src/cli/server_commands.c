@@ -65,6 +65,19 @@ failing_print(struct cli *c, const json_t *list)
 		    cli_visible(c, text_at(one, "how", NULL)));
 }
 
+/* Places that know users, and do not answer. */
+static void
+down_print(struct cli *c, const json_t *list)
+{
+	size_t i;
+	json_t *one;
+
+	json_array_foreach(list, i, one)
+		printf("down    %s: %s\n",
+		    cli_visible(c, text_at(one, "name", NULL)),
+		    cli_visible(c, text_at(one, "why", NULL)));
+}
+
 static void
 status_tls_print(const json_t *j)
 {
@@ -112,6 +125,7 @@ status_print(struct cli *c, const json_t *j)
 	    number_at(j, "spool", "damaged"));
 	failing_print(c, json_object_get(j, "failing"));
 	status_tls_print(j);
+	down_print(c, json_object_get(j, "directories_down"));
 }
 
 static int

@@ -19,6 +19,7 @@
 #include "fiber/net.h"
 #include "intake/intake.h"
 #include "policy/holder.h"
+#include "policy/login.h"
 #include "queue/queue.h"
 #include "queue/ready.h"
 #include "queue/sentinel.h"
@@ -34,6 +35,7 @@ struct control_core {
 	struct ready *ready;
 	struct quota_table *quotas;
 	const struct sentinel *sentinel;
+	const struct login *login;	/* or NULL */
 	struct spool *const *spools;	/* by number, CONTROL_SPOOLS */
 	void (*wake)(void *arg, unsigned core);	/* the queue was changed */
 };

@@ -1,9 +1,11 @@
 /* route_admin.c -- status, reload, stop. */
+#include "base/must.h"
 #include "fiber/clock.h"
 #include "http/control_inner.h"
 #include "queue/view.h"
 
-enum { FAILING_MOST = SENTINEL_CLASSES, STATUS_MOST = 16 * 1024 };
+enum { FAILING_MOST = SENTINEL_CLASSES, STATUS_MOST = 32 * 1024,
+	DOWN_NAME = 300 };
 
 /* A class of hosts, over all cores: a host is one core's. */
 struct failing {
@@ -21,6 +23,11 @@ struct status_work {
 	struct fiber_stats fibers;
 	struct failing failing[FAILING_MOST];
 	size_t n_failing;
+	size_t n_down;
+	struct status_down {
+		char name[DOWN_NAME], why[DIRECTORY_WHY];
+		unsigned cores;
+	} down[ELSEWHERE_PLACES];
 };
 
 static void
@@ -64,6 +71,34 @@ failing_add(struct status_work *w, const struct sentinel_class *c)
 		w->failing[i].since = c->since;
 }
 
+/* The same place may be down on several cores. */
+static void
+down_add(struct status_work *w, const struct directory_health *h)
+{
+	size_t i = 0;
+
+	while (i < w->n_down && !str_eq(str_of(w->down[i].name), h->name))
+		i++;
+	if (i == ELSEWHERE_PLACES || h->name.n >= sizeof w->down[i].name)
+		return;
+	if (i == w->n_down) {
+		w->n_down++;
+		must(str_cstr(h->name, w->down[i].name,
+		    sizeof w->down[i].name));
+	}
+	w->down[i].cores++;
+	memcpy(w->down[i].why, h->why, sizeof w->down[i].why);
+}
+
+static void
+down_gather(struct status_work *w, const struct login *l)
+{
+	const struct directory_health *h;
+
+	for (size_t i = 0; l != NULL && (h = login_place(l, i)) != NULL; i++)
+		down_add(w, h);
+}
+
 static yields void
 status_gather(void *arg)
 {
@@ -93,6 +128,7 @@ status_gather(void *arg)
 			spool_add(w, c->spools[i]);
 	while ((class = sentinel_next(c->sentinel, clock_mono(), &at)) != NULL)
 		failing_add(w, class);
+	down_gather(w, c->login);
 }
 
 static void
@@ -166,6 +202,20 @@ tls_json(struct json *j, const struct control_tls *t)
 	json_end_object(j);
 }
 
+static void
+down_json(struct json *j, const struct status_work *w)
+{
+	json_put_array(j, "directories_down");
+	for (size_t i = 0; i < w->n_down; i++) {
+		json_put_object(j, NULL);
+		json_put_str(j, "name", str_of(w->down[i].name));
+		json_put_u64(j, "cores", w->down[i].cores);
+		json_put_str(j, "why", str_of(w->down[i].why));
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
 yields void
 route_status_show(struct request *q)
 {
@@ -201,6 +251,7 @@ route_status_show(struct request *q)
 	spool_json(&j, w);
 	failing_json(&j, w);
 	tls_json(&j, &c->setup.tls);
+	down_json(&j, w);
 	json_end_object(&j);
 	buf_putc(&b, '\n');
 	talk_say(q->talk, 200, "application/json", buf_str(&b));

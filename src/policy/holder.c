@@ -14,6 +14,15 @@ config_release(struct config *c)
 		config_free(c);
 }
 
+struct config *
+config_keep(const struct config *fixed)
+{
+	struct config *c = (struct config *)(uintptr_t)fixed;
+
+	must(atomic_fetch_add(&c->refs, 1) >= 1);
+	return c;
+}
+
 /* A core's first pin takes one reference, its last gives it back. */
 static void
 pin_add(struct config *c, unsigned core)

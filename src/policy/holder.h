@@ -31,7 +31,8 @@ struct config *config_pin(struct config_holder *);
 void config_unpin(struct config_holder *, struct config *);
 const struct config *config_now(const struct config_holder *);
 
-/* Any thread. */
+/* Another reference, for who needs it longer than a pin.  Any thread. */
+struct config *config_keep(const struct config *);
 void config_release(struct config *);
 
 #endif

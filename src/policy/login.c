@@ -57,11 +57,16 @@ lanes_open(struct login *l, unsigned cores)
 int
 login_begin(struct login *l, unsigned cores)
 {
+	struct login_core *c;
+
 	must(l->cores[core_index()] == NULL);
 	if (core_index() == 0 && lanes_open(l, cores) != 0)
 		return -1;
-	l->cores[core_index()] = calloc(1, sizeof(struct login_core));
-	return l->cores[core_index()] != NULL ? 0 : err_set("no memory");
+	if ((c = calloc(1, sizeof *c)) == NULL)
+		return err_set("no memory");
+	l->cores[core_index()] = c;
+	c->elsewhere = elsewhere_new(&l->elsewhere);
+	return c->elsewhere != NULL ? 0 : -1;
 }
 
 yields void
@@ -76,6 +81,7 @@ login_end(struct login *l)
 		fiber_wake(c->teller);
 		fiber_sleep(mono_add(clock_mono(), NS_PER_MS));
 	}
+	elsewhere_end(c->elsewhere);
 	OPENSSL_cleanse(c, sizeof *c);
 	free(c);
 	l->cores[core_index()] = NULL;

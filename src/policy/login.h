@@ -27,6 +27,7 @@
 
 #include "fiber/offload.h"
 #include "policy/account.h"
+#include "policy/elsewhere.h"
 #include "store/account.h"
 #include "trust/scram.h"
 
@@ -76,6 +77,7 @@ struct login {
 	unsigned waiting_most;
 	/* Names from networks that came in before, as hashes. */
 	uint64_t _Atomic known[LOGIN_KNOWN];
+	struct elsewhere_board elsewhere;	/* its tell is app/'s */
 };
 
 /* Blocks.  The database is opened if it is there.  -1 and the trail when it is
@@ -112,6 +114,13 @@ yields enum login_result login_verifier(struct login *,
     const struct login_ask *, struct arena *, struct login_verifiers *out);
 /* He proved v[i]: remember when it was used last. */
 void login_proved(struct login *, const struct login_verifiers *, size_t i);
+
+/* A place elsewhere that knows users and is down, as this core knows it; NULL
+ * beyond the last. */
+const struct directory_health *login_place(const struct login *, size_t i);
+/* What RFC 7628 3.2.2 tells to who had a bad token; nothing without an issuer.
+ * why is login_check()'s. */
+void login_about_token(const struct config *, const char *why, struct buf *out);
 
 /* ---- sources: login.def is the table ---- */
 

@@ -26,6 +26,7 @@ struct login_core {
 	struct kept_use uses[LOGIN_USES];	/* not told yet */
 	size_t n_uses;
 	struct fiber *teller;			/* tells them; NULL: not yet */
+	struct elsewhere *elsewhere;
 	bool is_telling;
 	bool is_ending;
 };

@@ -340,6 +340,8 @@ auth_check(struct auth *a, enum sasl_step *step)
 {
 	const struct server_login *login = a->s->server->house->login;
 	struct login_ask ask;
+	char room[SASL_CHALLENGE_MOST];
+	struct buf about = BUF_OF(room);
 	enum login_result result;
 
 	if (auth_knock(a) != 0)
@@ -351,7 +353,10 @@ auth_check(struct auth *a, enum sasl_step *step)
 		return auth_later(a);
 	a->is_wrong = result != LOGIN_OK;
 	a->out = BUF_OF(a->room);
-	*step = sasl_judge(&a->sasl, !a->is_wrong, STR_NONE, &a->out);
+	if (a->is_wrong && ask.kind == LOGIN_TOKEN)
+		login_about_token(a->config, a->why, &about);
+	*step = sasl_judge(&a->sasl, !a->is_wrong, about.n == 0 || about.full ?
+	    STR_NONE : buf_str(&about), &a->out);
 	return true;
 }
 

@@ -32,11 +32,8 @@ directory_failed(struct directory_health *h, struct mono now, const char *why)
 	h->why[b.n] = '\0';
 	h->retry_at = mono_add(now, NS_PER_SECOND *
 	    (wait_s < RETRY_MOST_S ? wait_s : RETRY_MOST_S));
-	if (h->failures == 0) {
-		h->down_since = now;
-		if (h->tell != NULL)
-			h->tell(h->arg, h->name, buf_str(&b));
-	}
+	if (h->tell != NULL)
+		h->tell(h->arg, h->name, buf_str(&b));
 	if (h->failures < FAILURES_MOST)
 		h->failures++;
 }

@@ -2,8 +2,8 @@
  * directory.h -- what another place says of somebody, and whether it is there.
  *
  * The promise: a directory answers with one of four words.  One that does not
- * answer is left alone for a second, then longer, at most half a minute; that
- * it is down is told once, and once that it is back.
+ * answer is left alone for a second, then longer, at most half a minute; each
+ * failure is told, and that it is back.
  * Not for: which directories are asked, in which order (policy/login.h).
  * Waiting: none.
  * Memory: struct directory_health is its owner's.
@@ -37,12 +37,11 @@ bool directory_person_copy(struct arena *, const struct directory_person *from,
 
 struct directory_health {
 	struct str name;		/* "Dovecot", "ldaps://ldap.example" */
-	/* Told when it goes down (why) and comes back (why is absent). */
+	/* Told of each failure (why), and when it is back (why is absent). */
 	void (*tell)(void *arg, struct str name, struct str why);
 	void *arg;
 	unsigned failures;		/* in a row */
 	struct mono retry_at;
-	struct mono down_since;
 	char why[DIRECTORY_WHY];	/* the last failure */
 };
 

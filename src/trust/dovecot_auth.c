@@ -559,7 +559,8 @@ ask_put(struct buf *b, const struct dovecot_ask *ask, uint32_t id)
 {
 	buf_printf(b, "AUTH\t%u\t", id);
 	dovecot_escape(ask->mechanism, b);
-	buf_put(b, STR("\tservice=smtp\tnologin"));
+	/* Who tries too often waits before we ask. */
+	buf_put(b, STR("\tservice=smtp\tnologin\tno-penalty"));
 	if (ask->is_private)
 		buf_put(b, STR("\tsecured"));
 	if (ask->certificate.n > 0)

@@ -138,7 +138,7 @@ script_answers(struct stream *s)
 			assert_true(hear(s));
 		if (i == 0)
 			assert_string_equal(heard, "AUTH\t1\tPLAIN\tservice=smtp"
-			    "\tnologin\tsecured\tsession=s=1\tlocal_name=mx.test"
+			    "\tnologin\tno-penalty\tsecured\tsession=s=1\tlocal_name=mx.test"
 			    "\tlip=2001:db8::1\tlport=587\trip=192.0.2.9"
 			    "\trport=4711\tresp=AGJvYgBwdw==");
 		/* nobody asked for these */
@@ -425,7 +425,7 @@ script_talks(struct stream *s)
 	greet(s);
 	assert_true(hear(s));
 	assert_string_equal(heard, "AUTH\t4294967295\tSCRAM-SHA-256\t"
-	    "service=smtp\tnologin\tvalid-client-cert\tcert_username=a\001tb");
+	    "service=smtp\tnologin\tno-penalty\tvalid-client-cert\tcert_username=a\001tb");
 	say(s, "CONT\t4294967295\t\n");
 	assert_true(hear(s));
 	assert_string_equal(heard, "CONT\t4294967295\tbiws");
@@ -504,7 +504,7 @@ body_lengths(void *arg)
 	struct dovecot_ask ask = { .mechanism = STR("X"), .has_initial = true };
 	struct dovecot_talk t;
 	struct arena a;
-	size_t around = sizeof "AUTH\t1\tX\tservice=smtp\tnologin\tresp=\n" - 1;
+	size_t around = sizeof "AUTH\t1\tX\tservice=smtp\tnologin\tno-penalty\tresp=\n" - 1;
 	size_t most = (DOVECOT_LINE_MOST - around) / 4 * 3;
 
 	(void)arg;

@@ -351,7 +351,7 @@ body_fail_over(void *arg)
 	assert_int_equal(login(l, "right", &who), DIRECTORY_LATER);
 	assert_int_equal(clock_mono().ns, began.ns);
 	assert_non_null(strstr(err_text(), "does not answer"));
-	assert_int_equal(downs, 2);
+	assert_true(downs > 2);
 	now[0].is_silent = now[1].is_silent = false;
 	fiber_sleep(in_ms(31000));
 	assert_int_equal(login(l, "right", &who), DIRECTORY_YES);

@@ -33,6 +33,7 @@ PEERS = {
                " libdate-manip-perl".split(),
     "ldns": "ldnsutils libldns3".split(),
     "pebble": ["pebble"],
+    "slapd": "slapd libldap-2.5-0 libltdl7 libodbc2 libwrap0 libsasl2-2 libnsl2 libtirpc3".split(),
     "nsd": "nsd libevent-2.1-7 libfstrm0 libprotobuf-c1".split(),
 }
 
