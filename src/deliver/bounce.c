@@ -306,6 +306,8 @@ report_flags(const struct report *r)
 
 	if (r->sender.n == 0)
 		flags |= ENVELOPE_LAST;
+	/* RFC 8689 5: a report is protected as what it is about */
+	flags |= r->about->envelope.flags & ENVELOPE_REQUIRETLS;
 	if (r->dsn.is_wide)
 		flags |= ENVELOPE_SMTPUTF8;
 	if (r->dsn.is_wide || returned_encoding(r) == DSN_8BIT)
@@ -313,11 +315,13 @@ report_flags(const struct report *r)
 	return flags;
 }
 
-/* RFC 3461 4.3: RET is about failures; of others only the header returns. */
+/* RFC 3461 4.3: RET is about failures; of others only the header returns, and of
+ * what requires TLS (RFC 8689 5). */
 static bool
 is_whole_wanted(const struct config *conf, const struct report *r)
 {
-	if (r->dsn.action != DSN_FAILURE)
+	if (r->dsn.action != DSN_FAILURE ||
+	    (r->about->envelope.flags & ENVELOPE_REQUIRETLS) != 0)
 		return false;
 	switch (r->is_from_list ? RET_NONE : r->about->envelope.ret) {
 	case RET_FULL:

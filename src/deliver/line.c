@@ -309,6 +309,67 @@ line_may_be_clear(const struct line *l, const struct site_try *t)
 	    CAPABILITY_BIT(STARTTLS)) != 0;
 }
 
+/* RFC 8689 4.2.2: what the domain asks for itself is not insisted on; what the
+ * operator does, is. */
+static void
+demand_relax(struct line *l)
+{
+	if (l->demand.asker == TLS_ASKED_BY_US)
+		return;
+	l->demand.level = security_wish(l->conf, l->rule)->level;
+	l->demand.asker = TLS_ASKED_BY_SENDER;
+	l->demand.asked_in = STR("TLS-Required: No");
+	l->demand.n_tlsa = 0;
+}
+
+/* RFC 8689 4.2.1: a host whose name is known for sure, and proves it.  -1: this
+ * one's is not. */
+static int
+demand_require(struct line *l)
+{
+	if (l->demand.level >= TLS_LEVEL_VERIFY)
+		return 0;
+	if (!l->demand.names_are_sure) {
+		l->is_untrusted = true;
+		l->verdict = verdict_make(DEFERRED, 0, "4.7.10", "REQUIRETLS: "
+		    "neither DNSSEC nor MTA-STS vouches for the host's name");
+		return -1;
+	}
+	l->demand.level = TLS_LEVEL_VERIFY;
+	l->demand.asker = TLS_ASKED_BY_SENDER;
+	l->demand.asked_in = STR("REQUIRETLS");
+	return 0;
+}
+
+static int
+demand_wish(struct line *l)
+{
+	switch (l->wish) {
+	case LINE_RELAXED:
+		demand_relax(l);
+		return 0;
+	case LINE_REQUIRED:
+		return demand_require(l);
+	case LINE_AS_IT_IS:
+		break;
+	}
+	return 0;
+}
+
+/* "the client MUST issue a QUIT to the server and repeat ... with each host" */
+static yields enum trial
+host_promise(struct line *l)
+{
+	if (l->wish != LINE_REQUIRED || client_keeps_tls(&l->client))
+		return TRIAL_GOOD;
+	l->lacks_requiretls = true;
+	l->verdict = verdict_make(DEFERRED, 0, "4.7.30",
+	    "REQUIRETLS: the host does not support it");
+	client_quit(&l->client);
+	line_close(l);
+	return TRIAL_FAILED;
+}
+
 static yields enum trial
 host_try(struct line *l, const struct site *s, const struct site_try *t,
     enum relay_scheme scheme)
@@ -325,18 +386,20 @@ host_try(struct line *l, const struct site *s, const struct site_try *t,
 	ask.domain = arena_copy(&l->arena, l->domain);
 	l->client.lies = 0;
 	l->end = NULL;
-	if (security_demand(&ask, &l->arena, &l->demand, &l->verdict) != 0) {
+	l->lacks_requiretls = false;
+	if (security_demand(&ask, &l->arena, &l->demand, &l->verdict) != 0 &&
+	    l->wish != LINE_RELAXED) {
 		l->is_untrusted = true;
 		if (l->demand.known != TLS_RESULT_FINE)
 			line_report(l, NULL);
 		return TRIAL_FAILED;
 	}
-	if (l->demand.level > l->most)
-		l->demand.level = l->most;
+	if (demand_wish(l) != 0)
+		return TRIAL_FAILED;
 	said = host_dial(l, t, scheme);
 	if (said == TRIAL_FAILED && line_may_be_clear(l, t))
 		said = host_dial(l, t, scheme);
-	return said;
+	return said == TRIAL_GOOD ? host_promise(l) : said;
 }
 
 /*

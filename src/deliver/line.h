@@ -20,6 +20,13 @@
 
 enum { LINE_MEMORY = 256 * 1024 };
 
+/* What the sender of a message wishes (RFC 8689). */
+enum line_wish {
+	LINE_AS_IT_IS,
+	LINE_RELAXED,			/* TLS-Required: No */
+	LINE_REQUIRED			/* REQUIRETLS */
+};
+
 /* What one connection is made of. */
 struct line {
 	struct connection *c;		/* NULL: for one recipient alone */
@@ -35,8 +42,8 @@ struct line {
 	struct arena arena;
 	struct tls_demand demand;
 	struct client_login login;
-	enum tls_level most;		/* of the demand: less than it asks for,
-					 * as the message wishes; else TLS_LEVELS */
+	enum line_wish wish;
+	bool lacks_requiretls;		/* the host that was asked last */
 	struct verdict verdict;		/* why there is no connection */
 	bool is_untrusted;		/* ... and TLS was at fault */
 	struct str remote;		/* the host that said so */

@@ -145,6 +145,7 @@ batch_send(const struct batch *b, struct line *l, struct delivery *d)
 		.ret = is_from_list ? RET_NONE : e->ret,
 		.size = e->size, .body = body_kind(e),
 		.is_utf8 = (e->flags & ENVELOPE_SMTPUTF8) != 0,
+		.requires_tls = (e->flags & ENVELOPE_REQUIRETLS) != 0,
 		.read = body_give, .rewind = body_again, .arg = &reading };
 
 	must(b->n > 0 && d->is_pinned);
@@ -192,6 +193,76 @@ line_reach(const struct line *l)
 	return l->hop != NULL && l->hop->is_lmtp ? REACH_MAILBOX : REACH_RELAY;
 }
 
+/* ---- what the sender says of TLS (RFC 8689) ---- */
+
+/* 4.2.1: "for which the MAIL FROM return-path is not empty" */
+static bool
+is_required(const struct delivery *d)
+{
+	return (d->envelope.flags & ENVELOPE_REQUIRETLS) != 0 &&
+	    d->envelope.sender.n > 0;
+}
+
+/* Where LMTP ends, nothing is passed on. */
+static bool
+line_will_do(const struct line *l, const struct delivery *d)
+{
+	return !is_required(d) || (l->hop != NULL && l->hop->is_lmtp) ||
+	    client_keeps_tls(&l->client);
+}
+
+static void
+verdicts_set(struct delivery *d, const struct verdict *v)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (!d->rcpts[i].is_tried) {
+			d->rcpts[i].verdict = *v;
+			d->rcpts[i].is_tried = true;
+		}
+}
+
+/* 4.2.1: what cannot be sent as required comes back; what failed for another
+ * reason is tried again. */
+static struct verdict
+required_verdict(const struct line *l)
+{
+	if (l->lacks_requiretls)
+		return verdict_make(FAILED, 0, "5.7.30",
+		    "REQUIRETLS support required");
+	if (l->is_untrusted)
+		return verdict_make(FAILED, 0, "5.7.10",
+		    "Encryption needed: %s", l->verdict.text);
+	return l->verdict;
+}
+
+/* The one message over a line of its own, made as its sender wishes. */
+static yields void
+wish_send(struct connection *c, const struct config *conf, struct delivery *d,
+    enum line_wish wish)
+{
+	struct line l = { .c = c, .d = c->deliver, .conf = conf, .wish = wish };
+	struct stream *net = c->net;
+	struct verdict v;
+	struct batch b;
+
+	arena_init(&l.arena, LINE_MEMORY);
+	if (line_open(&l)) {
+		if (batch_init(&b, &l, d) == 0)
+			while (client_is_usable(&l.client) && batch_fill(&b, d))
+				batch_send(&b, &l, d);
+		d->relay = arena_copy(&d->arena, l.relay);
+		d->tls = arena_copy(&d->arena,
+		    str_of(l.client.security.told));
+		d->reach = line_reach(&l);
+		line_hang_up(&l);
+	} else {
+		v = wish == LINE_REQUIRED ? required_verdict(&l) : l.verdict;
+		verdicts_set(d, &v);
+		arena_clear(&l.arena);
+	}
+	c->net = net;
+}
+
 static yields void
 message_send(struct line *l, const struct handoff *h, struct mono connect_from)
 {
@@ -207,7 +278,9 @@ message_send(struct line *l, const struct handoff *h, struct mono connect_from)
 	d.times.sent_from = clock_mono();
 	if (l->hop != NULL)
 		others_deliver(l, &d);
-	if (batch_init(&b, l, &d) == 0)
+	if (!line_will_do(l, &d))
+		wish_send(l->c, l->conf, &d, LINE_REQUIRED);
+	else if (batch_init(&b, l, &d) == 0)
 		while (client_is_usable(&l->client) && batch_fill(&b, &d))
 			batch_send(&b, l, &d);
 	if (l->client.kind == CLIENT_LMTP)
@@ -222,7 +295,7 @@ yields void
 remote_deliver_one(struct delivery *d, struct delivery_recipient *r,
     const struct relay *relay, const struct config *conf)
 {
-	struct line l = { .d = d->at, .conf = conf, .most = TLS_LEVELS,
+	struct line l = { .d = d->at, .conf = conf,
 		.patience = client_patience_of(conf) };
 	struct batch b;
 
@@ -301,6 +374,22 @@ line_work(struct line *l, struct mono connect_from)
 	}
 }
 
+/* TLS is what kept us from every host: some senders have said what then. */
+static yields void
+untrusted_settle(struct line *l, const struct handoff *h)
+{
+	struct delivery d;
+	struct verdict v;
+
+	if (delivery_open(&d, l->d, h) != 0)
+		return;
+	if ((d.envelope.flags & ENVELOPE_TLS_OPTIONAL) != 0)
+		wish_send(l->c, l->conf, &d, LINE_RELAXED);
+	v = is_required(&d) ? required_verdict(l) : l->verdict;
+	verdicts_set(&d, &v);
+	delivery_finish(&d);
+}
+
 /* Nobody learns anything from a try that we broke off ourselves. */
 static yields void
 site_fail(struct line *l)
@@ -313,7 +402,10 @@ site_fail(struct line *l)
 	if (!ready_failed(l->d->ready, clock_mono(), &l->c->ready))
 		return;
 	while (ready_failed_next(l->d->ready, &l->c->ready, &h))
-		handoff_fail(l->d, &h, &l->verdict, l->remote);
+		if (l->is_untrusted)
+			untrusted_settle(l, &h);
+		else
+			handoff_fail(l->d, &h, &l->verdict, l->remote);
 }
 
 static yields void
@@ -335,8 +427,7 @@ remote_run(void *arg)
 {
 	struct connection *c = arg;
 	struct config *conf = config_pin(c->deliver->holder);
-	struct line l = { .c = c, .d = c->deliver, .conf = conf,
-		.most = TLS_LEVELS };
+	struct line l = { .c = c, .d = c->deliver, .conf = conf };
 
 	must(!c->is_local);
 	arena_init(&l.arena, LINE_MEMORY);

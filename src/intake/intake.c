@@ -301,6 +301,17 @@ intake_header_is_big(const struct intake *in)
 	    in->scan.lines > in->config->limits.header_lines;
 }
 
+/* RFC 8689 3, 4.1: the parameter of MAIL outweighs it; any other word of it
+ * means nothing. */
+static void
+intake_see_tls(struct intake *in, const struct field *field)
+{
+	if (field->known == HEADER_TLS_REQUIRED &&
+	    (in->envelope.flags & ENVELOPE_REQUIRETLS) == 0 &&
+	    str_eq_icase(str_trim(field->value), STR("No")))
+		in->envelope.flags |= ENVELOPE_TLS_OPTIONAL;
+}
+
 /* One step of the header's walk.  1: go on, 0: no more for now, -1. */
 static yields int
 intake_step(struct intake *in, enum header_step step, const struct field *field)
@@ -310,6 +321,7 @@ intake_step(struct intake *in, enum header_step step, const struct field *field)
 		    "The header section is too big"));
 	switch (step) {
 	case HEADER_FIELD:
+		intake_see_tls(in, field);
 		if (intake_see_field(in, field) != 0 ||
 		    intake_append(in, field->raw) != 0)
 			return -1;

@@ -215,6 +215,14 @@ client_passes_dsn(const struct client *c)
 }
 
 bool
+client_keeps_tls(const struct client *c)
+{
+	return stream_is_private(c->net) &&
+	    c->security.proof >= TLS_PROOF_VERIFIED &&
+	    client_has(c, CAPABILITY_BIT(REQUIRETLS));
+}
+
+bool
 client_has(const struct client *c, uint32_t capability_bits)
 {
 	return (c->ehlo.has & ~(c->distrust | c->lies) & capability_bits) != 0;

@@ -104,6 +104,8 @@ struct client_message {
 	uint64_t size;			/* octets the body has */
 	enum client_body body;
 	bool is_utf8;			/* came by SMTPUTF8 */
+	bool requires_tls;		/* said on to who offers REQUIRETLS: whether
+					 * he may have it is the caller's to know */
 	/* The next octets of the body (n is at least 4 KiB), canonical CRLF
 	 * lines unless it is binary: how many, 0 at the end, negative when it
 	 * cannot be read (then: DEFERRED for all, and the connection is dropped
@@ -130,6 +132,10 @@ yields void client_send(struct client *, const struct client_message *,
 /* Were NOTIFY, ORCPT, RET and ENVID passed on?  If not, nobody beyond tells of
  * success.  (RFC 3461 5.2.2) */
 bool client_passes_dsn(const struct client *);
+
+/* Is the peer proven to be who he should be, and does he promise the same of
+ * whom he passes mail to?  (RFC 8689 4.2.1) */
+bool client_keeps_tls(const struct client *);
 
 /* May another message go over this connection?  (RFC 9422 4.1 too) */
 bool client_is_usable(const struct client *);

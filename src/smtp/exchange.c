@@ -233,6 +233,10 @@ exchange_say_mail(struct exchange *x)
 	stream_put(c->net, str_of(exchange_body_word(x)));
 	if (x->fit.is_utf8)
 		stream_put(c->net, STR(" SMTPUTF8"));
+	/* a report goes on without, too (RFC 8689 5) */
+	if (x->message->requires_tls && stream_is_private(c->net) &&
+	    client_has(c, CAPABILITY_BIT(REQUIRETLS)))
+		stream_put(c->net, STR(" REQUIRETLS"));
 	exchange_say_return(x);
 	stream_put(c->net, STR("\r\n"));
 }

@@ -33,6 +33,13 @@ when_tls(const struct session *s)
 	    s->tls.n == 0;
 }
 
+/* RFC 8689 2: "only ... in the context of" TLS. */
+static bool
+when_private(const struct session *s)
+{
+	return s->tls.n > 0;
+}
+
 /* Whoever connected, not whoever he says he is. */
 static bool
 when_xclient(const struct session *s)

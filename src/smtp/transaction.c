@@ -86,7 +86,9 @@ mail_flags(const struct mail_params *mail)
 {
 	return (mail->body == BODY_8BITMIME ? ENVELOPE_8BIT : 0u) |
 	    (mail->body == BODY_BINARYMIME ? ENVELOPE_BINARY : 0u) |
-	    (mail->smtputf8 ? ENVELOPE_SMTPUTF8 : 0u);
+	    (mail->smtputf8 ? ENVELOPE_SMTPUTF8 : 0u) |
+	    ((mail->given & PARAM_BIT(REQUIRETLS)) != 0 ?
+	    ENVELOPE_REQUIRETLS : 0u);
 }
 
 /* RFC 3461 4.4: what the sender calls this transaction. */

@@ -25,8 +25,11 @@ enum envelope_flags {
 	ENVELOPE_SMTPUTF8 = 2,
 	ENVELOPE_REPORT = 4,		/* made here, from the null sender */
 	ENVELOPE_LAST = 8,		/* about a report: nobody hears of its end */
-	ENVELOPE_BINARY = 16		/* BODY=BINARYMIME: any octets, and perhaps
+	ENVELOPE_BINARY = 16,		/* BODY=BINARYMIME: any octets, and perhaps
 					 * no CRLF at the end (RFC 3030 3) */
+	ENVELOPE_REQUIRETLS = 32,	/* to whom TLS proves, or to nobody (RFC
+					 * 8689) */
+	ENVELOPE_TLS_OPTIONAL = 64	/* TLS-Required: No */
 };
 
 enum recipient_flags {
