@@ -77,10 +77,10 @@ def made(directory):
                     "-nodes", "-days", "30", "-subj", "/CN=nightmail.example",
                     "-addext", "subjectAltName=DNS:nightmail.example", "-keyout", got["key"],
                     "-out", got["cert"]], check=True, capture_output=True)
-    # Exim reads it as the user it becomes; it is a key of this hour
-    got["key"].chmod(0o644)
+    got["key"].chmod(0o600)
     got["hash"] = crypt.crypt(PASSWORD, "$6$rounds=1000$nightmailbench")
     got["users"].write_text(f"{USER}:{{SHA512-CRYPT}}{got['hash']}\n")
+    got["users"].chmod(0o600)
     got["user"] = USER
     return got
 
@@ -118,6 +118,7 @@ class EximSubmission(EximRunner):
     def __init__(self, build, directory, sink_port):
         super().__init__(build, directory, sink_port)
         got = made(directory / "made")
+        got["key"].chmod(0o644)  # Exim reads it as the user it becomes
         conf = self.server.conf.replace("tls_advertise_hosts =\n", EXIM_TLS.format(**got))
         self.server.conf = conf.replace("begin retry\n", EXIM_AUTH.format(**got) + "begin retry\n")
 
