@@ -2,14 +2,19 @@
 """demo -- the whole way of mail through Nightmail, shown step by step.
 
 Two servers on the loopback: demo.test, ours, and sink.test, which plays a mail
-exchanger of the Internet.  A zone file stands in for the DNS.
+exchanger of the Internet.  A zone file stands in for the DNS.  Whoever submits
+mail logs in, inside TLS; the certificates are those that the servers made for
+themselves.
 """
 import argparse
 import json
 import pathlib
 import re
 import shutil
+import secrets
 import smtplib
+import ssl
+import subprocess
 import sys
 import tempfile
 import time
@@ -30,6 +35,8 @@ OURS = """\
 hostname: mx.demo.test
 admin: postmaster@demo.test
 cores: 2
+trusted: none
+database: "sqlite:{{dir}}/state.db"
 listen: [ {{ address: 127.0.0.1, port: {port}, role: submission }} ]
 domains:
   demo.test: {{ users: [ demo, alice, postmaster ] }}
@@ -64,6 +71,7 @@ class Demo:
         self.steps = 0
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="nightmail-demo."))
         self.port, self.sink = free_port(), free_port("127.0.0.2")
+        self.password = secrets.token_urlsafe(12)
         ours, theirs = self.top / "ours", self.top / "theirs"
         ours.mkdir()
         (ours / "zone").write_text(ZONE)
@@ -86,10 +94,21 @@ class Demo:
         self.say(("✓ " if good else "✖ ") + what)
         return good
 
+    def connect(self):
+        return smtplib.SMTP("127.0.0.1", self.port, local_hostname="laptop.demo.test")
+
+    def log_in(self, smtp):
+        """STARTTLS and AUTH.  The certificate is one that the server made for itself:
+        nobody could verify it."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        smtp.starttls(context=context)
+        return smtp.login("demo@demo.test", self.password)
+
     def send(self, sender, to, message):
         """One SMTP transaction; what the server said to the dot."""
-        with smtplib.SMTP("127.0.0.1", self.port, local_hostname="laptop.demo.test") as smtp:
-            smtp.ehlo()
+        with self.connect() as smtp:
+            self.log_in(smtp)
             options = ["BODY=8BITMIME"] if not message.isascii() else []
             smtp.mail(sender, options)
             code, text = smtp.rcpt(to)
@@ -106,6 +125,36 @@ class Demo:
         return wait_for(look, seconds)
 
     # ---- the steps ----
+
+    def user(self):
+        self.step("user", "Make somebody who may send: demo@demo.test")
+        words = [self.ours.binary, "user", "add", "demo@demo.test", "--config", str(self.ours.config)]
+        run = subprocess.run(words, input=self.password + "\n", capture_output=True, text=True)
+        self.say(" ".join(["nightmail", *words[1:4]]) + "   (the password comes on standard input)")
+        self.verdict(run.returncode == 0, run.stderr.strip() or "he is in the database, with an argon2id hash")
+
+    def login(self):
+        self.step("login", "Try to send without TLS, without the password, as somebody else; then as demo")
+        with self.connect() as smtp:
+            smtp.ehlo()
+            offered = smtp.has_extn("auth")
+            code, text = smtp.docmd("MAIL FROM:<demo@demo.test>")
+            self.verdict(code == 530 and not offered, f"in clear text: {code} {text.decode()}; AUTH is not offered")
+            right, self.password = self.password, "guessed"
+            try:
+                self.log_in(smtp)
+                code, text = 235, b""
+            except smtplib.SMTPAuthenticationError as error:
+                code, text = error.smtp_code, error.smtp_error
+            self.password = right
+            self.verdict(code == 535, f"with another password: {code} {text.decode()}")
+        with self.connect() as smtp:
+            code, text = self.log_in(smtp)
+            version, suite = smtp.sock.version(), smtp.sock.cipher()[0]
+            self.verdict(code == 235, f"{version}, {suite}, AUTH {smtp.esmtp_features['auth'].strip()}: "
+                         f"{code} {text.decode()}")
+            code, text = smtp.mail("boss@demo.test")
+            self.verdict(code == 553, f"as boss@demo.test: {code} {text.decode()}")
 
     def start(self):
         self.step("start", "Start two servers: ours, and one that plays a mail exchanger elsewhere")
@@ -152,6 +201,8 @@ class Demo:
         self.verdict(said, "the other side said: " + (said[1] if said else "nothing"))
         sent = self.log_has(self.ours, r"to=<bob@sink\.test>.*status=sent \((.*)\)", 20)
         self.verdict(sent, "then: " + (sent[1] if sent else "nothing"))
+        tls = [e.get("tls") for e in self.ours.events() if e["event"] == "delivered" and e.get("tls")]
+        self.verdict(tls and tls[-1].startswith("TLS"), f"between the servers: {tls[-1] if tls else 'clear text'}")
         got = wait_for(lambda: maildir(self.theirs.dir / "Maildir" / "bob"), 10)
         self.verdict(got and len(got) == 1, "bob has it, once" + (f": {got[0][0]}" if got else ""))
 
@@ -212,7 +263,8 @@ class Demo:
     def keep(self, binary):
         print(f"""
  It goes on running.  Talk to it:
-   swaks --server 127.0.0.1:{self.port} --from demo@demo.test --to alice@demo.test
+   swaks --server 127.0.0.1:{self.port} --tls --auth-user demo@demo.test --auth-password {self.password} \\
+       --from demo@demo.test --to alice@demo.test
    {binary} queue list --socket {self.ours.socket}
    {binary} log -f --socket {self.ours.socket}
    {binary} status --socket {self.ours.socket}
@@ -239,7 +291,7 @@ def main():
     demo = Demo(pathlib.Path(args.binary).resolve(), args.json)
     good = False
     try:
-        for step in (demo.start, demo.accept, demo.local, demo.relay, demo.bounce, demo.crash):
+        for step in (demo.start, demo.user, demo.login, demo.accept, demo.local, demo.relay, demo.bounce, demo.crash):
             step()
         good = demo.table()
         if args.keep:
