@@ -99,7 +99,7 @@ test_judges_senders(void **state)
 	stranger.role = friend.role = ROLE_SUBMISSION;
 	assert_string_equal(print(mail(&stranger, &from, 0)),
 	    "auth_required 530 5.7.0 Authentication required: only trusted "
-	    "networks may submit here");
+	    "networks submit without STARTTLS and AUTH");
 	assert_int_equal(mail(&friend, &from, 0).reason,
 	    JUDGE_sender_ok);
 	stranger.role = ROLE_RELAY;
