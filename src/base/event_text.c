@@ -625,6 +625,12 @@ text_shape(const struct event *e, unsigned nth, const char **tag)
 	if (e->type == EVENT_login_good || (e->type == EVENT_bounce_made &&
 	    str_eq(event_get_str(e, FIELD_reason), STR("none"))))
 		return NULL;
+	/* Nor of hosts that have no TLS, where nobody asks for it. */
+	if (e->type == EVENT_tls_session &&
+	    str_eq(event_get_str(e, FIELD_tls), STR("clear")) &&
+	    str_eq(event_get_str(e, FIELD_policy), STR("no-policy-found")) &&
+	    event_get(e, FIELD_text) == NULL)
+		return NULL;
 	if (e->type == EVENT_expired && nth == 1) {
 		*tag = "qmgr";
 		return &expired;

@@ -357,6 +357,11 @@ test_what_became_of_it(void **state)
 	e.values[0].string = STR("damaged");
 	expect(&e, "0000000000007: placed on hold -- damaged");
 	e = make(EVENT_tls_session, 0);
+	event_str(&e, FIELD_tls, STR("clear"));
+	event_str(&e, FIELD_policy, STR("no-policy-found"));
+	event_str(&e, FIELD_result, STR("starttls-not-supported"));
+	assert_null(event_text_tag(&e, 0));
+	e = make(EVENT_tls_session, 0);
 	event_str(&e, FIELD_relay, STR("mx.a.example[192.0.2.1]:25"));
 	event_str(&e, FIELD_domain, STR("a.example"));
 	event_str(&e, FIELD_policy, STR("tlsa"));

@@ -141,6 +141,8 @@ body_plain(void *arg)
 	assert_int_equal(get("http", "web.example", 6, 60000), 0);
 	assert_int_equal(get("http", "web.example", 5, 60000), -1);
 	assert_int_equal(answer.trouble, FETCH_BIG);
+	/* of several addresses one will do */
+	assert_int_equal(get("http", "two.example", 6, 60000), 0);
 	/* not HTTP; ends early */
 	response = STR("220 mail.example ESMTP\r\n");
 	assert_int_equal(get("http", "web.example", 5, 60000), -1);
@@ -210,8 +212,9 @@ pem_make(void)
 static void
 run(yields void (*body)(void *))
 {
-	static const char text[] = "web.example IN A 127.0.0.2\n"
-	    "web.example IN A 127.0.0.1\nother.example IN A 127.0.0.1\n";
+	static const char text[] = "web.example IN A 127.0.0.1\n"
+	    "other.example IN A 127.0.0.1\n"
+	    "two.example IN A 127.0.0.2\ntwo.example IN A 127.0.0.1\n";
 
 	assert_int_equal(dns_configure(&(struct dns_config){ .zone = str_of(text) }),
 	    0);
