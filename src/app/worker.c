@@ -657,7 +657,7 @@ control_fill(struct worker *w)
 			.holder = &c->holder, .queue = c->deliver->queue,
 			.ready = c->deliver->ready, .spools = c->spools,
 			.quotas = c->server.quotas,
-			.sentinel = c->deliver->sentinel,
+			.sentinel = c->deliver->sentinel, .tls = c->deliver->tls,
 			.login = w->node_setup.login,
 			.wake = dispatcher_wake };
 	}

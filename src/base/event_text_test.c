@@ -326,6 +326,34 @@ test_the_queue(void **state)
 }
 
 static void
+test_tls_sessions(void **state)
+{
+	struct event e;
+
+	(void)state;
+	e = make(EVENT_tls_session, 0);
+	event_str(&e, FIELD_tls, STR("clear"));
+	event_str(&e, FIELD_policy, STR("no-policy-found"));
+	event_str(&e, FIELD_result, STR("starttls-not-supported"));
+	assert_null(event_text_tag(&e, 0));
+	e = make(EVENT_tls_session, 0);
+	event_str(&e, FIELD_relay, STR("mx.a.example[192.0.2.1]:25"));
+	event_str(&e, FIELD_domain, STR("a.example"));
+	event_str(&e, FIELD_policy, STR("tlsa"));
+	event_str(&e, FIELD_tls, STR("TLSv1.3/dane"));
+	expect(&e, "Verified TLS connection established to "
+	    "mx.a.example[192.0.2.1]:25: TLSv1.3/dane, policy=tlsa, "
+	    "domain=a.example");
+	event_str(&e, FIELD_result, STR("validation-failure"));
+	e.values[3].string = STR("clear");
+	event_str(&e, FIELD_text, STR("no TLSA record names it"));
+	expect(&e, "TLS connection not established to "
+	    "mx.a.example[192.0.2.1]:25: clear, policy=tlsa, "
+	    "domain=a.example, result=validation-failure: "
+	    "no TLSA record names it");
+}
+
+static void
 test_what_became_of_it(void **state)
 {
 	struct event e = make(EVENT_bounce_made, 7);
@@ -356,26 +384,6 @@ test_what_became_of_it(void **state)
 	expect_nth(&e, 0, "postsuper", "0000000000007: placed on hold");
 	e.values[0].string = STR("damaged");
 	expect(&e, "0000000000007: placed on hold -- damaged");
-	e = make(EVENT_tls_session, 0);
-	event_str(&e, FIELD_tls, STR("clear"));
-	event_str(&e, FIELD_policy, STR("no-policy-found"));
-	event_str(&e, FIELD_result, STR("starttls-not-supported"));
-	assert_null(event_text_tag(&e, 0));
-	e = make(EVENT_tls_session, 0);
-	event_str(&e, FIELD_relay, STR("mx.a.example[192.0.2.1]:25"));
-	event_str(&e, FIELD_domain, STR("a.example"));
-	event_str(&e, FIELD_policy, STR("tlsa"));
-	event_str(&e, FIELD_tls, STR("TLSv1.3/dane"));
-	expect(&e, "Verified TLS connection established to "
-	    "mx.a.example[192.0.2.1]:25: TLSv1.3/dane, policy=tlsa, "
-	    "domain=a.example");
-	event_str(&e, FIELD_result, STR("validation-failure"));
-	e.values[3].string = STR("clear");
-	event_str(&e, FIELD_text, STR("no TLSA record names it"));
-	expect(&e, "TLS connection not established to "
-	    "mx.a.example[192.0.2.1]:25: clear, policy=tlsa, "
-	    "domain=a.example, result=validation-failure: "
-	    "no TLSA record names it");
 	e = make(EVENT_trouble, 0);
 	event_str(&e, FIELD_text, STR("open spool/7: No space left on device"));
 	expect(&e, "warning: open spool/7: No space left on device");
@@ -452,6 +460,7 @@ main(void)
 		cmocka_unit_test(test_refusals_are_known),
 		cmocka_unit_test(test_connections),
 		cmocka_unit_test(test_the_queue),
+		cmocka_unit_test(test_tls_sessions),
 		cmocka_unit_test(test_what_became_of_it),
 		cmocka_unit_test(test_no_line_is_forged),
 		cmocka_unit_test(test_every_octet_everywhere),

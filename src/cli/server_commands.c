@@ -50,6 +50,26 @@ text_at(const json_t *j, const char *a, const char *b)
 }
 
 /* "12 hosts fail since ...: TLS handshake: dh key too small". */
+/* To other servers, by how far they were proven to be who they are. */
+static void
+sessions_print(const json_t *sessions)
+{
+	const char *name;
+	json_t *v;
+	intmax_t n = 0;
+
+	json_object_foreach((json_t *)(uintptr_t)sessions, name, v)
+		n += (intmax_t)json_integer_value(v);
+	if (n == 0)
+		return;
+	printf("outward %jd connections:", n);
+	json_object_foreach((json_t *)(uintptr_t)sessions, name, v)
+		if (json_integer_value(v) > 0)
+			printf(" %s %jd", name,
+			    (intmax_t)json_integer_value(v));
+	printf("\n");
+}
+
 static void
 failing_print(struct cli *c, const json_t *list)
 {
@@ -123,6 +143,7 @@ status_print(struct cli *c, const json_t *j)
 	    number_at(j, "spool", "syncs"), number_at(j, "spool", "sync_us"),
 	    number_at(j, "spool", "sync_most_us"),
 	    number_at(j, "spool", "damaged"));
+	sessions_print(json_object_get(j, "tls_sessions"));
 	failing_print(c, json_object_get(j, "failing"));
 	status_tls_print(j);
 	down_print(c, json_object_get(j, "directories_down"));

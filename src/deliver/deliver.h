@@ -24,6 +24,7 @@
 #include "queue/ready.h"
 #include "queue/sentinel.h"
 #include "spool/spool.h"
+#include "trust/tls_demand.h"
 
 /* A report's gate serves all domains whose names fall on it. */
 enum { DELIVERY_MEMORY = 64 * 1024 * 1024, DELIVER_SPOOLS = 256,
@@ -70,6 +71,7 @@ struct deliver {
 	struct gcra bounce_gates[BOUNCE_GATES];
 	struct gcra warning_gates[BOUNCE_GATES];	/* of delay */
 	struct deliver_counts counts;
+	uint64_t tls[TLS_KINDS];	/* connections, and hosts put off */
 };
 
 struct deliver_setup {

@@ -230,6 +230,7 @@ line_report(struct line *l, const struct tls_judgment *j)
 	if (l->demand.policy_domain.n == 0 || (j != NULL &&
 	    (j->told[0] == '\0' || (j->proof == TLS_PROOF_NONE && is_remedy))))
 		return;
+	l->d->tls[tls_kind_of(&l->demand, j)]++;
 	if (l->end != NULL && net_local(l->end, &self))
 		r.self = &self;
 	tls_report_tell(l->d->intake, &r);

@@ -23,6 +23,7 @@
 #include "queue/queue.h"
 #include "queue/ready.h"
 #include "queue/sentinel.h"
+#include "trust/tls_demand.h"
 #include "spool/spool.h"
 
 enum { CONTROL_MEMORY = 1024 * 1024, CONTROL_SPOOLS = 256 };
@@ -36,6 +37,7 @@ struct control_core {
 	struct quota_table *quotas;
 	const struct sentinel *sentinel;
 	const struct login *login;	/* or NULL */
+	const uint64_t *tls;		/* by enum tls_kind */
 	struct spool *const *spools;	/* by number, CONTROL_SPOOLS */
 	void (*wake)(void *arg, unsigned core);	/* the queue was changed */
 };

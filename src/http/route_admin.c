@@ -28,6 +28,7 @@ struct status_work {
 		char name[DOWN_NAME], why[DIRECTORY_WHY];
 		unsigned cores;
 	} down[ELSEWHERE_PLACES];
+	uint64_t tls[TLS_KINDS];
 };
 
 static void
@@ -126,6 +127,8 @@ status_gather(void *arg)
 	for (size_t i = 0; i < CONTROL_SPOOLS; i++)
 		if (c->spools[i] != NULL)
 			spool_add(w, c->spools[i]);
+	for (size_t i = 0; i < TLS_KINDS; i++)
+		w->tls[i] += c->tls[i];
 	while ((class = sentinel_next(c->sentinel, clock_mono(), &at)) != NULL)
 		failing_add(w, class);
 	down_gather(w, c->login);
@@ -144,6 +147,15 @@ queue_json(struct json *j, const struct status_work *w)
 	json_put_u64(j, "memory_bytes", w->queue.memory);
 	json_put_u64(j, "connections", w->ready.connections);
 	json_put_u64(j, "sites", w->ready.sites);
+	json_end_object(j);
+}
+
+static void
+sessions_json(struct json *j, const struct status_work *w)
+{
+	json_put_object(j, "tls_sessions");
+	for (int i = 0; i < TLS_KINDS; i++)
+		json_put_u64(j, tls_kind_name((enum tls_kind)i), w->tls[i]);
 	json_end_object(j);
 }
 
@@ -248,6 +260,7 @@ route_status_show(struct request *q)
 		json_put_str(&j, "deepest_stack_fiber",
 		    str_of(w->fibers.stack_high_name));
 	queue_json(&j, w);
+	sessions_json(&j, w);
 	spool_json(&j, w);
 	failing_json(&j, w);
 	tls_json(&j, &c->setup.tls);

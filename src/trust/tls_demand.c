@@ -93,22 +93,56 @@ tls_chain_trouble(long verdict, enum tls_result *result)
 
 /* ---- judgments ---- */
 
+const char *
+tls_kind_name(enum tls_kind kind)
+{
+	static const char *const names[TLS_KINDS] = {
+		[TLS_KIND_CLEAR] = "clear", [TLS_KIND_ENCRYPT] = "encrypt",
+		[TLS_KIND_TRUST] = "trust", [TLS_KIND_VERIFY] = "verify",
+		[TLS_KIND_MTA_STS] = "mta_sts", [TLS_KIND_DANE] = "dane",
+		[TLS_KIND_REFUSED] = "refused" };
+
+	must(kind < TLS_KINDS);
+	return names[kind];
+}
+
+static enum tls_kind
+kind_of_proof(const struct tls_demand *d, enum tls_proof proof)
+{
+	switch (proof) {
+	case TLS_PROOF_NONE:
+		return TLS_KIND_CLEAR;
+	case TLS_PROOF_ENCRYPTED:
+		return TLS_KIND_ENCRYPT;
+	case TLS_PROOF_TRUSTED:
+		return TLS_KIND_TRUST;
+	case TLS_PROOF_VERIFIED:
+		return d->asker == TLS_ASKED_BY_STS && !d->is_testing &&
+		    d->level == TLS_LEVEL_VERIFY ? TLS_KIND_MTA_STS :
+		    TLS_KIND_VERIFY;
+	case TLS_PROOF_DANE:
+		return TLS_KIND_DANE;
+	}
+	must(false);
+	return TLS_KIND_REFUSED;
+}
+
+enum tls_kind
+tls_kind_of(const struct tls_demand *d, const struct tls_judgment *j)
+{
+	return j == NULL || !j->is_met ? TLS_KIND_REFUSED :
+	    kind_of_proof(d, j->proof);
+}
+
 static void
 judgment_tell(struct tls_judgment *j, const struct tls_demand *d,
     const char *version)
 {
-	static const char *const proofs[] = { [TLS_PROOF_NONE] = "clear",
-		[TLS_PROOF_ENCRYPTED] = "encrypt", [TLS_PROOF_TRUSTED] = "trust",
-		[TLS_PROOF_VERIFIED] = "verify", [TLS_PROOF_DANE] = "dane" };
 	struct buf b = BUF_OF(j->told);
-	bool is_by_sts = d->asker == TLS_ASKED_BY_STS && !d->is_testing &&
-	    j->proof == TLS_PROOF_VERIFIED;
 
-	if (j->proof == TLS_PROOF_NONE)
-		buf_printf(&b, "clear");
-	else
-		buf_printf(&b, "%s/%s", version,
-		    is_by_sts ? "mta_sts" : proofs[j->proof]);
+	buf_printf(&b, "%s%s%s", j->proof == TLS_PROOF_NONE ? "" : version,
+	    j->proof == TLS_PROOF_NONE ? "" : "/",
+	    tls_kind_name(kind_of_proof(d, j->proof)));
 	buf_putc(&b, '\0');
 	must(!b.full);
 }

@@ -88,6 +88,13 @@ enum tls_proof {
 	TLS_PROOF_DANE,			/* with the owner of the TLSA's domain */
 };
 
+/* The same for people and programs, and for counting; what a policy of MTA-STS
+ * vouches for by its own name. */
+enum tls_kind { TLS_KIND_CLEAR, TLS_KIND_ENCRYPT, TLS_KIND_TRUST,
+	TLS_KIND_VERIFY, TLS_KIND_MTA_STS, TLS_KIND_DANE, TLS_KIND_REFUSED,
+	TLS_KINDS };
+const char *tls_kind_name(enum tls_kind);
+
 struct tls_judgment {
 	bool is_met;
 	enum tls_result result;		/* of the demand; also where the level does
@@ -96,6 +103,10 @@ struct tls_judgment {
 	char why[TLS_WHY_MOST];		/* not met: the sentence for people */
 	char told[TLS_TOLD_MOST];	/* "TLSv1.3/verify", "clear": for events */
 };
+
+/* REFUSED: what was demanded was not met; also without a judgment. */
+enum tls_kind tls_kind_of(const struct tls_demand *,
+    const struct tls_judgment *);
 
 /* After the handshake. */
 void tls_demand_judge(const struct tls_demand *, const struct tls_facts *,

@@ -178,6 +178,9 @@ def dane(where):
         row = got["roll.example"][0][3]
         check(sorted(row["policy"]["policy-string"]) == sorted(signed.kinds["roll"][1]), "the records", row)
         check("DANE is off" not in s.mail_log(), "DANE is on")
+        tls = s.status()["tls_sessions"]
+        check(tls["dane"] == sum(wanted.endswith("/dane") for _, _, wanted in signed.kinds.values()) and
+              tls["refused"] > 0 and tls["clear"] == 0, "status", tls)
         # who cannot validate does without DANE, and says so
         blind = stack.enter_context(started(where / "blind", mx_port=signed.port,
                                             dns=f"root: {zones.hints}, anchor: {where}/none"))
