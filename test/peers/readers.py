@@ -32,9 +32,13 @@ deliver: {{ maildir: "{{dir}}/Maildir/%u" }}
 route: [ {{ relay: "smtp://127.0.0.2:{hop}" }} ]
 outbound: {{ retry: [ 1h ] }}
 limits: {{ errors: 4 }}
+auth: {{ users: "file:{{dir}}/users" }}
 log: {{ to: "{{dir}}/mail.log", ident: {ident} }}
 """
-STRANGERS = {"relay": "127.0.0.7", "unknown": "127.0.0.8", "errors": "127.0.0.9", "gone": "127.0.0.10"}
+STRANGERS = {"relay": "127.0.0.7", "unknown": "127.0.0.8", "errors": "127.0.0.9", "gone": "127.0.0.10",
+             "guess": "127.0.0.11"}
+# "secret", as crypt(3) has it
+USERS = "alice@peers.test:$6$nightmail$.9Ko3BjC8UHLiUe6R5xjKSMQyqFbq8hyy6kDZlF3rlcmuqg33LRmrDUWwX3voHivlt3PgoacHZok1qOU7Zyvy1\n"
 
 
 class Hop(socketserver.StreamRequestHandler):
@@ -117,6 +121,21 @@ def strangers(s, sent):
         c.mail("spam@evil.test")
         for i in range(2):
             refused(c, f"guess{i}@peers.test")
+    with smtplib.SMTP("127.0.0.1", s.port, timeout=30, source_address=(STRANGERS["guess"], 0)) as c:
+        c.starttls()
+        c.ehlo("evil")
+        for mechanism, name in (("PLAIN", "alice@peers.test"), ("LOGIN", "eve\n[127.0.0.99]: x")):
+            c.user, c.password = name, "guessed"
+            auth = c.auth_plain if mechanism == "PLAIN" else c.auth_login
+            with contextlib.suppress(smtplib.SMTPAuthenticationError):
+                c.auth(mechanism, auth)
+                expect(False, f"{name} was let in")
+        c.user, c.password = "alice@peers.test", "secret"
+        c.auth("PLAIN", c.auth_plain)
+        c.sendmail("alice@peers.test", "bob@peers.test", b"Subject: x\r\n\r\nx\r\n")
+        sent["received"] += 1
+        sent["delivered"] += 1
+        sent["peers.test"] += 1
     c = come("errors")
     c.ehlo("evil")
     with contextlib.suppress(smtplib.SMTPServerDisconnected):
@@ -140,6 +159,7 @@ def day(where, ident):
         s = Server(BINARY, where, CONFIG.format(ident=ident, **ports), cage="sanitize" not in str(BUILD))
         s.mx, s.port = ports["mx"], ports["port"]
         (s.dir / "aliases").write_text("team: alice, bob\n")
+        (s.dir / "users").write_text(USERS)
         s.start()
         traffic(s, sent)
         strangers(s, sent)
@@ -178,6 +198,16 @@ def fail2ban(where, ident):
             return collections.Counter(re.findall(r"^127[\d.]+$", run.stdout, re.M))
         expected = {STRANGERS["relay"]: 3, STRANGERS["unknown"]: 2, STRANGERS["errors"]: 1}
         expect(found("more") == expected, lambda: f"mode more: {found('more')}\n{log.read_text()}")
+        expect("client=localhost" not in log.read_text() and re.search(
+            r"client=\S+\[127.0.0.11\], sasl_method=PLAIN, sasl_username=alice@peers.test", log.read_text()),
+            log.read_text)
+        guesses = {STRANGERS["guess"]: 2}
+        expect(found("auth") == guesses, lambda: f"mode auth: {found('auth')}\n{log.read_text()}")
+        if ident == "nightmail":    # ours knows every mechanism
+            log.write_text(log.read_text().replace("SASL LOGIN auth", "SASL SCRAM-SHA-256 auth"))
+            expect(found("auth") == guesses, lambda: f"mode auth: {found('auth')}\n{log.read_text()}")
+        expected |= guesses
+        expect(found("extra") == expected, lambda: f"mode extra: {found('extra')}\n{log.read_text()}")
         expected[STRANGERS["gone"]] = 1
         expect(found("aggressive") == expected, lambda: f"mode aggressive: {found('aggressive')}\n{log.read_text()}")
 
