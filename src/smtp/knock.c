@@ -269,6 +269,7 @@ void
 knock_forget(struct session *s)
 {
 	must(!s->knock.is_open);
+	s->knock.failures = 0;
 	if (s->account == NULL)
 		return;
 	arena_clear(&s->knock.arena);
