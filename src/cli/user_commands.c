@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "cli/accounts.h"
 #include "cli/password.h"
+#include "cli/usage.h"
 #include "fiber/random.h"
 #include "policy/account_text.h"
 #include "trust/password.h"
@@ -451,6 +452,8 @@ command_user_show(struct cli *c)
 	if (rc == 0)
 		rc = accounts_result(kept_apps(&a.database, u.id, &c->arena,
 		    app_line, c), "user", u.name);
+	if (rc == 0 && !c->json)
+		usage_show(c, u.name);
 	if (rc == 0 && !c->json)
 		accounts_settings(&a, u.name);
 	accounts_close(&a);

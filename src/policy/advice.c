@@ -1,8 +1,10 @@
 #include "policy/advice.h"
 
 #include "base/list.h"
+#include "policy/account.h"
 #include "policy/domain.h"
 #include "policy/finish.h"
+#include "policy/login.h"
 
 enum { RECIPIENTS_LEAST = 100, V4_WIDE = 8, V6_WIDE = 16 };
 
@@ -40,6 +42,31 @@ trusts_others(const struct config *c)
 	return false;
 }
 
+/* Some that the file names; the database is there when somebody is in it. */
+static bool
+knows_accounts(const struct config *c)
+{
+	for (size_t i = 0; i < login_sources_n; i++)
+		if (!str_eq(login_sources[i].name, STR("database")) &&
+		    login_sources[i].is_set(c))
+			return true;
+	return false;
+}
+
+static void
+advise_submission(const struct config *c, struct problems *ps,
+    const struct listener *s)
+{
+	if (s->role == ROLE_SUBMISSION && c->auth.database == AUTH_DATABASE_ON)
+		problem_add(ps, PROBLEM_HINT, s->place,
+		    "this machine may use this listener, and users of the "
+		    "database; 'nightmail user add' makes them");
+	else
+		problem_add(ps, PROBLEM_HINT, s->place,
+		    "only trusted networks may use this listener, and "
+		    "those are this machine alone");
+}
+
 static void
 advise_listeners(const struct config *c, struct problems *ps)
 {
@@ -47,10 +74,9 @@ advise_listeners(const struct config *c, struct problems *ps)
 		const struct listener *s = &c->listeners[i];
 
 		if (s->role != ROLE_MX && s->role != ROLE_ACME && s->at.n > 0 &&
-		    !address_is_loopback(&s->at.v[0]) && !trusts_others(c))
-			problem_add(ps, PROBLEM_HINT, s->place,
-			    "only trusted networks may use this listener, and "
-			    "those are this machine alone");
+		    !address_is_loopback(&s->at.v[0]) && !trusts_others(c) &&
+		    (s->role != ROLE_SUBMISSION || !knows_accounts(c)))
+			advise_submission(c, ps, s);
 	}
 	if (c->n_listeners == 0)
 		problem_add(ps, PROBLEM_WARNING,
@@ -160,6 +186,32 @@ advise_names(const struct config *c, struct problems *ps)
 		    STR_ARG(c->deliver.admin));
 }
 
+/* ---- accounts ---- */
+
+static void
+advise_account(const struct config *c, struct problems *ps,
+    const struct account_rule *rule)
+{
+	size_t at = str_find_last(rule->rights.name, '@');
+	bool is_own = at < rule->rights.name.n && config_domain(c,
+	    str_sub(rule->rights.name, at + 1, rule->rights.name.n)) != NULL;
+
+	if (account_is_anybody(&rule->rights))
+		problem_add(ps, rule == c->everyone ? PROBLEM_WARNING :
+		    PROBLEM_HINT, finish_place(rule->origins,
+		    "accounts.*.from"), rule == c->everyone ?
+		    "every account may send as anybody: who steals one "
+		    "password writes in everybody's name" :
+		    "this account may send as anybody");
+	else if (!is_own && rule != c->everyone &&
+	    rule->rights.from.v == NULL && (c->everyone == NULL ||
+	    c->everyone->rights.from.n == 0))
+		problem_add(ps, PROBLEM_HINT, rule->place,
+		    "'"STR_FMT"' is no address of an own domain: unless its "
+		    "source says more, it may send as nobody without 'from'",
+		    STR_ARG(rule->given.name));
+}
+
 /* ---- routes ---- */
 
 static void
@@ -223,6 +275,8 @@ advice_give(const struct config *c, struct problems *ps)
 	for (size_t i = 0; i < c->n_domains; i++)
 		advise_domain(c, ps, c->domain_list[i]);
 	advise_names(c, ps);
+	for (size_t i = 0; i < c->n_accounts; i++)
+		advise_account(c, ps, c->account_list[i]);
 	advise_routes(c, ps);
 	advise_numbers(c, ps);
 }

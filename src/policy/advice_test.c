@@ -16,8 +16,24 @@ static const struct { const char *yaml, *says; } cases[] = {
 	{ "admin: a\nlisten: []\n", "2:1+6 warning: there is no listener: no "
 	    "mail comes in by SMTP\n" },
 	{ "admin: a\nlisten:\n  - { port: 587, role: submission }\n",
+	    "3:5+1 hint: this machine may use this listener, and users of the "
+	    "database; 'nightmail user add' makes them\n" },
+	{ "admin: a\nauth: { database: off }\nlisten:\n"
+	    "  - { port: 587, role: submission }\n",
+	    "4:5+1 hint: only trusted networks may use this listener, and "
+	    "those are this machine alone\n" },
+	{ "admin: a\nlisten:\n  - { port: 25, role: relay }\n",
 	    "3:5+1 hint: only trusted networks may use this listener, and "
 	    "those are this machine alone\n" },
+	{ "admin: a\ndomains: { x.example: { users: [ a ] } }\naccounts:\n"
+	    "  a@x.example: {}\n  b@y.example: {}\n  c: { from: [ '*' ] }\n"
+	    "  d: { from: [] }\n",
+	    "5:3+11 hint: 'b@y.example' is no address of an own domain: unless "
+	    "its source says more, it may send as nobody without 'from'\n"
+	    "6:8+4 hint: this account may send as anybody\n" },
+	{ "admin: a\naccounts:\n  '*': { from: '*' }\n  b: {}\n",
+	    "3:10+4 warning: every account may send as anybody: who steals one "
+	    "password writes in everybody's name\n" },
 	{ "admin: a\nlisten:\n  - { port: 587, role: submission, address: "
 	    "127.0.0.1 }\n  - { port: 25 }\n", "" },
 	{ "admin: a\ntrusted: [ 10.0.0.0/8 ]\nlisten:\n"
