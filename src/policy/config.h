@@ -179,6 +179,7 @@ enum ip_preference { IP_V6_FIRST, IP_V4_FIRST, IP_V6_ONLY, IP_V4_ONLY };
 enum auth_old_form { AUTH_OLD_FORM_NO, AUTH_OLD_FORM_YES };
 /* auth.ldap, auth.oauth: what trust/ldap.h and trust/oauth.h make of it. */
 enum ldap_clear { LDAP_CLEAR_NO, LDAP_CLEAR_LOOPBACK };
+enum dovecot_tokens { DOVECOT_TOKENS_NO, DOVECOT_TOKENS_YES };
 enum ldap_start_tls { LDAP_START_TLS_YES, LDAP_START_TLS_NO };
 
 struct conf_ldap {
@@ -259,6 +260,7 @@ struct config {
 					 * names are measured by */
 		struct str dovecot;		/* as it was written */
 		const struct dial_target *dovecot_at;	/* NULL: not asked */
+		enum dovecot_tokens dovecot_tokens;
 		struct conf_ldap ldap;
 		struct conf_oauth oauth;
 	} auth;

@@ -9,6 +9,7 @@
 #define SYSTEM_ANCHORS "/etc/ssl/certs/ca-certificates.crt"
 
 _Static_assert(sizeof(enum ldap_clear) == sizeof(unsigned) &&
+    sizeof(enum dovecot_tokens) == sizeof(unsigned) &&
     sizeof(enum ldap_start_tls) == sizeof(unsigned), "enums are unsigned");
 
 static void
@@ -43,8 +44,12 @@ finish_dovecot(struct load *l)
 	struct dial_target *t;
 
 	c->auth.dovecot_at = NULL;
-	if (c->auth.dovecot.n == 0)
+	if (c->auth.dovecot.n == 0) {
+		if (c->auth.dovecot_tokens == DOVECOT_TOKENS_YES)
+			auth_wrong(l, "auth.dovecot_tokens", "'auth.dovecot' "
+			    "is nowhere");
 		return;
+	}
 	if ((t = arena_new(l->reader.arena, struct dial_target)) == NULL) {
 		finish_is_full(l);
 		return;

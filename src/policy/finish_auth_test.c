@@ -10,6 +10,8 @@ static const struct { const char *yaml, *says; } cases[] = {
 	{ "auth: { dovecot: \"192.0.2.1:12345\" }",
 	    "1:9+7 passwords would cross the network in clear text: Dovecot's "
 	    "auth process must be on this machine\n" },
+	{ "auth: { dovecot_tokens: yes }",
+	    "1:9+14 'auth.dovecot' is nowhere\n" },
 	{ "auth: { ldap: { base: o=x } }",
 	    "1:17+4 'auth.ldap' asks nobody without 'servers'\n" },
 	{ "auth: { ldap: { servers: ldapi:///run/x } }",

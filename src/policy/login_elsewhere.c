@@ -74,7 +74,9 @@ login_dovecot_is_set(const struct config *c)
 bool
 login_dovecot_takes(const struct config *c, enum login_kind kind)
 {
-	return kind == LOGIN_PASSWORD && login_dovecot_is_set(c);
+	return login_dovecot_is_set(c) && (kind == LOGIN_PASSWORD ||
+	    (kind == LOGIN_TOKEN &&
+	    c->auth.dovecot_tokens == DOVECOT_TOKENS_YES));
 }
 
 yields enum login_result
@@ -85,15 +87,19 @@ login_dovecot_check(struct login *l, const struct login_ask *ask,
 	    ask->config);
 	const struct dovecot_ask how = { .client = ask->client,
 		.local = ask->local, .is_private = ask->protocol.n > 0 };
+	const struct mono deadline = mono_first(ask->deadline,
+	    mono_add(clock_mono(), DOVECOT_S * NS_PER_SECOND));
 	enum directory_says says = DIRECTORY_LATER;
 	struct directory_person p = { .n_addresses = 0 };
 
 	if (c == NULL)
 		return LOGIN_LATER;
-	if (c->dovecot != NULL)
+	if (c->dovecot != NULL && ask->kind == LOGIN_TOKEN)
+		says = dovecot_token(c->dovecot, &how, ask->name, ask->secret,
+		    deadline, a, &p);
+	else if (c->dovecot != NULL)
 		says = dovecot_password(c->dovecot, &how, ask->name,
-		    ask->secret, mono_first(ask->deadline, mono_add(
-		    clock_mono(), DOVECOT_S * NS_PER_SECOND)), a, &p);
+		    ask->secret, deadline, a, &p);
 	elsewhere_give(elsewhere_here(l), c);
 	return result_of(says, a, &p, "dovecot", out, why);
 }

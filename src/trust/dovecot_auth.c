@@ -18,7 +18,7 @@
  *
  * ABSENT	a request starts the fiber, unless the process is left alone
  * DIALING	requests gather in the outbox
- * GREETING	VERSION and DONE (of a master socket: SPID) have not come yet
+ * GREETING	VERSION and DONE have not come yet
  * SERVING	the outbox is sent; lines are given to the talks that they answer
  * ABSENT	lost, silent, malformed or closed: every talk is answered LATER
  *
@@ -85,12 +85,6 @@ const struct directory_health *
 dovecot_health(const struct dovecot *d)
 {
 	return &d->health;
-}
-
-struct str
-dovecot_mechanisms(const struct dovecot *d)
-{
-	return str_of(d->mechanisms);
 }
 
 static void
@@ -215,8 +209,7 @@ hear_fail(struct dovecot_talk *t, struct str args)
 	    str_eq(dovecot_find(args, STR("code")), STR("temp_fail"));
 
 	t->is_told = is_passing;
-	/* Of a master socket FAIL is trouble; NOTFOUND is the answer. */
-	if (is_passing || t->dovecot->setup.is_master) {
+	if (is_passing) {
 		talk_answer(t, DIRECTORY_LATER);
 		return;
 	}
@@ -240,13 +233,6 @@ hear_more(struct dovecot_talk *t, struct str args)
 	talk_answer(t, DIRECTORY_MORE);
 }
 
-static void
-hear_user(struct dovecot_talk *t, struct str args)
-{
-	t->person.name = word_take(t->arena, str_cut(&args, '\t'));
-	talk_answer(t, t->person.name.n > 0 ? DIRECTORY_YES : DIRECTORY_LATER);
-}
-
 static int
 dovecot_hear(struct dovecot *d, struct str text)
 {
@@ -267,10 +253,6 @@ dovecot_hear(struct dovecot *d, struct str text)
 		hear_fail(t, line.args);
 	else if (line.kind == DOVECOT_CONT)
 		hear_more(t, line.args);
-	else if (line.kind == DOVECOT_USER)
-		hear_user(t, line.args);
-	else if (line.kind == DOVECOT_NOTFOUND)
-		talk_answer(t, DIRECTORY_NO);
 	return 0;
 }
 
@@ -304,7 +286,7 @@ greeting_line(struct dovecot *d, struct str text, bool *has_version)
 	}
 	if (line.kind == DOVECOT_MECH)
 		mechanism_add(d, line.args);
-	if (line.kind != (d->setup.is_master ? DOVECOT_SPID : DOVECOT_DONE))
+	if (line.kind != DOVECOT_DONE)
 		return 0;
 	return *has_version ? 1 : err_set("it greets without a version");
 }
@@ -319,12 +301,9 @@ dovecot_greet(struct dovecot *d)
 
 	d->net.deadline = mono_add(clock_mono(), GREET_S * NS_PER_SECOND);
 	d->mechanisms[0] = '\0';
-	if (d->setup.is_master)
-		stream_put(&d->net, STR("VERSION\t1\t1\n"));
-	else
-		/* The CPID must be nobody else's: our cores have one pid. */
-		stream_printf(&d->net, "VERSION\t1\t2\nCPID\t%u\n",
-		    (unsigned)random_below(INT32_MAX - 1) + 1);
+	/* The CPID must be nobody else's: our cores have one pid. */
+	stream_printf(&d->net, "VERSION\t1\t2\nCPID\t%u\n",
+	    (unsigned)random_below(INT32_MAX - 1) + 1);
 	for (unsigned n = 0; rc == 0 && n < GREETING_LINES; n++) {
 		if (stream_line(&d->net, DOVECOT_LINE_MOST, &line, &ending) != 0)
 			return err_set(d->net.trouble == STREAM_LATE ?
@@ -584,7 +563,7 @@ dovecot_auth(struct dovecot *d, const struct dovecot_ask *ask,
 	struct buf b;
 
 	*t = (struct dovecot_talk){ .dovecot = d, .arena = a };
-	must(!d->is_closing && !d->setup.is_master);
+	must(!d->is_closing);
 	if (dovecot_start(d) != 0 || talk_open(t) != 0)
 		return DIRECTORY_LATER;
 	o = outgoing_new(d, LINE_EXTRA + 2 * (ask->mechanism.n +
@@ -640,6 +619,26 @@ dovecot_cancel(struct dovecot_talk *t)
 	talk_close(t);
 }
 
+/* In one step; whoever asks for more will refuse, and says so once he is
+ * answered (RFC 7628 3.2.3: a token), or has to be left (a password). */
+static yields enum directory_says
+dovecot_at_once(struct dovecot *d, const struct dovecot_ask *ask,
+    struct mono deadline, struct arena *a, struct directory_person *out)
+{
+	struct dovecot_talk t;
+	enum directory_says says = dovecot_auth(d, ask, deadline, a, &t);
+
+	if (says == DIRECTORY_MORE)
+		says = dovecot_more(&t, STR(""), deadline);
+	if (says == DIRECTORY_MORE) {
+		dovecot_cancel(&t);
+		err_set("Dovecot asks for more than it was told");
+		says = DIRECTORY_LATER;
+	}
+	*out = t.person;
+	return says;
+}
+
 /* RFC 4616 2: message = [authzid] UTF8NUL authcid UTF8NUL passwd */
 yields enum directory_says
 dovecot_password(struct dovecot *d, const struct dovecot_ask *ask,
@@ -647,8 +646,6 @@ dovecot_password(struct dovecot *d, const struct dovecot_ask *ask,
     struct arena *a, struct directory_person *out)
 {
 	struct dovecot_ask plain = *ask;
-	struct dovecot_talk t;
-	enum directory_says says;
 	size_t n = user.n + password.n + 2;
 	struct buf b = { .p = secret_new(a, n), .cap = n };
 
@@ -667,41 +664,48 @@ dovecot_password(struct dovecot *d, const struct dovecot_ask *ask,
 	plain.mechanism = STR("PLAIN");
 	plain.has_initial = true;
 	plain.initial = buf_str(&b);
-	says = dovecot_auth(d, &plain, deadline, a, &t);
-	if (says == DIRECTORY_MORE) {
-		/* PLAIN has said all. */
-		dovecot_cancel(&t);
-		err_set("Dovecot asks for more than a password");
-		says = DIRECTORY_LATER;
-	}
-	*out = t.person;
-	return says;
+	return dovecot_at_once(d, &plain, deadline, a, out);
 }
 
-yields enum directory_says
-dovecot_user(struct dovecot *d, struct str user, struct mono deadline,
-    struct arena *a, struct directory_person *out)
+static bool
+dovecot_offers(const struct dovecot *d, struct str mechanism)
 {
-	struct dovecot_talk t = { .dovecot = d, .arena = a };
-	enum directory_says says;
-	struct outgoing *o;
-	struct buf b;
+	struct str rest = str_of(d->mechanisms);
 
-	*out = (struct directory_person){ .n_addresses = 0 };
-	must(!d->is_closing && d->setup.is_master);
-	if (dovecot_start(d) != 0 || talk_open(&t) != 0)
+	while (rest.n > 0)
+		if (str_eq(str_cut(&rest, ' '), mechanism))
+			return true;
+	return false;
+}
+
+/* RFC 7628 3.1, and Google's form of it.  A name with the octet that parts would
+ * say something else. */
+yields enum directory_says
+dovecot_token(struct dovecot *d, const struct dovecot_ask *ask, struct str user,
+    struct str token, struct mono deadline, struct arena *a,
+    struct directory_person *out)
+{
+	struct dovecot_ask bearer = *ask;
+	size_t n = user.n + token.n + LINE_EXTRA;
+	struct buf b = { .p = secret_new(a, n), .cap = n };
+	bool is_rfc = dovecot_offers(d, STR("OAUTHBEARER")) &&
+	    !dovecot_offers(d, STR("XOAUTH2"));
+
+	*out = (struct directory_person){ .why = "no token" };
+	if (b.p == NULL) {
+		err_set("no memory for a token");
 		return DIRECTORY_LATER;
-	o = outgoing_new(d, LINE_EXTRA + 2 * user.n, &b);
-	if (o != NULL) {
-		buf_printf(&b, "USER\t%u\t", t.id);
-		dovecot_escape(user, &b);
-		buf_put(&b, STR("\tservice=smtp"));
 	}
-	if (o == NULL || outgoing_go(d, o, &b) != 0) {
-		talk_close(&t);
-		return DIRECTORY_LATER;
-	}
-	says = talk_await(&t, deadline);
-	*out = t.person;
-	return says;
+	if (token.n == 0 || !str_is_printable(token) ||
+	    str_find(user, '\1') < user.n || str_find(user, ',') < user.n)
+		return DIRECTORY_NO;
+	buf_put(&b, is_rfc ? STR("n,a=") : STR("user="));
+	buf_put(&b, user);
+	buf_put(&b, is_rfc ? STR(",\1auth=Bearer ") : STR("\1auth=Bearer "));
+	buf_put(&b, token);
+	buf_put(&b, STR("\1\1"));
+	bearer.mechanism = is_rfc ? STR("OAUTHBEARER") : STR("XOAUTH2");
+	bearer.has_initial = true;
+	bearer.initial = buf_str(&b);
+	return dovecot_at_once(d, &bearer, deadline, a, out);
 }

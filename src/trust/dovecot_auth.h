@@ -7,8 +7,8 @@
  * requests of a connection that is lost or silent, end as DIRECTORY_LATER; so
  * do new ones at once while the process is left alone (directory.h).
  * Not for: mechanisms whose verifier is ours (sasl.h).
- * Waiting: dovecot_auth(), dovecot_more() and dovecot_user() yield, to their
- * deadline; dovecot_close() yields until its fiber has ended.
+ * Waiting: dovecot_auth() and dovecot_more() yield, to their deadline, and so do
+ * dovecot_password() and dovecot_token(); dovecot_close() yields until its fiber has ended.
  * Memory: its own; a request's line is copied and wiped when it was sent.  At
  * most DOVECOT_WAITING octets wait to be sent; beyond, LATER.
  * Errors: DIRECTORY_LATER with the trail.
@@ -27,7 +27,6 @@ struct dovecot;
 
 struct dovecot_setup {
 	struct dial_target at;		/* copied */
-	bool is_master;			/* an auth-userdb socket: USER only */
 	/* As directory.h's. */
 	void (*tell)(void *arg, struct str name, struct str why);
 	void *arg;
@@ -38,10 +37,6 @@ struct dovecot *dovecot_new(const struct dovecot_setup *);	/* or NULL */
 yields void dovecot_close(struct dovecot *);
 
 const struct directory_health *dovecot_health(const struct dovecot *);
-/* "PLAIN LOGIN SCRAM-SHA-256": what the process offered when it was last
- * spoken with; "" before. */
-struct str dovecot_mechanisms(const struct dovecot *);
-
 /* A conversation: begins with dovecot_auth(), goes on by dovecot_more() for as
  * long as it says MORE, and ends with dovecot_cancel() when it is given up.  The
  * owner keeps it in place. */
@@ -80,8 +75,9 @@ yields enum directory_says dovecot_password(struct dovecot *,
     const struct dovecot_ask *, struct str user, struct str password,
     struct mono deadline, struct arena *, struct directory_person *);
 
-/* Is there such a user?  By a socket of is_master. */
-yields enum directory_says dovecot_user(struct dovecot *, struct str user,
+/* XOAUTH2, or OAUTHBEARER where it offers only that. */
+yields enum directory_says dovecot_token(struct dovecot *,
+    const struct dovecot_ask *, struct str user, struct str token,
     struct mono deadline, struct arena *, struct directory_person *);
 
 #endif

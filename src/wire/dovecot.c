@@ -11,10 +11,7 @@ static const struct dovecot_verb {
 	{ STR_INIT("DONE"), DOVECOT_DONE, false },
 	{ STR_INIT("FAIL"), DOVECOT_FAIL, true },
 	{ STR_INIT("MECH"), DOVECOT_MECH, false },
-	{ STR_INIT("NOTFOUND"), DOVECOT_NOTFOUND, true },
 	{ STR_INIT("OK"), DOVECOT_OK, true },
-	{ STR_INIT("SPID"), DOVECOT_SPID, false },
-	{ STR_INIT("USER"), DOVECOT_USER, true },
 	{ STR_INIT("VERSION"), DOVECOT_VERSION, true },
 };
 

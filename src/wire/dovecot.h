@@ -21,9 +21,8 @@ enum dovecot_kind {
 	DOVECOT_OTHER,			/* let by, as the protocol wants */
 	DOVECOT_VERSION,		/* id: major */
 	DOVECOT_MECH,			/* args: name, properties */
-	DOVECOT_SPID, DOVECOT_DONE,
-	DOVECOT_OK, DOVECOT_CONT, DOVECOT_FAIL,
-	DOVECOT_USER, DOVECOT_NOTFOUND
+	DOVECOT_DONE,
+	DOVECOT_OK, DOVECOT_CONT, DOVECOT_FAIL
 };
 
 /* A line; with the two bytes that end it, it fits a stream's buffer. */

@@ -42,10 +42,9 @@ test_lines(void **state)
 	assert_int_equal(l.kind, DOVECOT_VERSION);
 	assert_int_equal(l.id, 1);
 	assert_int_equal(line_of("MECH\tPLAIN\tplaintext").kind, DOVECOT_MECH);
-	assert_int_equal(line_of("SPID\t12").kind, DOVECOT_SPID);
+	assert_int_equal(line_of("SPID\t12").kind, DOVECOT_OTHER);
 	assert_int_equal(line_of("DONE").kind, DOVECOT_DONE);
 	assert_int_equal(line_of("CONT\t1\t").kind, DOVECOT_CONT);
-	assert_int_equal(line_of("NOTFOUND\t1").kind, DOVECOT_NOTFOUND);
 	assert_int_equal(line_of("ok\t1").kind, DOVECOT_OTHER);
 	assert_int_equal(line_of("COOKIE\tabc").kind, DOVECOT_OTHER);
 	assert_false(dovecot_read(STR(""), &l));

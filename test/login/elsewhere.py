@@ -52,7 +52,7 @@ def check(what, why, *more):
         raise Wrong(" ".join([why, *[repr(m)[-3000:] for m in more]]))
 
 
-def certificate(where):
+def certificate(where, names="DNS:ldap.test,DNS:issuer.test"):
     """A CA of the test's own, and a certificate by it for who is asked."""
     def openssl(*words):
         subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
@@ -60,7 +60,7 @@ def certificate(where):
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     openssl("req", "-x509", *curve, "-keyout", where / "ca.key", "-out", ca, "-subj", "/CN=test", "-days", "30")
     openssl("req", *curve, "-keyout", key, "-out", request, "-subj", "/CN=elsewhere")
-    (where / "names").write_text("subjectAltName=DNS:ldap.test,DNS:issuer.test\n")
+    (where / "names").write_text(f"subjectAltName={names}\n")
     openssl("x509", "-req", "-in", request, "-CA", ca, "-CAkey", where / "ca.key", "-CAcreateserial",
             "-out", cert, "-days", "30", "-extfile", where / "names")
     return cert, key, ca
@@ -184,6 +184,45 @@ def dovecot(where):
         check(wait_for(lambda: plain(s, "alice", "any").startswith("235 "), 60, 0.5), "it does not come back",
               s.tail(), d.tail())
         check(down(s) == [], "it is down still", s.status())
+
+
+TOKENS = """\
+auth_mechanisms = plain login oauthbearer xoauth2
+passdb {{
+  driver = oauth2
+  mechanisms = oauthbearer xoauth2
+  args = {where}/tokens.conf
+}}
+"""
+TOKENS_CONF = """\
+introspection_mode = post
+introspection_url = {url}/introspect
+client_id = nightmail
+client_secret = s3
+username_attribute = username
+active_attribute = active
+active_value = true
+tls_ca_cert_file = {ca}
+"""
+
+
+def dovecot_tokens(where):
+    """Tokens that Dovecot has checked by an issuer."""
+    if why := box.missing():
+        return why
+    cert = certificate(where, "DNS:localhost,IP:127.0.0.1")
+    with Issuer(where / "issuer", cert, name="localhost") as i:
+        (where / "tokens.conf").write_text(TOKENS_CONF.format(url=i.url, ca=cert[2]))
+        i.known = {"abc": {"active": True, "username": "alice", "scope": "smtp"}}
+        with Dovecot(where / "dovecot", ["alice", "bob"], where / "dovecot/mail/%n",
+                     more=(AUTH_SOCKET + TOKENS).format(where=where / "dovecot").replace(
+                         f"{where}/dovecot/tokens.conf", f"{where}/tokens.conf")) as d, asking(
+                where, f"dovecot: {where}/dovecot/auth-client\ndovecot_tokens: yes") as s:
+            for mechanism in ("XOAUTH2", "OAUTHBEARER"):
+                expect(bearer(s, "alice", "abc", mechanism)[0], "235 2.7.0", mechanism, s.tail(), d.tail())
+                expect(bearer(s, "alice", "xyz", mechanism)[0], "535 5.7.8", mechanism, s.tail(), d.tail())
+            expect(bearer(s, "bob", "abc")[0], "535 5.7.8", s.tail(), d.tail())
+            expect(plain(s, "alice", "any"), "235 ")
 
 
 def dovecot_hangs(where):
@@ -400,4 +439,4 @@ def oauth_introspects(where):
         expect(bearer(s, "bob", "abc")[0], "535 5.7.8")
 
 
-CASES = [dovecot_hangs, oauth_rotates, ldap_hangs, ldap_fails_over, dovecot, ldap, ldap_ways, oauth, oauth_introspects]
+CASES = [dovecot_hangs, dovecot_tokens, oauth_rotates, ldap_hangs, ldap_fails_over, dovecot, ldap, ldap_ways, oauth, oauth_introspects]
