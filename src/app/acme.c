@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { LOOK_SECONDS = 3600, SHOW_SECONDS = 60, ADVICE_LEAST_S = 60,
+enum { LOOK_SECONDS = 3600, SHOW_SECONDS = 60, TURN_SECONDS = 60, ADVICE_LEAST_S = 60,
 	ADVICE_USUAL_S = 6 * 3600, ADVICE_MOST_S = 24 * 3600 };
 
 static struct config_holder *
@@ -119,10 +119,12 @@ life_plan(struct acme *a, const struct conf_acme *c, unsigned kind)
 	struct str names[ACME_NAMES_MOST];
 	size_t n, shown = shown_find(a, kind);
 
+	if (!kind_is_wanted(c, kind)) {
+		*life = (struct acme_life){ .failures = 0 };
+		return;
+	}
 	life->due = (struct wall){ 0 };
 	life->has_files = false;
-	if (!kind_is_wanted(c, kind))
-		return;
 	n = names_wanted(a, c, names);
 	life->has_files = n == 0;
 	if (n == 0)
@@ -155,15 +157,22 @@ struct meeting {
 	struct keyring_link *link;
 };
 
-static struct meeting *
+static yields struct meeting *
 meeting_begin(struct acme *a)
 {
-	struct meeting *m = calloc(1, sizeof *m);
+	struct meeting *m;
 
+	if (permit_take(&a->turn, mono_add(clock_mono(), TURN_SECONDS *
+	    NS_PER_SECOND)) != 0) {
+		err_set("another conversation with the authority goes on");
+		return NULL;
+	}
+	m = calloc(1, sizeof *m);
 	if (m == NULL || a->identity->links[0] == NULL) {
-		free(m);
 		err_set(m == NULL ? "no memory for ACME" :
 		    "the keyring is gone");
+		free(m);
+		permit_give(&a->turn);
 		return NULL;
 	}
 	arena_init(&m->arena, ACME_MEMORY);
@@ -180,6 +189,7 @@ meeting_end(struct acme *a, struct meeting *m)
 	config_unpin(holder_of(a), m->config);
 	arena_clear(&m->arena);
 	free(m);
+	permit_give(&a->turn);
 }
 
 /* ---- advice (RFC 9773) ---- */
@@ -413,6 +423,7 @@ acme_open(struct acme *a, struct node *n, struct identity *id,
 	a->identity = id;
 	a->installed = installed;
 	a->arg = arg;
+	permit_init(&a->turn, 1);
 	challenge_board_init(&a->board);
 	return fiber_go("certificates", acme_run, a);
 }

@@ -21,6 +21,7 @@
 #include "app/challenge.h"
 #include "app/identity.h"
 #include "base/json.h"
+#include "fiber/permit.h"
 
 enum { ACME_SAID_MOST = 480 };
 
@@ -49,6 +50,8 @@ struct acme {
 	struct fiber *fiber;		/* NULL: it has ended */
 	bool is_ending;
 	unsigned asked;			/* commands under way */
+	struct permit turn;		/* one conversation at a time: another
+					 * could change the account's key */
 };
 
 /* On core 0. */

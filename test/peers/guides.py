@@ -412,4 +412,49 @@ def guide_that_is_wrong(where):
             expect(not good, f"'{bad}' was not noticed")
 
 
-CASES = [guide_from_postfix, guide_beside_dovecot, guide_that_is_wrong]
+# ---- certificates ----
+
+def authority_of_the_box(guide):
+    """pebble, where the guide means Let's Encrypt: its directory and root are put
+    behind agree_tos; and what certbot would have written."""
+    guide.sh("mkdir -p /srv/ca /etc/letsencrypt/live/mail.example.org && cd /srv/ca && openssl req -x509 -newkey ec "
+             "-pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 9 -subj /CN=ca "
+             "-addext subjectAltName=IP:127.0.0.1 2>/dev/null && openssl req -x509 -newkey ec -pkeyopt "
+             "ec_paramgen_curve:P-256 -nodes -keyout /etc/letsencrypt/live/mail.example.org/privkey.pem -out "
+             "/etc/letsencrypt/live/mail.example.org/fullchain.pem -days 90 -subj /CN=certbot "
+             "-addext subjectAltName=DNS:mail.example.org 2>/dev/null")
+    guide.box.write("/srv/ca/pebble.json", json.dumps({"pebble": {
+        "listenAddress": "127.0.0.1:14000", "managementListenAddress": "127.0.0.1:15000",
+        "certificate": "/srv/ca/ca.pem", "privateKey": "/srv/ca/ca.key", "httpPort": 80, "tlsPort": 443}}))
+    guide.box.start("/usr/bin/pebble-challtestsrv", "-dns01", "127.0.0.1:8053", "-http01", "", "-https01", "",
+                    "-tlsalpn01", "", "-management", "127.0.0.1:8055", "-defaultIPv6", "")
+    guide.box.start("/usr/bin/env", "PEBBLE_VA_NOSLEEP=1", "/usr/bin/pebble", "-config", "/srv/ca/pebble.json",
+                    "-dnsserver", "127.0.0.1:8053")
+    guide.sh("for i in $(seq 300); do curl -s --cacert /srv/ca/ca.pem https://127.0.0.1:14000/dir >/dev/null && exit 0; "
+             "sleep 0.1; done; exit 1")
+    guide.text = guide.text.replace("agree_tos: yes\n", "agree_tos: yes\n    directory: https://127.0.0.1:14000/dir\n"
+                                    "    ca: /srv/ca/ca.pem\n")
+
+
+def guide_certificates(where):
+    with Guide(where / "box", "guide-certificates.md", ["pebble"], {}) as g:
+        g.person("alice")
+        nightmail_as_the_guide_has_it(g)
+        authority_of_the_box(g)
+
+        def shown(words):
+            said = g.sh("nightmail tls show")
+            expect(words in said and "WARNING" not in said, lambda: f"no {words}\n{said}\n{g.logs()}")
+            return said
+
+        def by_https():
+            shown("mail.example.org, smtp.example.org, imap.example.org")
+            shown("ECDSA P-256")
+
+        def beside():
+            shown("/etc/letsencrypt/live/mail.example.org/fullchain.pem")
+        g.follow({"By ACME": lambda: shown("issued by Pebble"), "By port 443 instead": by_https,
+                  "Beside certbot": beside})
+
+
+CASES = [guide_from_postfix, guide_beside_dovecot, guide_certificates, guide_that_is_wrong]
