@@ -41,6 +41,8 @@ caa_allows(struct acme_talk *t, struct str name)
 
 	if (d->n_issuers == 0)		/* it does not tell who it is */
 		return 0;
+	if (*t->is_ending)
+		return err_set("the server ends");
 	v = caa_check(name, &ask, t->arena, mono_add(clock_mono(),
 	    CAA_SECONDS * NS_PER_SECOND), &why);
 	if (v == CAA_FREE)

@@ -2,7 +2,8 @@
 
 #include "fiber/dns.h"
 
-enum { PORT_HTTP = 80, PORT_HTTPS = 443 };
+enum { PORT_HTTP = 80, PORT_HTTPS = 443,
+	NAMES_ROOM = 10 * 1024 };	/* octets in a request for one */
 
 /* ---- ACME ---- */
 
@@ -45,6 +46,7 @@ acme_names(struct load *l)
 {
 	struct config *c = l->config;
 	struct conf_strings *names = &c->tls.acme.names, all;
+	size_t octets = 0;
 
 	all.n = 0;
 	all.v = arena_alloc(l->reader.arena, (names->n + 1) * sizeof *all.v);
@@ -70,7 +72,11 @@ acme_names(struct load *l)
 			is_new = is_new && !str_eq(names->v[i], names->v[k]);
 		if (is_new)
 			all.v[all.n++] = names->v[i];
+		octets += names->v[i].n + 4;
 	}
+	if (octets > NAMES_ROOM)
+		acme_wrong(l, "tls.acme.names", "these names are too long to "
+		    "stand in one certificate");
 	*names = all;
 }
 
@@ -163,6 +169,12 @@ finish_acme(struct load *l)
 
 /* ---- certificates ---- */
 
+static bool
+path_is_below(struct str path, struct str above)
+{
+	return str_skip(&path, above) && (path.n == 0 || path.p[0] == '/');
+}
+
 /* As many keys as certificates; they are paired by their order. */
 void
 finish_tls(struct load *l)
@@ -180,5 +192,11 @@ finish_tls(struct load *l)
 		problem_add(l->reader.problems, PROBLEM_ERROR,
 		    finish_place(c->origins, "tls.state"),
 		    "'tls.state' must begin with /");
+	if (c->tls.acme.agree == ACME_AGREED &&
+	    path_is_below(c->tls.state, c->spool.path))
+		problem_add(l->reader.problems, PROBLEM_ERROR,
+		    finish_place(c->origins, "tls.state"),
+		    "'tls.state' must not be below the spool, where the worker "
+		    "may read and write");
 	finish_acme(l);
 }

@@ -419,6 +419,11 @@ static const struct { const char *yaml, *says; } cases[] = {
 	  "listen: [ { port: 80, role: acme } ]",
 	    "2:32+9 a directory of ACME is at an https:// address\n" },
 	{ "hostname: mx.example.org\n"
+	  "tls: { state: /var/spool/nightmail/tls, acme: { agree_tos: yes } }\n"
+	  "listen: [ { port: 80, role: acme } ]",
+	    "2:8+5 'tls.state' must not be below the spool, where the worker "
+	    "may read and write\n" },
+	{ "hostname: mx.example.org\n"
 	  "tls: { acme: { agree_tos: yes, eab: { kid: x } } }\n"
 	  "listen: [ { port: 80, role: acme } ]",
 	    "2:39+3 'tls.acme.eab' needs both, kid and key\n" },
