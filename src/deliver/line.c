@@ -388,6 +388,10 @@ host_try(struct line *l, const struct site *s, const struct site_try *t,
 	l->client.lies = 0;
 	l->end = NULL;
 	l->lacks_requiretls = false;
+	if (l->domain.n > 0 && ask.domain.n == 0) {
+		l->verdict = verdict_make(DEFERRED, 0, "4.3.0", "no memory");
+		return TRIAL_FAILED;
+	}
 	if (security_demand(&ask, &l->arena, &l->demand, &l->verdict) != 0 &&
 	    l->wish != LINE_RELAXED) {
 		l->is_untrusted = true;
