@@ -123,6 +123,7 @@ context_make(struct identity *id, struct making *m)
 {
 	struct tls_server_setup setup = { .identities = m->shown,
 		.least = id->least == TLS_1_3 ? TLS_LEAST_1_3 : TLS_LEAST_1_2,
+		.alpn = "smtp,esmtp",
 		.dropped = link_drop, .arg = m->link };
 	struct tls_context *c;
 

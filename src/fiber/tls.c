@@ -54,7 +54,8 @@ struct tls {
 	SSL *ssl;
 	struct tls_context *context;
 	struct net_end *end;
-	bool is_over;
+	bool is_over;			/* nothing goes either way any more */
+	bool is_broken;			/* not by close_notify */
 	bool is_dry;			/* the last read wanted the network */
 };
 
@@ -223,19 +224,31 @@ name_choose(SSL *ssl, int *alert, void *arg)
 	return SSL_TLSEXT_ERR_OK;	/* the first serves whoever comes */
 }
 
-/* RFC 7301 3.2: offered, but not ours: no_application_protocol. */
+/* Does the context speak this protocol? */
+static bool
+alpn_is_ours(const struct tls_context *c, struct str protocol)
+{
+	struct str list = str_of(c->alpn);
+
+	while (list.n > 0)
+		if (str_eq(str_cut(&list, ','), protocol))
+			return true;
+	return false;
+}
+
+/* RFC 7301 3.2: offered, but not ours: no_application_protocol.  A browser that
+ * was led here gets no further (ALPACA). */
 static int
 alpn_choose(SSL *ssl, const unsigned char **out, unsigned char *out_n,
     const unsigned char *offered, unsigned n, void *arg)
 {
 	const struct tls *t = SSL_get_app_data(ssl);
-	size_t ours = strlen(t->context->alpn);
 
 	(void)arg;
 	for (unsigned at = 0; at + 1 <= n && offered[at] + 1u <= n - at;
 	    at += offered[at] + 1u)
-		if (offered[at] == ours && memcmp(offered + at + 1,
-		    t->context->alpn, ours) == 0) {
+		if (alpn_is_ours(t->context, (struct str){
+		    (const char *)offered + at + 1, offered[at] })) {
 			*out = offered + at + 1;
 			*out_n = offered[at];
 			return SSL_TLSEXT_ERR_OK;
@@ -502,7 +515,7 @@ tls_shake(struct stream *s)
 			return err_set("TLS handshake: nothing in time");
 		}
 	}
-	t->is_over = true;
+	t->is_over = t->is_broken = true;
 	s->trouble = STREAM_GONE;
 	return tls_trouble("TLS handshake");
 }
@@ -587,6 +600,7 @@ tls_judge(struct tls *t, int rc)
 	t->is_over = true;
 	if (why == SSL_ERROR_ZERO_RETURN)
 		return 0;
+	t->is_broken = true;
 	/* RFC 8446 6.1: it may be cut off; RFC 5321 has an end of its own. */
 	(void)tls_trouble("TLS");
 	return why == SSL_ERROR_SYSCALL && errno != 0 ? -errno : -EPROTO;
@@ -639,7 +653,8 @@ tls_end(struct stream *s)
 	struct tls *t = s->tls;
 
 	ERR_clear_error();
-	if (!t->is_over && SSL_is_init_finished(t->ssl))
+	/* RFC 8446 6.1: close_notify is answered by close_notify. */
+	if (!t->is_broken && SSL_is_init_finished(t->ssl))
 		(void)SSL_shutdown(t->ssl);
 	SSL_free(t->ssl);
 	ERR_clear_error();

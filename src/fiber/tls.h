@@ -44,9 +44,9 @@ struct tls_server_setup {
 	const struct tls_identity *identities;
 	size_t n;
 	enum tls_least least;
-	const char *alpn;		/* "h2" as the protocol's own octets; a
-					 * client that offers others only is
-					 * refused; NULL: none */
+	const char *alpn;		/* "smtp,esmtp": the protocols; a client
+					 * that offers others only is refused, one
+					 * that offers none is not; NULL: none */
 	bool asks_client;		/* for a certificate, which may be any */
 	void (*dropped)(void *arg);	/* nobody has the context any more; or
 					 * NULL */

@@ -265,6 +265,17 @@ body_alpn(void *arg)
 	close_both();
 	contexts_drop();
 	contexts(&(struct tls_server_setup){ .identities = &id, .n = 1,
+	    .alpn = "smtp,esmtp" }, &(struct tls_client_setup){
+	    .alpn = "esmtp" });
+	assert_int_equal(shake(""), 0);
+	close_both();
+	contexts_drop();
+	contexts(&(struct tls_server_setup){ .identities = &id, .n = 1,
+	    .alpn = "smtp,esmtp" }, NULL);
+	assert_int_equal(shake(""), 0);		/* who offers none */
+	close_both();
+	contexts_drop();
+	contexts(&(struct tls_server_setup){ .identities = &id, .n = 1,
 	    .alpn = "smtp" }, &(struct tls_client_setup){ .alpn = "http/1.1" });
 	assert_int_equal(shake(""), -1);
 	assert_int_equal(accepted, -1);

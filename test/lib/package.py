@@ -34,6 +34,7 @@ PEERS = {
     "ldns": "ldnsutils libldns3".split(),
     "pebble": ["pebble"],
     "slapd": "slapd libldap-2.5-0 libltdl7 libodbc2 libwrap0 libsasl2-2 libnsl2 libtirpc3".split(),
+    "testssl": "testssl.sh".split(),
     "nsd": "nsd libevent-2.1-7 libfstrm0 libprotobuf-c1".split(),
 }
 
