@@ -218,6 +218,24 @@ test_stands_where_and_while_it_may(void **state)
 	assert_int_equal(account_stands(&a, &outside, end), ACCOUNT_STANDS);
 }
 
+/* For `config show': the file's name outlives its reading. */
+static void
+test_knows_where_it_stands(void **state)
+{
+	(void)state;
+	assert_int_equal(config->n_accounts, 3);
+	assert_int_equal(config->n_tenants, 1);
+	for (size_t i = 0; i < config->n_accounts; i++) {
+		assert_true(str_eq(config->account_list[i]->place.file,
+		    STR("t.yaml")));
+		assert_true(str_eq(config->account_list[i]->origins->place.file,
+		    STR("t.yaml")));
+	}
+	assert_true(str_eq(config->tenant_list[0]->place.file, STR("t.yaml")));
+	assert_true(str_eq(config->tenant_list[0]->origins->place.file,
+	    STR("t.yaml")));
+}
+
 static void
 test_copies_all(void **state)
 {
@@ -330,6 +348,7 @@ main(void)
 		cmocka_unit_test(test_sends_as_it_was_given),
 		cmocka_unit_test(test_file_stands_above_source_and_all_below),
 		cmocka_unit_test(test_stands_where_and_while_it_may),
+		cmocka_unit_test(test_knows_where_it_stands),
 		cmocka_unit_test(test_copies_all),
 		cmocka_unit_test(test_keeps_senders_in_one_form),
 		cmocka_unit_test(test_keys_have_limits),

@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "policy/advice.h"
+#include "policy/account.h"
 #include "policy/domain.h"
 #include "policy/finish.h"
 
@@ -56,9 +57,13 @@ config_keep_places(struct config *c)
 		place_keep(&k, &c->routes[i].place);
 		origins_keep(&k, c->routes[i].origins);
 	}
-	for (size_t i = 0; i < c->n_transports; i++) {
-		place_keep(&k, &c->transports[i].place);
-		origins_keep(&k, c->transports[i].origins);
+	for (size_t i = 0; i < c->n_accounts; i++) {
+		place_keep(&k, &c->account_list[i]->place);
+		origins_keep(&k, c->account_list[i]->origins);
+	}
+	for (size_t i = 0; i < c->n_tenants; i++) {
+		place_keep(&k, &c->tenant_list[i]->place);
+		origins_keep(&k, c->tenant_list[i]->origins);
 	}
 }
 

@@ -174,6 +174,8 @@ session_tell_refused(const struct session *s, const char *stage, struct str rcpt
 	event_num(&e, FIELD_code, (uint64_t)v->code);
 	event_str(&e, FIELD_dsn, str_of(esc.text));
 	event_str(&e, FIELD_reply, str_of(v->text));
+	if (s->account != NULL)
+		event_str(&e, FIELD_user, s->user);
 	if (s->txn.sender.p != NULL)
 		event_str(&e, FIELD_sender, s->txn.sender);
 	if (rcpt.p != NULL)

@@ -93,6 +93,8 @@ body_sends_as_whom_he_may(void *arg)
 	    FROM_BOB, TO("x"), TEXT, KEPT, "C QUIT", "S 221", "E");
 	assert_int_equal(house_told("\"queued\"", "\"mechanism\":\"PLAIN\""),
 	    1);
+	assert_int_equal(house_told("\"refused\"",
+	    "\"user\":\"bob@two.test\""), 5);
 	assert_int_equal(house_told("\"queued\"", "\"user\":\"bob@two.test\""),
 	    1);
 	close_toll();
