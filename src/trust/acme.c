@@ -3,10 +3,10 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/must.h"
+#include "trust/json_in.h"
 #include "wire/base64url.h"
 #include "wire/date.h"
 
-#include <jansson.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
@@ -15,44 +15,15 @@ enum { TEXT_MOST = 1024, URL_MOST = 2048, TOKEN_MOST = 256,
 
 /* ---- JSON ---- */
 
-/* The reader of the library calls itself for each level. */
-static bool
-depth_is_fine(struct str s)
-{
-	unsigned depth = 0;
-	bool is_quoted = false;
-
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-
-		if (is_quoted && c == '\\')
-			i++;
-		else if (c == '"')
-			is_quoted = !is_quoted;
-		else if (!is_quoted && (c == '{' || c == '['))
-			depth++;
-		else if (!is_quoted && (c == '}' || c == ']') && depth > 0)
-			depth--;
-		if (depth > ACME_DEPTH)
-			return false;
-	}
-	return true;
-}
-
 /* NULL and the trail; json_decref() it. */
 static json_t *
 object_read(struct str body)
 {
-	json_error_t error;
-	json_t *j = body.n > 0 && body.n <= ACME_BODY_MOST &&
-	    depth_is_fine(body) ? json_loadb(body.p, body.n,
-	    JSON_REJECT_DUPLICATES, &error) : NULL;
+	json_t *j = body.n <= ACME_BODY_MOST ? json_read(body) : NULL;
 
-	if (json_is_object(j))
-		return j;
-	json_decref(j);
-	err_set("the authority's answer is no object of JSON");
-	return NULL;
+	if (j == NULL)
+		err_set("the authority's answer is no object of JSON");
+	return j;
 }
 
 /* What can stand in a header of ours (jws.h), too. */
@@ -67,16 +38,6 @@ url_is_sound(struct str s)
 			return false;
 	return str_skip(&rest, STR("https://")) && rest.n > 0 &&
 	    s.n <= URL_MOST;
-}
-
-/* STR_NONE: absent, or no text. */
-static struct str
-text_look(const json_t *object, const char *key)
-{
-	const json_t *v = json_object_get(object, key);
-
-	return json_is_string(v) ? (struct str){ json_string_value(v),
-	    json_string_length(v) } : STR_NONE;
 }
 
 /* For people: cut, and what is not printable becomes a blank. */
@@ -96,7 +57,7 @@ static int
 url_take(const json_t *object, const char *key, bool is_needed,
     struct arena *a, struct str *out)
 {
-	struct str s = text_look(object, key);
+	struct str s = json_word(object, key);
 
 	*out = STR("");
 	if (s.p == NULL && !is_needed)
@@ -135,7 +96,7 @@ directory_take(const json_t *j, struct arena *a, struct acme_directory *d)
 
 	d->needs_binding = json_is_true(json_object_get(meta,
 	    "externalAccountRequired"));
-	d->terms = words_copy(a, text_look(meta, "termsOfService"));
+	d->terms = words_copy(a, json_word(meta, "termsOfService"));
 	if (url_take(j, "newNonce", true, a, &d->new_nonce) != 0 ||
 	    url_take(j, "newAccount", true, a, &d->new_account) != 0 ||
 	    url_take(j, "newOrder", true, a, &d->new_order) != 0 ||
@@ -161,7 +122,7 @@ acme_read_directory(struct str body, struct arena *a, struct acme_directory *d)
 static void
 problem_take(const json_t *j, struct arena *a, struct acme_problem *p)
 {
-	struct str type = text_look(j, "type"), detail = text_look(j, "detail");
+	struct str type = json_word(j, "type"), detail = json_word(j, "detail");
 
 	*p = (struct acme_problem){ STR_NONE, STR("") };
 	if (!json_is_object(j))
@@ -217,7 +178,7 @@ status_take(const json_t *j, enum acme_status *out)
 		{ STR_INIT("expired"), ACME_GONE },
 		{ STR_INIT("revoked"), ACME_GONE },
 	};
-	struct str s = text_look(j, "status");
+	struct str s = json_word(j, "status");
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (str_eq(words[i].word, s)) {
@@ -279,9 +240,9 @@ challenge_take(const json_t *list, struct str method, struct arena *a,
 {
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *c = json_array_get(list, i);
-		struct str token = text_look(c, "token");
+		struct str token = json_word(c, "token");
 
-		if (!str_eq(text_look(c, "type"), method))
+		if (!str_eq(json_word(c, "type"), method))
 			continue;
 		if (!token_is_sound(token))
 			return err_set("a challenge has no sound token");
@@ -297,12 +258,12 @@ authorization_take(const json_t *j, struct str method, struct arena *a,
     struct acme_authorization *out)
 {
 	const json_t *identifier = json_object_get(j, "identifier");
-	struct str name = text_look(identifier, "value");
+	struct str name = json_word(identifier, "value");
 
 	*out = (struct acme_authorization){ .url = STR("") };
 	if (status_take(j, &out->status) != 0)
 		return -1;
-	if (!str_eq(text_look(identifier, "type"), STR("dns")) ||
+	if (!str_eq(json_word(identifier, "type"), STR("dns")) ||
 	    name.n == 0 || name.n > 253 || !str_is_printable(name))
 		return err_set("an authorization is for no name");
 	out->name = arena_lower(a, name);
@@ -393,11 +354,11 @@ window_take(const json_t *j, struct arena *a, struct acme_window *w)
 {
 	const json_t *window = json_object_get(j, "suggestedWindow");
 
-	if (!time_read(text_look(window, "start"), &w->start) ||
-	    !time_read(text_look(window, "end"), &w->end) ||
+	if (!time_read(json_word(window, "start"), &w->start) ||
+	    !time_read(json_word(window, "end"), &w->end) ||
 	    !wall_is_before(w->start, w->end))
 		return err_set("it tells no window of time");
-	w->why = words_copy(a, text_look(j, "explanationURL"));
+	w->why = words_copy(a, json_word(j, "explanationURL"));
 	return 0;
 }
 

@@ -3,8 +3,7 @@
  *
  * The promise: what acme_read_*() gives was whole and of the form that RFC 8555
  * wants; everything in it is printable, short enough, and copied; URLs are
- * https.  acme_put_*() write payloads.  Nothing an authority says makes the
- * reader recurse deeper than ACME_DEPTH.
+ * https.  acme_put_*() write payloads.
  * Not for: signing (jws.h), fetching, waiting (app/acme).
  * Waiting: none.
  * Memory: the caller's arena; payloads go into the caller's buffer.
@@ -21,7 +20,7 @@
 
 #include <openssl/x509.h>
 
-enum { ACME_DEPTH = 16, ACME_ISSUERS_MOST = 8, ACME_NAMES_MOST = 100,
+enum { ACME_ISSUERS_MOST = 8, ACME_NAMES_MOST = 100,
 	ACME_CERT_ID_MOST = 128, ACME_BODY_MOST = 256 * 1024 };
 
 struct acme_directory {
