@@ -168,7 +168,7 @@ test_filter_depth(void **state)
 static void
 test_escapes(void **state)
 {
-	const struct str evil = { "*)(uid=*))(|(a=\\\0\xc3\xa9", 21 };
+	const struct str evil = STR("*)(uid=*))(|(a=\\\0\xc3\xa9");
 	char filter[256], room[512];
 	struct buf f = BUF_OF(filter), b = BUF_OF(room);
 	struct str rest, content, name, value;
