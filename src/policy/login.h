@@ -152,6 +152,14 @@ yields enum login_result login_hash(struct login *, const struct login_ask *,
 /* When somebody came in: written to the database within a minute. */
 void login_use(struct login *, struct kept_use);
 
+/* Somebody whose certificate names him: LOGIN_OK, LOGIN_BAD when he is disabled,
+ * LOGIN_UNKNOWN, LOGIN_LATER. */
+yields enum login_result login_database_named(struct login *,
+    const struct login_ask *, struct arena *, struct account *out,
+    const char **why);
+enum login_result login_file_named(const struct login_ask *, struct arena *,
+    struct account *out, const char **why);
+
 /* Their part of login_verifier(): LOGIN_OK with out filled, LOGIN_UNKNOWN,
  * LOGIN_LATER; n == 0: known, without SCRAM. */
 yields enum login_result login_database_verifier(struct login *,

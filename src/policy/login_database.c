@@ -297,6 +297,31 @@ user_check(struct login *l, const struct login_ask *ask, struct arena *a,
 }
 
 yields enum login_result
+login_database_named(struct login *l, const struct login_ask *ask,
+    struct arena *a, struct account *out, const char **why)
+{
+	char room[ACCOUNT_KEY_ROOM];
+	struct buf key = BUF_OF(room);
+	struct look k = { .login = l, .url = ask->config->database };
+	enum login_result result = LOGIN_UNKNOWN;
+
+	if (!login_database_is_set(ask->config) ||
+	    !account_key(ask->name, &key))
+		return LOGIN_UNKNOWN;
+	k.name = buf_str(&key);
+	if (look_wait(&k) != 0)
+		result = LOGIN_LATER;
+	else if (k.is_found)
+		result = k.user.is_disabled ? LOGIN_BAD : LOGIN_OK;
+	*why = "disabled";
+	if (result == LOGIN_OK)
+		result = account_made(l, user_account(a, &k.user, out),
+		    (struct kept_use){ .kind = KEPT_USER, .id = k.user.id });
+	arena_clear(&k.arena);
+	return result;
+}
+
+yields enum login_result
 login_database_check(struct login *l, const struct login_ask *ask,
     struct arena *a, struct account *out, const char **why)
 {

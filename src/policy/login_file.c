@@ -81,6 +81,22 @@ login_file_check(struct login *l, const struct login_ask *ask, struct arena *a,
 }
 
 enum login_result
+login_file_named(const struct login_ask *ask, struct arena *a,
+    struct account *out, const char **why)
+{
+	struct str name;
+	const struct user *u = login_find(ask, a, &name);
+
+	if (u == NULL)
+		return LOGIN_UNKNOWN;
+	*why = "disabled";
+	if (u->is_disabled)
+		return LOGIN_BAD;
+	account_fill(u, name, out);
+	return LOGIN_OK;
+}
+
+enum login_result
 login_file_verifier(const struct login_ask *ask, struct arena *a,
     struct login_verifiers *out)
 {

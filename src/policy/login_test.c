@@ -165,6 +165,8 @@ database_make(void)
 	database_close(&d);
 }
 
+#define PRINT "AB:CD:EF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:" \
+	"AB:CD:EF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC"
 #define FILES "auth: { users: file:/logins }\n"
 
 /* ---- */
@@ -208,6 +210,56 @@ users_of_the_database(void *arg)
 	assert_int_equal(try("off@a.example", "sesamE"), LOGIN_BAD);
 	assert_string_equal(why, "wrong password");
 	assert_int_equal(try("", "sesame"), LOGIN_BAD);
+	end();
+}
+
+/* ---- certificates ---- */
+
+static yields enum login_result
+show(const char *subjects, const char *name)
+{
+	struct login_ask ask = asking(name, "");
+
+	ask.kind = LOGIN_CERTIFICATE;
+	ask.subjects = str_of(subjects);
+	account = (struct account){ .name = STR_NONE };
+	why = "";
+	return login_check(&login, &ask, &arena, &account, &why);
+}
+
+static yields void
+certificates(void *arg)
+{
+	(void)arg;
+	database_make();
+	begin("auth: { users: file:/logins }\naccounts: { carl: { "
+	    "certificates: [ \"" PRINT "\" ] } }\n");
+	assert_int_equal(show("bob@a.example\nBob", ""), LOGIN_OK);
+	assert_true(str_eq(account.name, STR("bob@a.example")));
+	assert_string_equal(account.source, "database");
+	/* the first that somebody knows */
+	assert_int_equal(show("nobody@x.example\nfile", ""), LOGIN_OK);
+	assert_true(str_eq(account.name, STR("file")));
+	/* whom only the authority knows */
+	assert_int_equal(show("printer@a.example\nprinter", ""), LOGIN_OK);
+	assert_true(str_eq(account.name, STR("printer@a.example")));
+	assert_string_equal(account.source, "certificate");
+	/* what he says is compared, no more */
+	assert_int_equal(show("bob@a.example\nBob", "BOB@a.example"),
+	    LOGIN_OK);
+	assert_int_equal(show("bob@a.example\nBob", "both"), LOGIN_BAD);
+	assert_string_equal(why, "another name than the certificate's");
+	assert_int_equal(show("", "bob@a.example"), LOGIN_BAD);
+	assert_int_equal(show("", ""), LOGIN_BAD);
+	/* disabled is disabled */
+	assert_int_equal(show("off@a.example", ""), LOGIN_BAD);
+	assert_string_equal(why, "disabled");
+	assert_int_equal(show("gone", ""), LOGIN_BAD);
+	assert_false(login_takes(config, LOGIN_TOKEN));
+	assert_true(login_takes(config, LOGIN_CERTIFICATE));
+	end();
+	begin(FILES);
+	assert_false(login_takes(config, LOGIN_CERTIFICATE));
 	end();
 }
 
@@ -473,6 +525,7 @@ verifiers(void *arg)
 
 ON_CORE(without_a_database)
 ON_CORE(users_of_the_database)
+ON_CORE(certificates)
 ON_CORE(app_passwords)
 ON_CORE(api_keys)
 ON_CORE(users_of_files)
@@ -522,6 +575,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_without_a_database),
 		cmocka_unit_test(test_users_of_the_database),
+		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_app_passwords),
 		cmocka_unit_test(test_api_keys),
 		cmocka_unit_test(test_users_of_files),
