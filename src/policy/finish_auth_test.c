@@ -79,8 +79,8 @@ static const struct { const char *yaml, *says; } cases[] = {
 	  "  client_id: x, client_secret: file:/secret } }",
 	    "2:3+9 only 'introspect' asks as somebody\n" },
 	{ "auth: { sources: [ ldap, ldpa ] }",
-	    "1:26+4 'ldpa' is not one of database, files, dovecot, ldap, "
-	    "oauth\n" },
+	    "1:26+4 'ldpa' is not one of certificates, database, files, "
+	    "dovecot, ldap, oauth\n" },
 };
 
 static void
