@@ -5,7 +5,8 @@
  * LF): one line when it is connected, and one more after each thing it hears.
  * Whatever that is: every recipient has one verdict, in clean words and with an
  * enhanced code of its class; he is DELIVERED only when the whole body and its
- * dot left us; and two messages and a farewell come to an end within their deadlines.
+ * dot left us; where TLS is demanded nothing is sent without it, and no server
+ * here ends a handshake; and two messages and a farewell come to an end within their deadlines.
  */
 #include "fuzz.h"
 
@@ -14,7 +15,8 @@
 #include "smtp/client.h"
 
 enum { RCPTS = 3, FLAG_8BIT = 1, FLAG_GREEDY = 2, FLAG_LMTP = 4,
-	FLAG_BINARY = 8, FLAG_UTF8 = 16, FLAG_MIME = 32 };
+	FLAG_BINARY = 8, FLAG_UTF8 = 16, FLAG_MIME = 32,
+	FLAG_TLS = 64, FLAG_ENCRYPT = 128 };
 
 static struct stream client_net, peer_net;
 static struct client client;
@@ -22,6 +24,9 @@ static struct str says;
 static unsigned flags;
 static bool all_was_read;		/* of the body, its end too */
 static size_t body_n;
+
+static struct tls_demand demand;
+static struct tls_context *asking;
 
 static const struct client_patience patience = {
 	.greeting = 3 * NS_PER_SECOND, .command = 3 * NS_PER_SECOND,
@@ -56,6 +61,8 @@ peer_run(void *arg)
 	peer_net.deadline = in_ms(60 * 1000);
 	peer_say();
 	while (stream_line(&peer_net, 4096, &line, &ending) == 0) {
+		if (line.n > 0 && line.p[0] == 0x16)
+			break;		/* a ClientHello */
 		must(ending == LINE_CRLF && str_find(line, '\r') == line.n);
 		peer_say();
 	}
@@ -128,6 +135,7 @@ send_one(void)
 static yields void
 converse(void *arg)
 {
+	static const struct tls_client_setup plain;
 	struct verdict v;
 
 	(void)arg;
@@ -135,8 +143,17 @@ converse(void *arg)
 	must(fiber_go("peer", peer_run, NULL) == 0);
 	client_init(&client, &client_net,
 	    flags & FLAG_LMTP ? CLIENT_LMTP : CLIENT_SMTP, &patience);
+	if (asking == NULL)
+		must((asking = tls_client_new(&plain)) != NULL);
+	if (flags & (FLAG_TLS | FLAG_ENCRYPT)) {
+		demand.level = flags & FLAG_ENCRYPT ? TLS_LEVEL_ENCRYPT :
+		    TLS_LEVEL_MAY;
+		client.demand = &demand;
+		client.tls = asking;
+	}
 	v = client_greet(&client, STR("me.test"));
 	verdict_check(&v);
+	must(v.disposition != DELIVERED || (flags & FLAG_ENCRYPT) == 0);
 	must((v.disposition == DELIVERED) == client_is_usable(&client) ||
 	    client_net.trouble != STREAM_FINE);
 	for (int i = 0; i < 2 && client_is_usable(&client); i++)

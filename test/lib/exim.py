@@ -68,16 +68,25 @@ begin retry
 
 
 class Exim:
-    def __init__(self, directory, onward, more="", transport="", most=200, queue="1m"):
-        """more, transport: further lines of the main and of the transport's part."""
+    def __init__(self, directory, onward, more="", transport="", most=200, queue="1m", tls=None, port=None):
+        """more, transport: further lines of the main and of the transport's part.
+        tls: (certificate, key): it offers TLS, and insists on it onward."""
         self.box = Box(directory, ["exim"], {USER: UID})
-        self.dir, self.port, self.queue = self.box.dir, free_port(), queue
+        self.dir, self.port, self.queue = self.box.dir, port or free_port(), queue
+        self.tls = tls
         self.conf = CONF.format(dir=self.dir, port=self.port, onward=onward, user=USER, more=more,
                                 transport=transport, most=most)
+        if tls:
+            self.conf = self.conf.replace("tls_advertise_hosts =\n", "tls_advertise_hosts = *\n"
+                                          "tls_certificate = /etc/exim4/tls.pem\ntls_privatekey = /etc/exim4/tls.key\n")
+            self.conf = self.conf.replace("hosts_avoid_tls = *", "hosts_require_tls = *\n  tls_try_verify_hosts = :\n"
+                                          "  tls_verify_hosts = :")
 
     def start(self, wait=30):
         self.box.open()
         self.box.write("/etc/exim4/exim4.conf", self.conf)
+        for file, name in zip(self.tls or (), ("tls.pem", "tls.key")):
+            self.box.write(f"/etc/exim4/{name}", file.read_text())
         spool = self.dir / "spool"
         spool.mkdir(exist_ok=True)
         self.box.run("chown", "-R", f"{USER}:{USER}", spool)
