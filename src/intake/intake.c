@@ -260,6 +260,9 @@ intake_complete(struct intake *in)
 	in->in_body = true;
 	if (in->scan.count[HEADER_FROM] == 0 && author_missing(in, &from) != 0)
 		return -1;
+	if (in->origin.is_clear &&
+	    intake_append(in, STR("X-Clear-Text: yes\r\n")) != 0)
+		return -1;
 	if (!in->origin.is_submission)
 		return 0;
 	if (from.n > 0)

@@ -58,6 +58,7 @@ struct intake_origin {
 	enum ret_kind ret;
 	uint64_t parent;		/* message this one is about; 0: none */
 	unsigned flags;			/* enum envelope_flags */
+	bool is_clear;			/* tagged: came in clear text */
 	bool is_submission;		/* complete From, Message-ID and Date */
 };
 

@@ -170,6 +170,7 @@ struct route_rule {
 	struct place place;
 };
 
+enum inbound_clear { CLEAR_ACCEPT, CLEAR_TAG, CLEAR_REFUSE };
 enum detail_use { DETAIL_INBOX, DETAIL_FOLDER };
 enum double_bounces { DOUBLE_ADMIN, DOUBLE_DISCARD };
 enum report_return { RETURN_FULL, RETURN_HEADERS };
@@ -364,6 +365,7 @@ struct config {
 
 	struct {
 		struct conf_networks normalize;	/* whose bare LF are forgiven */
+		enum inbound_clear clear;
 	} inbound;
 
 	struct {

@@ -36,6 +36,7 @@ _Static_assert(sizeof(enum listener_role) == sizeof(unsigned) &&
     sizeof(enum report_return) == sizeof(unsigned) &&
     sizeof(enum report_success) == sizeof(unsigned) &&
     sizeof(enum yes_no) == sizeof(unsigned) && sizeof(enum relay_level) == sizeof(unsigned) &&
+    sizeof(enum inbound_clear) == sizeof(unsigned) &&
     sizeof(enum tls_level) == sizeof(unsigned), "enums are unsigned");
 
 /* ---- one text of each type ---- */

@@ -92,10 +92,20 @@ verb_is_harmless(enum verb verb)
 }
 
 bool
+session_is_clear(const struct session *s)
+{
+	return s->tls.n == 0 && s->listener->tls == TLS_OFFERED &&
+	    s->server->tls != NULL && !s->listener->is_local &&
+	    !config_trusts(session_config(s), &s->guest.client);
+}
+
+bool
 session_lacks_tls(const struct session *s, enum verb verb)
 {
 	bool must_begin = s->listener->tls == TLS_REQUIRED ||
-	    s->listener->certificates == CERTIFICATES_REQUIRED;
+	    s->listener->certificates == CERTIFICATES_REQUIRED ||
+	    (session_config(s)->inbound.clear == CLEAR_REFUSE &&
+	    session_is_clear(s));
 
 	return must_begin && s->tls.n == 0 && !verb_is_harmless(verb);
 }

@@ -115,6 +115,8 @@ void session_weigh(struct session *);
 /* The conversation begins again, and what the client told is forgotten (RFC 3207
  * 4.2), and who he proved to be. */
 void session_forget(struct session *);
+/* Could he have begun TLS, and did not?  Of those outside trusted. */
+bool session_is_clear(const struct session *);
 /* Must he begin TLS, or show a certificate, before that? */
 bool session_lacks_tls(const struct session *, enum verb);
 bool session_lacks_certificate(const struct session *, enum verb);

@@ -118,6 +118,8 @@ mail_open(struct session *s, const struct mail_params *mail)
 		.mechanism = str_of(s->mechanism),
 		.account = s->txn.account,
 		.tls = s->tls,
+		.is_clear = s->txn.config->inbound.clear == CLEAR_TAG &&
+		    session_is_clear(s),
 		.is_submission = s->listener->role == ROLE_SUBMISSION,
 		.envid = mail_envid(arena, mail), .ret = mail->ret,
 		.flags = mail_flags(mail),

@@ -1,9 +1,10 @@
 """levels -- what becomes of mail to hosts with TLS of all kinds, at each level."""
+import smtplib
 import ssl
 
 from peer import Authority, Peer
-from rig import check, started
-from server import free_port, wait_for
+from rig import CONFIG, check, started
+from server import free_port, maildir, wait_for
 
 UNTRUSTED = "the host's certificate is not trusted: "
 
@@ -203,6 +204,25 @@ def anchors_change(where):
         check(e["tls"] == "TLSv1.3/verify", "not trusted", e)
 
 
+def clear_inward(where):
+    """Mail that came in clear text from outside: accepted, tagged, refused."""
+    config = CONFIG.replace("role: relay", "role: mx") + "trusted: 192.0.2.1\n"
+    for word in ("accept", "tag", "refuse"):
+        with started(where / word, config=config, more=f"inbound: {{ clear: {word} }}\n") as s:
+            try:
+                s.send("ann@out.test", body="Subject: clear\r\n\r\nx\r\n")
+            except smtplib.SMTPResponseException as no:
+                check(word == "refuse" and no.smtp_code == 530, word, no)
+            else:
+                check(word != "refuse", "it was taken")
+            s.send("ann@out.test", body="Subject: private\r\n\r\nx\r\n", tls=ssl._create_unverified_context())
+            box = s.dir / "mail/ann"
+            want = {"accept": {"clear": None, "private": None}, "tag": {"clear": "yes", "private": None},
+                    "refuse": {"private": None}}[word]
+            check(wait_for(lambda: len(maildir(box)) == len(want), 20), "arrived", len(maildir(box)))
+            check({m["Subject"]: m["X-Clear-Text"] for _, m in maildir(box)} == want, word, maildir(box))
+
+
 def sentinel(where):
     """Hosts that fail in one way are noticed, and named."""
     ca = Authority(where)
@@ -227,4 +247,4 @@ def sentinel(where):
             p.__exit__()
 
 
-CASES = [levels, secure_schemes, by_mx, stripped, remembered, anchors_change, sentinel]
+CASES = [levels, clear_inward, secure_schemes, by_mx, stripped, remembered, anchors_change, sentinel]
