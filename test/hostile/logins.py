@@ -23,7 +23,7 @@ log: {{ to: "{{dir}}/mail.log" }}
 limits: {{ connections_per_ip: none, per_ip: none, errors: 1000, junk: 10000 }}
 """
 GOOD = [f"user{i}@hostile.test" for i in range(5)]
-SECONDS, CONNECTIONS = (8, 60) if IS_ASAN else (10, 150)
+SECONDS, CONNECTIONS = (5, 40) if IS_ASAN else (6, 100)
 
 
 class Visitor:
