@@ -110,15 +110,11 @@ parent_keep(struct cage *c, struct str path)
 }
 
 /* The database is open by now, or its first user is yet to be added: then it must
- * be possible to open it where it will be, by who can come to log in. */
+ * be possible to open it where it will be. */
 static void
 database_keep(struct cage *c, const struct config *conf)
 {
-	bool may_log_in = false;
-
-	for (size_t i = 0; i < conf->n_listeners; i++)
-		may_log_in |= conf->listeners[i].role == ROLE_SUBMISSION;
-	if (may_log_in && conf->auth.database == AUTH_DATABASE_ON)
+	if (conf->auth.database == AUTH_DATABASE_ON)
 		parent_keep(c, database_path(conf->database));
 }
 

@@ -4,8 +4,8 @@
  * The promise: cage_enter() lays the sandbox so that the worker writes only in
  * the spool, below the fixed part of each Maildir template, in the homes of
  * mailbox owners who have its own uid, and beside its log file; and in the
- * database's directory, if it was not there to be opened before and clients may
- * log in.  Those directories are made first.  What a reload names later is not among them: it
+ * database's directory, if it was not there to be opened before.  Those
+ * directories are made first.  What a reload names later is not among them: it
  * needs a restart.
  * Not for: the rules themselves (sandbox.h).
  * Waiting: blocks; call it before the cores run.

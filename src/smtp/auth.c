@@ -12,6 +12,7 @@
  */
 #include "smtp/say.h"
 
+#include "base/err.h"
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/random.h"
@@ -329,7 +330,11 @@ auth_ask(struct auth *a)
 static yields bool
 auth_later(struct auth *a)
 {
-	a->trouble = "nobody could be asked";
+	const char *why = err_text()[0] == '\0' ? NULL :
+	    arena_cstr(&a->s->arena, str_of(err_text()));
+
+	a->trouble = why == NULL ? "nobody could be asked" : why;
+	err_clear();
 	session_say(a->s, REPLY_LOGIN_LATER);
 	return false;
 }

@@ -101,8 +101,9 @@ asyncio.run(outside())
 class Guide:
     """A guide and the machine that follows it."""
 
-    def __init__(self, where, name, packages, users):
+    def __init__(self, where, name, packages, users, has_outside=True):
         need_root()
+        self.has_outside = has_outside
         self.text = (TOP / "doc" / name).read_text()
         self.said, self.last = {}, None
         self.box = Box(where, packages, users, net=True, own=["/home", "/srv"])
@@ -117,7 +118,8 @@ class Guide:
         self.box.write("/usr/local/bin/systemctl", SYSTEMCTL, 0o755)
         self.sh(f"ip address add {SMARTHOST}/32 dev lo")
         outside = (HERE.parent / "lib" / "mail.py").read_text() + OUTSIDE.replace("ADDRESS", repr(SMARTHOST))
-        self.box.start("/usr/bin/python3", "-c", outside)
+        if self.has_outside:
+            self.box.start("/usr/bin/python3", "-c", outside)
         return self
 
     def __exit__(self, *_):
@@ -457,4 +459,35 @@ def guide_certificates(where):
                   "Beside certbot": beside})
 
 
-CASES = [guide_from_postfix, guide_beside_dovecot, guide_certificates, guide_that_is_wrong]
+# ---- submission ----
+
+LOGIN = """
+import smtplib, ssl, sys
+with smtplib.SMTP_SSL('127.0.0.1', 465, context=ssl._create_unverified_context()) as s:
+    s.login('alice@example.org', sys.stdin.read().strip())
+"""
+
+
+def guide_submission(where):
+    with Guide(where / "box", "guide-submission.md", [], {}, has_outside=False) as g:
+        g.person("alice")
+        g.person("bob")
+        nightmail_as_the_guide_has_it(g)
+
+        def people():
+            shown = g.said["nightmail user show alice@example.org"]
+            expect("port 465, SSL/TLS" in shown and "port 587, STARTTLS" in shown, shown)
+            g.sh(f'python3 -c "{LOGIN}"', "correct horse battery\n")
+
+        def left():
+            try:
+                g.sh(f'python3 -c "{LOGIN}"', "correct horse battery\n")
+            except AssertionError:
+                return
+            raise AssertionError("alice is disabled, and comes in")
+        g.follow({"People": people, "A password for each program": lambda: g.mail_of("bob", "from the telephone"),
+                  "Applications": lambda: g.mail_of("bob", "from the shop"),
+                  "Users in a file": lambda: g.mail_of("bob", "from the printer"), "When somebody leaves": left})
+
+
+CASES = [guide_from_postfix, guide_beside_dovecot, guide_certificates, guide_submission, guide_that_is_wrong]
