@@ -523,7 +523,7 @@ line_open(struct line *l)
 	l->verdict = verdict_make(DEFERRED, 0, "4.3.0", "no memory");
 	l->patience = client_patience_of(l->conf);
 	arena_init(&a, ROUTE_MEMORY);
-	r = key_route(l->conf, l->c->ready.domain, &a);
+	r = key_route(l->conf, l->key.n > 0 ? l->key : l->c->ready.domain, &a);
 	switch (r.kind) {
 	case ROUTE_RELAY_HOST:
 		ok = line_open_relay(l, r.relay);

@@ -43,6 +43,8 @@ struct line {
 	struct tls_demand demand;
 	struct client_login login;
 	enum line_wish wish;
+	struct str key;			/* of the message that wishes; n == 0:
+					 * c->ready.domain's */
 	bool lacks_requiretls;		/* the host that was asked last */
 	struct verdict verdict;		/* why there is no connection */
 	bool is_untrusted;		/* ... and TLS was at fault */

@@ -203,12 +203,14 @@ is_required(const struct delivery *d)
 	    d->envelope.sender.n > 0;
 }
 
-/* Where LMTP ends, nothing is passed on. */
+/* Where LMTP ends, nothing is passed on.  What was proven is the host of the
+ * domain that the line was opened for, by that domain's MX. */
 static bool
 line_will_do(const struct line *l, const struct delivery *d)
 {
 	return !is_required(d) || (l->hop != NULL && l->hop->is_lmtp) ||
-	    client_keeps_tls(&l->client);
+	    (client_keeps_tls(&l->client) &&
+	    str_eq(d->handoff.domain, l->c->ready.domain));
 }
 
 static void
@@ -240,7 +242,8 @@ static yields void
 wish_send(struct connection *c, const struct config *conf, struct delivery *d,
     enum line_wish wish)
 {
-	struct line l = { .c = c, .d = c->deliver, .conf = conf, .wish = wish };
+	struct line l = { .c = c, .d = c->deliver, .conf = conf, .wish = wish,
+		.key = d->handoff.domain };
 	struct stream *net = c->net;
 	struct verdict v;
 	struct batch b;
