@@ -199,7 +199,7 @@ def keys(where):
               "when a key was used is not told at the end")
 
 
-def swaks(where):
+def submits(where):
     """A client as people have it."""
     m = Machine(where)
     m.cli("user", "add", "bob@acc.test", password="sesame")
@@ -288,4 +288,4 @@ def damaged(where):
         check(m.server.stop() == 0, "stop", m.server.tail())
 
 
-CASES = [schemes, commands, keys, swaks, storm, killed, damaged]
+CASES = [schemes, commands, keys, submits, storm, killed, damaged]
