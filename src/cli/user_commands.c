@@ -191,14 +191,11 @@ rights_set(struct cli *c, struct kept_user *u)
 }
 
 static int
-user_make(struct accounts *a, struct kept_user *u)
+user_make(struct accounts *a, const struct kept_user *u, struct str shown)
 {
-	struct str shown;
-	int rc = password_set(a, u, &shown);
+	int rc = accounts_result(kept_user_add(&a->database, u), "user",
+	    u->name);
 
-	if (rc == 0)
-		rc = accounts_result(kept_user_add(&a->database, u), "user",
-		    u->name);
 	if (rc == 0)
 		secret_say(a->cli, "user", u->name, "password", shown);
 	return rc;
@@ -209,7 +206,8 @@ command_user_add(struct cli *c)
 {
 	struct kept_user u = { .has_scram = c->scram,
 		.created = accounts_now() };
-	struct accounts a;
+	struct accounts a = { .cli = c };
+	struct str shown;
 	int rc;
 
 	if (c->n_words != 1)
@@ -217,11 +215,13 @@ command_user_add(struct cli *c)
 	rc = name_read(c, c->words[0], &u.name);
 	if (rc == 0)
 		rc = rights_set(c, &u);
+	if (rc == 0)		/* first: nothing is made for who has none */
+		rc = password_set(&a, &u, &shown);
 	if (rc == 0)
 		rc = accounts_open(c, true, &a);
 	if (rc != 0)
 		return rc;
-	rc = user_make(&a, &u);
+	rc = user_make(&a, &u, shown);
 	accounts_close(&a);
 	return rc;
 }

@@ -347,7 +347,7 @@ def nightmail_as_the_guide_has_it(guide):
     other = Guide.__new__(Guide)
     other.text = (TOP / "doc" / "guide-from-postfix.md").read_text()
     steps = dict(other.sections())
-    guide.sh("touch /etc/aliases")
+    guide.sh("touch /etc/aliases && rm -rf /var/lib/nightmail")     # the box sees the machine's
     for step in steps["Install"] + steps["Say what Postfix was told"]:
         guide.step(*step)
     guide.sh("systemctl enable --now nightmail")
