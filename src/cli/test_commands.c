@@ -5,12 +5,12 @@
 #include "cli/probe_domain.h"
 #include "cli/probe_show.h"
 #include "cli/password.h"
+#include "cli/resolve.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
 #include "fiber/dns.h"
 #include "fiber/fetch.h"
 #include "policy/holder.h"
-#include "policy/resolver.h"
 #include "wire/address.h"
 
 #include <openssl/crypto.h>
@@ -171,25 +171,6 @@ patience_take(struct testing *t)
 
 /* ---- what is needed of this machine ---- */
 
-static struct config *
-config_of(struct testing *t, int *rc)
-{
-	struct problems *p = arena_new(&t->cli->arena, struct problems);
-	struct str path = cli_config_path(t->cli);
-	struct config *c = NULL;
-
-	*rc = 0;
-	if (p == NULL || path.n == 0)
-		return NULL;
-	problems_init(p);
-	c = config_load(&files_source, path, p);
-	problems_clear(p);
-	if (c == NULL && !str_eq(t->cli->config, str_of(cli_default_config)))
-		*rc = cli_fail(EX_CONFIG, STR_FMT ": it is refused; nightmail "
-		    "check-config says why", STR_ARG(path));
-	return c;
-}
-
 static void
 name_choose(struct testing *t, const struct config *c)
 {
@@ -206,17 +187,11 @@ name_choose(struct testing *t, const struct config *c)
 static int
 world_make(struct testing *t)
 {
-	const struct dns_config own_recursion = { .zone = STR_NONE };
 	const char *file = getenv("SSL_CERT_FILE");
 	struct source_file pem;
-	int rc;
-	struct config *c = config_of(t, &rc);
+	int rc = resolve_prepare(t->cli, &t->config);
 
-	t->config = c;
-	name_choose(t, c);
-	if (rc == 0 && (c == NULL ? dns_configure(&own_recursion) :
-	    resolver_use(c)) != 0)
-		rc = cli_fail(EX_CONFIG, "%s", err_text());
+	name_choose(t, t->config);
 	t->ask.anchors = X509_STORE_new();
 	if (rc == 0 && (t->ask.anchors == NULL ||
 	    X509_STORE_set_default_paths(t->ask.anchors) != 1 ||

@@ -19,10 +19,16 @@ static atomic_flag setup_flag = ATOMIC_FLAG_INIT;
 bool
 dns_name_fits(struct str name)
 {
+	return dns_question_fits(name) && str_find(name, ' ') == name.n;
+}
+
+bool
+dns_question_fits(struct str name)
+{
 	if (name.n > DNS_NAME_MOST - 2)
 		return false;
 	for (size_t i = 0; i < name.n; i++)
-		if (name.p[i] <= ' ' || name.p[i] > '~' || name.p[i] == '\\')
+		if (name.p[i] < ' ' || name.p[i] > '~' || name.p[i] == '\\')
 			return false;
 	while (name.n > 0) {
 		bool has_dot = str_find(name, '.') < name.n;
@@ -197,7 +203,7 @@ dns_ask(struct str name, enum dns_type type, struct arena *arena,
 	if (name.n > 0 && name.p[name.n - 1] == '.')
 		name.n--;
 	/* what cannot be a name is nobody's name */
-	if (!dns_name_fits(name)) {
+	if (!dns_question_fits(name)) {
 		err_set("not a name: " STR_FMT, STR_ARG(str_sub(name, 0, 255)));
 		return;
 	}

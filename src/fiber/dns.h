@@ -46,6 +46,8 @@ struct dns_answer {
 /* Can the DNS have this name?  At most 253 octets without the final dot, all
  * 0x21-0x7e but "\", in labels of 1 to 63. */
 bool dns_name_fits(struct str name);
+/* ... with spaces, which no host's name has, but names that SPF's macros make. */
+bool dns_question_fits(struct str name);
 
 /* A name that does not fit is DNS_NO_NAME. */
 yields void dns_ask(struct str name, enum dns_type, struct arena *,

@@ -137,7 +137,7 @@ reader_name(struct zone_reader *r, struct str text, struct str *out)
 		name.n--;
 	else if (r->origin.n > 0)
 		name = arena_join(a, arena_join(a, text, STR(".")), r->origin);
-	if (!dns_name_fits(name))
+	if (!dns_question_fits(name))
 		return reader_refuse(r, "not a name", text);
 	*out = arena_lower(a, name);
 	return out->p == NULL ? reader_refuse(r, "too much text", text) : 0;
@@ -625,7 +625,7 @@ zone_answer(const struct zone *z, struct str name, enum dns_type type,
 	if (name.n > 0 && name.p[name.n - 1] == '.')
 		name.n--;
 	name = arena_lower(a, name);
-	if (name.p == NULL || !dns_name_fits(name)) {
+	if (name.p == NULL || !dns_question_fits(name)) {
 		answer_trouble(out, "not a name", name);
 		return true;
 	}

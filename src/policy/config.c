@@ -58,12 +58,16 @@ config_keep_places(struct config *c)
 		origins_keep(&k, c->routes[i].origins);
 	}
 	for (size_t i = 0; i < c->n_accounts; i++) {
-		place_keep(&k, &c->account_list[i]->place);
-		origins_keep(&k, c->account_list[i]->origins);
+		struct account_rule *r = c->account_list[i];
+
+		place_keep(&k, &r->place);
+		origins_keep(&k, r->origins);
 	}
 	for (size_t i = 0; i < c->n_tenants; i++) {
-		place_keep(&k, &c->tenant_list[i]->place);
-		origins_keep(&k, c->tenant_list[i]->origins);
+		struct tenant_rule *r = c->tenant_list[i];
+
+		place_keep(&k, &r->place);
+		origins_keep(&k, r->origins);
 	}
 }
 
