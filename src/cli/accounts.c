@@ -237,6 +237,13 @@ snippets(const struct config *c, const struct listener *s, const char *host,
 	    host, port, implicit ? "" : "      s.starttls()\n", name);
 }
 
+static void
+listener_print(const struct listener *s, const char *host, const char *what)
+{
+	printf("  %-14s %s, port %u, %s\n", what, host, (unsigned)s->port,
+	    encryption(s));
+}
+
 void
 accounts_settings(const struct accounts *a, struct str user)
 {
@@ -250,14 +257,13 @@ accounts_settings(const struct accounts *a, struct str user)
 		return;
 	}
 	printf("\nSettings for a mail program (Thunderbird, iOS, Outlook):\n");
+	listener_print(best, host, "outgoing mail");
 	for (size_t i = 0; i < a->config->n_listeners; i++) {
 		const struct listener *s = &a->config->listeners[i];
 
-		if (s->role == ROLE_SUBMISSION && encryption(s) != NULL)
-			printf("  %-14s %s, port %u, %s%s\n",
-			    s == best ? "outgoing mail" : "or", host,
-			    (unsigned)s->port, encryption(s), s == best ?
-			    " (the best)" : "");
+		if (s != best && s->role == ROLE_SUBMISSION &&
+		    encryption(s) != NULL)
+			listener_print(s, host, "or");
 	}
 	printf("  %-14s %s\n  %-14s %s\n  %-14s %s\n", "user name", name,
 	    "password", "his own, or better one of his app passwords",

@@ -131,12 +131,21 @@ command_help(struct cli *c)
 		return cli_usage("help");
 	printf("usage: nightmail COMMAND [OPTION ...]\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		printf("  %-16s %s\n", commands[i].words.p, commands[i].says);
+		printf("  %-24s %s\n", commands[i].words.p, commands[i].says);
 	printf("\nOptions:\n");
 	for (size_t i = 0; i < OPTIONS; i++)
 		printf("  --%-8s %-9s %s\n", options[i].name.p,
 		    options[i].value, options[i].says);
 	printf("\nnightmail(8) tells the rest.\n");
+	return 0;
+}
+
+/* COMMAND --help */
+static int
+command_explain(const struct command_row *row)
+{
+	printf("nightmail %s %s\n\n%s\n\nnightmail(8) tells the rest.\n",
+	    row->words.p, row->usage, row->says);
 	return 0;
 }
 
@@ -286,6 +295,16 @@ word_take(struct cli *c, struct str a)
 	return 0;
 }
 
+/* Behind a command's words: about that command. */
+static int
+help_take(struct cli *c)
+{
+	if (c->n_words == 0)
+		return word_take(c, STR("help"));
+	c->asks_help = true;
+	return 0;
+}
+
 /* "-f", and what people try first. */
 static int
 short_take(struct cli *c, struct str a)
@@ -297,7 +316,7 @@ short_take(struct cli *c, struct str a)
 		return option_take(c, 1, follow, &i);
 	}
 	if (str_eq(a, STR("-h")))
-		return word_take(c, STR("help"));
+		return help_take(c);
 	return cli_fail(EX_USAGE, "there is no option " STR_FMT
 	    "; see nightmail help", STR_ARG(a));
 }
@@ -313,9 +332,10 @@ arguments_take(struct cli *c, int argc, char **argv)
 
 		if (!only_words && str_eq(a, STR("--")))
 			only_words = true;
-		else if (!only_words && (str_eq(a, STR("--help")) ||
-		    str_eq(a, STR("--version"))))
-			rc = word_take(c, str_sub(a, 2, a.n));
+		else if (!only_words && str_eq(a, STR("--help")))
+			rc = help_take(c);
+		else if (!only_words && str_eq(a, STR("--version")))
+			rc = word_take(c, STR("version"));
 		else if (!only_words && str_has_prefix_icase(a, STR("--")))
 			rc = option_take(c, argc, argv, &i);
 		else if (!only_words && a.n > 1 && a.p[0] == '-')
@@ -441,7 +461,7 @@ cli_main(int argc, char **argv, int (*serve)(struct str config, bool is_caged))
 	arena_init(&c.arena, CLI_MEMORY);
 	rc = cli_parse(&c, argc, argv, &row);
 	if (rc == 0)
-		rc = row->run(&c);
+		rc = c.asks_help ? command_explain(row) : row->run(&c);
 	arena_clear(&c.arena);
 	if ((fflush(stdout) != 0 || ferror(stdout)) && rc == 0)
 		rc = EX_IOERR;

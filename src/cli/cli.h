@@ -34,6 +34,7 @@ struct cli {
 	size_t n_to;
 	bool json, yes, follow, no_cage, dry_run, has_filter, all;
 	bool implicit, relay_check, generate, scram;
+	bool asks_help;			/* --help behind a command */
 	bool is_config_named;		/* by sendmail -C */
 	bool is_loud;			/* sendmail -v */
 	uint64_t given;			/* options, by their order in option.def */
