@@ -100,10 +100,43 @@ try_kind(const char *kind, enum tls_least least)
 	test_identity_free(&whole);
 }
 
+/* A client whose key is elsewhere shows who he is. */
+static yields void
+try_client(const char *kind)
+{
+	struct tls_identity host = test_identity("EC", "mx.test"),
+		whole = test_identity(kind, "client.test"), id = hide(&whole);
+	struct tls_facts facts;
+
+	asked = 0;
+	assert_non_null(shown = tls_server_new(&(struct tls_server_setup){
+	    .identities = &host, .n = 1, .asks_client = true }));
+	assert_non_null(asking = tls_client_new(&(struct tls_client_setup){
+	    .identity = &id }));
+	assert_int_equal(shake(), 0);
+	assert_int_equal(accepted, 0);
+	assert_int_equal(asked, 1);
+	tls_facts(&server, &facts);
+	assert_int_equal(X509_cmp(facts.peer, whole.leaf), 0);
+	close_both();
+	is_gone = true;
+	assert_int_equal(shake(), -1);
+	is_gone = false;
+	close_both();
+	tls_drop(shown);
+	tls_drop(asking);
+	EVP_PKEY_free(id.key);
+	test_identity_free(&whole);
+	test_identity_free(&host);
+}
+
 static void
 body_kinds(void *arg)
 {
 	(void)arg;
+	try_client("EC");
+	try_client("RSA");
+	try_client("ED25519");
 	try_kind("EC", TLS_LEAST_1_2);
 	try_kind("RSA", TLS_LEAST_1_2);
 	try_kind("ED25519", TLS_LEAST_1_2);

@@ -62,7 +62,8 @@ struct session {
 struct load {
 	struct endpoint to;
 	uint64_t n_sessions, messages, size, rcpts, rate, per_connection, seconds, domains;
-	bool is_pipelined, reconnects, is_idle, starts_tls, resumes, only_greets;
+	bool is_pipelined, reconnects, is_idle, starts_tls, resumes, only_greets, guesses;
+	uint64_t sources;	/* networks that connections come from; 0: one */
 	const char *from, *domain;
 	char login[512];	/* AUTH PLAIN and its line; "": none */
 	struct privacy privacy;
@@ -90,7 +91,7 @@ session_open(struct load *l, struct session *s)
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = s };
 
-	s->fd = endpoint_connect(&l->to);
+	s->fd = endpoint_connect(&l->to, l->sources == 0 ? 0 : 1 + l->opened % l->sources);
 	if (s->fd < 0)
 		exit(71);
 	s->step = GREETING;
@@ -106,7 +107,7 @@ session_close(struct load *l, struct session *s)
 {
 	bool ended_well = s->step == ENDING;
 
-	if (s->step >= GREETING && s->step <= LOGIN)
+	if (s->step >= GREETING && s->step <= LOGIN && !(l->guesses && s->step == LOGIN))
 		l->connecting--;
 	if (s->step == ENVELOPE || s->step == CONTENT)
 		l->lost++;
@@ -375,6 +376,16 @@ session_shake(struct load *l, struct session *s)
 		session_say(l, s, STR("EHLO load.example\r\n"), HELLO);
 }
 
+/* That was all he wanted to know; he does not say goodbye. */
+static void
+session_guessed(struct load *l, struct session *s, unsigned code)
+{
+	l->codes[code]++;
+	l->refused++;
+	s->step = ENDING;
+	session_close(l, s);
+}
+
 static void
 session_greeted(struct load *l, struct session *s, unsigned code)
 {
@@ -388,6 +399,10 @@ session_greeted(struct load *l, struct session *s, unsigned code)
 		session_shake(l, s);
 	} else if (s->step == HELLO && code == 250 && l->login[0] != '\0') {
 		session_say(l, s, str_of(l->login), LOGIN);
+		if (l->guesses)
+			l->connecting--, l->begun++;
+	} else if (s->step == LOGIN && l->guesses) {
+		session_guessed(l, s, code);
 	} else if ((s->step == HELLO && code == 250) || (s->step == LOGIN && code == 235)) {
 		session_ready(l, s);
 	} else {
@@ -489,13 +504,25 @@ session_read(struct load *l, struct session *s)
 
 /* ---- the loop ---- */
 
+/* Who guesses keeps his rate by the connections that he opens. */
+static bool
+load_may_open(struct load *l, int64_t now)
+{
+	if (!l->guesses || l->rate == 0)
+		return true;
+	if (l->began_at == 0)
+		l->began_at = now;
+	return l->began_at + (int64_t)(l->opened * 1000000000 / l->rate) <= now;
+}
+
 /* Those away connect, a few at a time; those at rest begin when it is time. */
 static void
 load_wake(struct load *l, int64_t now)
 {
 	struct session *s;
 
-	while (l->away != NULL && l->connecting < CONNECTING_MOST && now >= l->retry_at) {
+	while (l->away != NULL && l->connecting < CONNECTING_MOST && now >= l->retry_at &&
+	    load_may_open(l, now)) {
 		s = l->away;
 		l->away = s->next;
 		if (l->begun < l->messages || l->is_idle)
@@ -515,7 +542,7 @@ load_wake(struct load *l, int64_t now)
 static int
 load_patience(const struct load *l)
 {
-	if (l->resting != NULL && !l->is_idle)
+	if ((l->resting != NULL && !l->is_idle) || l->guesses)
 		return 1;
 	return l->away != NULL ? RETRY_NS / 1000000 : 100;
 }
@@ -649,13 +676,15 @@ load_usage(void)
 	    "  [--per-connection N] [--reconnect] [--seconds N] [--from ADDRESS]\n"
 	    "  [--domain NAME] [--domains N] [--ledger FILE] [--idle]\n"
 	    "  [--starttls] [--resume] [--login USER:PASSWORD] [--only-greet]\n"
+	    "  [--guess] [--sources N]\n"
 	    "test/bench/README.md says more.\n");
 	exit(64);
 }
 
 enum option_name {
-	CONNECTIONS = 'a', DOMAIN, DOMAINS, FROM, IDLE, LEDGER, LOG_IN, MESSAGES, NO_PIPELINING,
-	ONLY_GREET, PER_CONNECTION, RATE, RCPTS, RECONNECT, RESUME, SECONDS, SIZE, START_TLS, TO
+	CONNECTIONS = 'a', DOMAIN, DOMAINS, FROM, GUESS, IDLE, LEDGER, LOG_IN, MESSAGES,
+	NO_PIPELINING, ONLY_GREET, PER_CONNECTION, RATE, RCPTS, RECONNECT, RESUME, SECONDS, SIZE,
+	SOURCES, START_TLS, TO
 };
 
 static const struct option options[] = {
@@ -663,6 +692,7 @@ static const struct option options[] = {
 	{ "domain", required_argument, NULL, DOMAIN },
 	{ "domains", required_argument, NULL, DOMAINS },
 	{ "from", required_argument, NULL, FROM },
+	{ "guess", no_argument, NULL, GUESS },
 	{ "idle", no_argument, NULL, IDLE },
 	{ "ledger", required_argument, NULL, LEDGER },
 	{ "login", required_argument, NULL, LOG_IN },
@@ -676,6 +706,7 @@ static const struct option options[] = {
 	{ "resume", no_argument, NULL, RESUME },
 	{ "seconds", required_argument, NULL, SECONDS },
 	{ "size", required_argument, NULL, SIZE },
+	{ "sources", required_argument, NULL, SOURCES },
 	{ "starttls", no_argument, NULL, START_TLS },
 	{ "to", required_argument, NULL, TO },
 	{ NULL, 0, NULL, 0 }
@@ -705,6 +736,7 @@ load_option(struct load *l, int name)
 	case DOMAIN: l->domain = optarg; break;
 	case DOMAINS: l->domains = option_number("--domains", optarg, 1000000); break;
 	case FROM: l->from = optarg; break;
+	case GUESS: l->guesses = true; break;
 	case IDLE: l->is_idle = true; break;
 	case LEDGER:
 		if ((l->ledger = fopen(optarg, "we")) == NULL) {
@@ -725,6 +757,7 @@ load_option(struct load *l, int name)
 	case RESUME: l->resumes = true; break;
 	case SECONDS: l->seconds = option_number("--seconds", optarg, 86400); break;
 	case SIZE: l->size = option_number("--size", optarg, 1 << 30); break;
+	case SOURCES: l->sources = option_number("--sources", optarg, 60000); break;
 	case START_TLS: l->starts_tls = true; break;
 	case TO:
 		if (endpoint_parse(&l->to, optarg) != 0)

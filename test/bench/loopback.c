@@ -81,10 +81,15 @@ endpoint_listen(const struct endpoint *e, int backlog)
 }
 
 int
-endpoint_connect(const struct endpoint *e)
+endpoint_connect(const struct endpoint *e, uint64_t source)
 {
+	struct sockaddr_in from = { .sin_family = AF_INET };
 	int fd = endpoint_socket(e);
 
+	/* 127.16.0.1, 127.16.1.1, ...: a network of /24 each */
+	from.sin_addr.s_addr = htonl(0x7f100001 + (uint32_t)(source << 8));
+	if (fd >= 0 && source > 0)
+		(void)bind(fd, (const struct sockaddr *)&from, sizeof(from));
 	if (fd >= 0)
 		(void)connect(fd, (const struct sockaddr *)&e->address, e->n);
 	return fd;

@@ -25,7 +25,8 @@ int endpoint_parse(struct endpoint *, const char *text);
 
 /* A listening or connecting socket, non-blocking, without Nagle's delay. */
 int endpoint_listen(const struct endpoint *, int backlog);
-int endpoint_connect(const struct endpoint *);
+/* source: 0, or the number of a network of 127/8 to come from. */
+int endpoint_connect(const struct endpoint *, uint64_t source);
 unsigned endpoint_port(int fd);
 
 int64_t now_ns(void);			/* CLOCK_MONOTONIC: one for all processes */

@@ -1,4 +1,5 @@
 """servers -- Postfix and Exim, over TLS, in both directions."""
+from dovecot import Dovecot
 from exim import Exim
 from peer import Authority
 from postfix import Postfix
@@ -51,4 +52,77 @@ def exim_tls(where):
         check(e["tls"].endswith("/verify"), "to Exim", e, exim.tail())
 
 
-CASES = [postfix_tls, exim_tls]
+DOVECOT_AUTH = """\
+auth_mechanisms = plain login scram-sha-256
+service auth {{
+  inet_listener {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+}}
+"""
+
+
+def routes(host, port):
+    """As who is known there, and with a password that is another's."""
+    return "route:\n" + "".join(
+        f"  - {{ if: {{ rcpt_domain: {domain} }}, relay: 'smtp+tls://{host}:{port}', auth: '{login}' }}\n"
+        for domain, login in (("good.example", "relay:any"), ("bad.example", "relay:guessed")))
+
+
+def both_logins(s, other, method):
+    s.send("bob@good.example")
+    e = s.last("bob@good.example", ("delivered",), 60)
+    check(e["tls"].endswith("/verify"), "not verified", e)
+    check(wait_for(lambda: method in other.tail(200), 10), f"he did not log in by {method}", other.tail(200))
+    s.send("bob@bad.example")
+    e = s.last("bob@bad.example", ("delayed",), 60)
+    check(e["dsn"] == "4.7.8", "the wrong password", e)
+
+
+def postfix_login(where):
+    """Postfix as smarthost, which asks Dovecot: by SCRAM."""
+    ca = Authority(where)
+    cert, key = ca.of("postfix.host.test")
+    chain = where / "chain.pem"
+    chain.write_text(key.read_text() + cert.read_text())
+    chain.chmod(0o600)
+    port, auth = free_port(), free_port()
+    with Dovecot(where / "dovecot", ["relay"], "/nonexistent/%n", more=DOVECOT_AUTH.format(port=auth)), Postfix(
+            where / "postfix", {
+                "smtpd_tls_chain_files": chain, "smtpd_tls_security_level": "may", "smtpd_tls_auth_only": "yes",
+                "smtpd_sasl_auth_enable": "yes", "smtpd_sasl_type": "dovecot",
+                "smtpd_sasl_path": f"inet:127.0.0.1:{auth}", "mynetworks": "127.0.0.99/32",
+                "smtpd_relay_restrictions": "permit_sasl_authenticated, reject",
+                "default_transport": "discard:"}, "tlsmgr unix - - n 1000? 1 tlsmgr\n",
+            listen=f"127.0.0.1:{port}") as postfix, started(
+                where / "s", zone=["postfix.host.test. A 127.0.0.1"],
+                more=f"tls: {{ ca: {ca.cert} }}\n" + routes("postfix.host.test", port)) as s:
+        both_logins(s, postfix, "sasl_method=SCRAM-SHA-256, sasl_username=relay")
+
+
+EXIM_AUTH = """\
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_prompts = :
+  server_condition = ${if and{{eq{$auth2}{relay}}{eq{$auth3}{any}}}}
+  server_set_id = $auth2
+"""
+
+
+def exim_login(where):
+    """Exim as smarthost: by PLAIN."""
+    ca = Authority(where)
+    cert, key = ca.of("exim.host.test")
+    port = free_port()
+    exim = Exim(where / "exim", onward=9, tls=(cert, key), port=port)
+    exim.conf = exim.conf.replace("anybody:\n  accept", "anybody:\n  accept authenticated = *", 1).replace(
+        "begin retry\n", EXIM_AUTH + "begin retry\n")
+    with exim, started(where / "s", zone=["exim.host.test. A 127.0.0.1"],
+                       more=f"tls: {{ ca: {ca.cert} }}\n" + routes("exim.host.test", port)) as s:
+        both_logins(s, exim, "A=plain:relay")
+
+
+CASES = [postfix_tls, exim_tls, postfix_login, exim_login]
