@@ -144,7 +144,8 @@ def bad_logins(where):
           f"p99 {times[len(times) * 99 // 100] * 1000:.0f} ms; {grown} KiB grown")
     expect(bad > 100, f"no storm: {told}")
     expect(known and {code for _, code in known} == {b"235"}, f"{[k for k in known if k[1] != b'235'][:5]}")
-    expect(grown < GROWTH_KIB, f"{grown} KiB grown")
+    # The sanitizer keeps what was freed, 19 MiB for each hash.
+    expect(IS_ASAN or grown < GROWTH_KIB, f"{grown} KiB grown")
     log = mail_log(s)
     expect(log.count("authentication failed: ") > 100 and "guess0." not in log and "secret" not in log,
            "the log: no failures, or a password")

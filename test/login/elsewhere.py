@@ -245,7 +245,9 @@ def dovecot_hangs(where):
         for pid in stopped:
             os.kill(pid, signal.SIGCONT)
         check(wait_for(lambda: plain(s, "alice", "any").startswith("235 "), 90, 1), "it does not come back", s.tail())
-        check(wait_for(lambda: told(s, "directory_back"), 10, 0.2), "nobody was told that it is back")
+        # The core that found it down must have somebody to ask for.
+        check(wait_for(lambda: plain(s, "alice", "any") and told(s, "directory_back"), 90, 0.5),
+              "nobody was told that it is back")
 
 
 # ---- LDAP ----
