@@ -143,20 +143,26 @@ str_find_str(struct str s, struct str what)
 	return at == NULL ? s.n : (size_t)(at - s.p);
 }
 
-static bool
-is_blank(char c)
+static struct str
+trim_of(struct str s, struct str blanks)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+	while (s.n > 0 && str_find(blanks, s.p[0]) < blanks.n)
+		s = str_sub(s, 1, s.n);
+	while (s.n > 0 && str_find(blanks, s.p[s.n - 1]) < blanks.n)
+		s.n--;
+	return s;
 }
 
 struct str
 str_trim(struct str s)
 {
-	while (s.n > 0 && is_blank(s.p[0]))
-		s = str_sub(s, 1, s.n);
-	while (s.n > 0 && is_blank(s.p[s.n - 1]))
-		s.n--;
-	return s;
+	return trim_of(s, STR(" \t\r\n"));
+}
+
+struct str
+str_trim_wsp(struct str s)
+{
+	return trim_of(s, STR(" \t"));
 }
 
 bool

@@ -70,6 +70,7 @@ str_sub(struct str s, size_t from, size_t n)
 }
 
 struct str str_trim(struct str);	/* SP, TAB, CR, LF off both ends */
+struct str str_trim_wsp(struct str);	/* SP, TAB */
 
 char ascii_lower(char c);
 bool ascii_is_digit(char c);

@@ -87,6 +87,9 @@ test_cutting(void **state)
 	assert_true(str_eq(str_trim(STR(" \t\r\na b\n ")), STR("a b")));
 	assert_true(str_eq(str_trim(STR(" \t ")), STR("")));
 	assert_true(str_eq(str_trim(STR("\v")), STR("\v")));
+	assert_true(str_eq(str_trim_wsp(STR(" \ta b\t ")), STR("a b")));
+	assert_true(str_eq(str_trim_wsp(STR("\n a\r")), STR("\n a\r")));
+	assert_true(str_eq(str_trim_wsp(STR(" \t")), STR("")));
 }
 
 static void

@@ -4,22 +4,6 @@
 
 enum { CRITICAL = 0x80 };
 
-static bool
-is_wsp(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static struct str
-wsp_trim(struct str s)
-{
-	while (s.n > 0 && is_wsp(s.p[0]))
-		s = str_sub(s, 1, s.n);
-	while (s.n > 0 && is_wsp(s.p[s.n - 1]))
-		s.n--;
-	return s;
-}
-
 /* RFC 8657 4: methods in a row, with commas. */
 static bool
 methods_have(struct str list, struct str method)
@@ -42,8 +26,8 @@ parameter_take(struct str one, const struct caa_ask *ask, struct parameters *p)
 	struct str tag, value = one;
 	size_t at = str_find(one, '=');
 
-	tag = wsp_trim(str_cut(&value, '='));
-	value = wsp_trim(value);
+	tag = str_trim_wsp(str_cut(&value, '='));
+	value = str_trim_wsp(value);
 	if (at == one.n || tag.n == 0 || !str_is_printable(value) ||
 	    str_find(value, ' ') < value.n)
 		return false;
@@ -66,16 +50,16 @@ static bool
 issue_allows(struct str value, const struct caa_ask *ask)
 {
 	struct parameters p = { .accounts = 0 };
-	struct str issuer = wsp_trim(str_cut(&value, ';'));
+	struct str issuer = str_trim_wsp(str_cut(&value, ';'));
 	bool is_ours = false;
 
 	for (size_t i = 0; i < ask->n; i++)
 		is_ours = is_ours || str_eq_icase(issuer, ask->issuers[i]);
-	value = wsp_trim(value);
+	value = str_trim_wsp(value);
 	while (is_ours && value.n > 0) {
-		struct str one = wsp_trim(str_cut(&value, ';'));
+		struct str one = str_trim_wsp(str_cut(&value, ';'));
 
-		if (one.n == 0 && wsp_trim(value).n == 0)
+		if (one.n == 0 && str_trim_wsp(value).n == 0)
 			break;
 		is_ours = parameter_take(one, ask, &p);
 	}

@@ -5,22 +5,6 @@
 
 enum { NAME_MOST = 32, LABEL_MOST = 63, DOMAIN_MOST = 253, AGE_DIGITS = 10 };
 
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static struct str
-blanks_trim(struct str s)
-{
-	while (s.n > 0 && is_blank(s.p[0]))
-		s = str_sub(s, 1, s.n);
-	while (s.n > 0 && is_blank(s.p[s.n - 1]))
-		s.n--;
-	return s;
-}
-
 /* (ALPHA / DIGIT) *31(ALPHA / DIGIT / "_" / "-" / ".") */
 static bool
 extension_fits(struct str name)
@@ -67,7 +51,7 @@ record_read(struct str fields, struct str *id)
 	struct str found = STR_NONE;
 
 	while (fields.n > 0) {
-		struct str value = blanks_trim(str_cut(&fields, ';')), name;
+		struct str value = str_trim_wsp(str_cut(&fields, ';')), name;
 
 		if (value.n == 0 && fields.n == 0)
 			break;
@@ -99,8 +83,7 @@ sts_record_choose(const struct str *texts, size_t n, struct str *id)
 
 		if (!str_skip(&rest, STR("v=STSv1")))
 			continue;
-		while (rest.n > 0 && is_blank(rest.p[0]))
-			rest = str_sub(rest, 1, rest.n);
+		rest = str_trim_wsp(rest);
 		if (!str_skip(&rest, STR(";")))
 			continue;
 		chosen = rest;
@@ -211,7 +194,7 @@ line_read(struct str line, struct seen *seen, struct sts_policy *p)
 	if (str_find(line, ':') == line.n)
 		return "a line of it is no field";
 	name = str_cut(&value, ':');
-	value = blanks_trim(value);
+	value = str_trim_wsp(value);
 	if (!extension_fits(name) || !value_fits(value))
 		return "a field of it is malformed";
 	return field_read(name, value, seen, p);
