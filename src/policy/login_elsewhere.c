@@ -63,6 +63,25 @@ elsewhere_here(struct login *l)
 	return l->cores[core_index()]->elsewhere;
 }
 
+/* One question to this core's clients, which are kept until it is answered. */
+static yields enum login_result
+elsewhere_check(struct login *l, const struct login_ask *ask, struct arena *a,
+    yields enum directory_says (*put)(const struct elsewhere_clients *,
+    const struct login_ask *, struct arena *, struct directory_person *),
+    const char *source, struct account *out, const char **why)
+{
+	struct elsewhere_clients *c = elsewhere_take(elsewhere_here(l),
+	    ask->config);
+	struct directory_person p = { .n_addresses = 0 };
+	enum directory_says says;
+
+	if (c == NULL)
+		return LOGIN_LATER;
+	says = put(c, ask, a, &p);
+	elsewhere_give(elsewhere_here(l), c);
+	return result_of(says, a, &p, source, out, why);
+}
+
 /* ---- Dovecot ---- */
 
 bool
@@ -79,29 +98,29 @@ login_dovecot_takes(const struct config *c, enum login_kind kind)
 	    c->auth.dovecot_tokens == DOVECOT_TOKENS_YES));
 }
 
-yields enum login_result
-login_dovecot_check(struct login *l, const struct login_ask *ask,
-    struct arena *a, struct account *out, const char **why)
+static yields enum directory_says
+dovecot_ask(const struct elsewhere_clients *c, const struct login_ask *ask,
+    struct arena *a, struct directory_person *p)
 {
-	struct elsewhere_clients *c = elsewhere_take(elsewhere_here(l),
-	    ask->config);
 	const struct dovecot_ask how = { .client = ask->client,
 		.local = ask->local, .is_private = ask->protocol.n > 0 };
 	const struct mono deadline = mono_first(ask->deadline,
 	    mono_add(clock_mono(), DOVECOT_S * NS_PER_SECOND));
-	enum directory_says says = DIRECTORY_LATER;
-	struct directory_person p = { .n_addresses = 0 };
 
-	if (c == NULL)
-		return LOGIN_LATER;
-	if (c->dovecot != NULL && ask->kind == LOGIN_TOKEN)
-		says = dovecot_token(c->dovecot, &how, ask->name, ask->secret,
-		    deadline, a, &p);
-	else if (c->dovecot != NULL)
-		says = dovecot_password(c->dovecot, &how, ask->name,
-		    ask->secret, deadline, a, &p);
-	elsewhere_give(elsewhere_here(l), c);
-	return result_of(says, a, &p, "dovecot", out, why);
+	if (c->dovecot == NULL)
+		return DIRECTORY_LATER;
+	if (ask->kind == LOGIN_TOKEN)
+		return dovecot_token(c->dovecot, &how, ask->name, ask->secret,
+		    deadline, a, p);
+	return dovecot_password(c->dovecot, &how, ask->name, ask->secret,
+	    deadline, a, p);
+}
+
+yields enum login_result
+login_dovecot_check(struct login *l, const struct login_ask *ask,
+    struct arena *a, struct account *out, const char **why)
+{
+	return elsewhere_check(l, ask, a, dovecot_ask, "dovecot", out, why);
 }
 
 /* ---- LDAP ---- */
@@ -118,22 +137,19 @@ login_ldap_takes(const struct config *c, enum login_kind kind)
 	return kind == LOGIN_PASSWORD && login_ldap_is_set(c);
 }
 
+static yields enum directory_says
+ldap_ask(const struct elsewhere_clients *c, const struct login_ask *ask,
+    struct arena *a, struct directory_person *p)
+{
+	return c->ldap == NULL ? DIRECTORY_LATER : ldap_login(c->ldap,
+	    ask->name, ask->secret, ask->deadline, a, p);
+}
+
 yields enum login_result
 login_ldap_check(struct login *l, const struct login_ask *ask, struct arena *a,
     struct account *out, const char **why)
 {
-	struct elsewhere_clients *c = elsewhere_take(elsewhere_here(l),
-	    ask->config);
-	enum directory_says says = DIRECTORY_LATER;
-	struct directory_person p = { .n_addresses = 0 };
-
-	if (c == NULL)
-		return LOGIN_LATER;
-	if (c->ldap != NULL)
-		says = ldap_login(c->ldap, ask->name, ask->secret,
-		    ask->deadline, a, &p);
-	elsewhere_give(elsewhere_here(l), c);
-	return result_of(says, a, &p, "ldap", out, why);
+	return elsewhere_check(l, ask, a, ldap_ask, "ldap", out, why);
 }
 
 /* ---- OAuth ---- */
@@ -150,22 +166,19 @@ login_oauth_takes(const struct config *c, enum login_kind kind)
 	return kind == LOGIN_TOKEN && login_oauth_is_set(c);
 }
 
+static yields enum directory_says
+oauth_ask(const struct elsewhere_clients *c, const struct login_ask *ask,
+    struct arena *a, struct directory_person *p)
+{
+	return c->oauth == NULL ? DIRECTORY_LATER : oauth_check(c->oauth,
+	    ask->name, ask->secret, ask->deadline, a, p);
+}
+
 yields enum login_result
 login_oauth_check(struct login *l, const struct login_ask *ask, struct arena *a,
     struct account *out, const char **why)
 {
-	struct elsewhere_clients *c = elsewhere_take(elsewhere_here(l),
-	    ask->config);
-	enum directory_says says = DIRECTORY_LATER;
-	struct directory_person p = { .n_addresses = 0 };
-
-	if (c == NULL)
-		return LOGIN_LATER;
-	if (c->oauth != NULL)
-		says = oauth_check(c->oauth, ask->name, ask->secret,
-		    ask->deadline, a, &p);
-	elsewhere_give(elsewhere_here(l), c);
-	return result_of(says, a, &p, "oauth", out, why);
+	return elsewhere_check(l, ask, a, oauth_ask, "oauth", out, why);
 }
 
 const struct directory_health *
