@@ -237,6 +237,11 @@ exchange_say_mail(struct exchange *x)
 	if (x->message->requires_tls && stream_is_private(c->net) &&
 	    client_has(c, CAPABILITY_BIT(REQUIRETLS)))
 		stream_put(c->net, STR(" REQUIRETLS"));
+	/* RFC 4954 5: we vouch for nobody where we have proved who we are.  Who
+	 * knew not all parameters that he offered hears no more than he must. */
+	if (c->login != NULL && client_has(c, CAPABILITY_BIT(AUTH)) &&
+	    ((c->distrust | c->lies) & EXCHANGE_PARAMETERS) == 0)
+		stream_put(c->net, STR(" AUTH=<>"));
 	exchange_say_return(x);
 	stream_put(c->net, STR("\r\n"));
 }

@@ -136,6 +136,7 @@ def mechanisms(where):
                 check(e["event"] == "delivered", kind, e, peers[kind].logins)
                 check(peers[kind].logins == [(wanted, True)], kind, peers[kind].logins)
                 check(peers[kind].mails[0]["user"] == USER, kind, peers[kind].mails)
+                check("AUTH=<>" in peers[kind].mails[0]["params"], "RFC 4954 5", peers[kind].mails)
             log = s.mail_log() + s.log.read_text() + s.ask("log", "--json").stdout
             shown = subprocess.run([s.binary, "config", "show", "--config", str(s.config)], capture_output=True,
                                    text=True, check=True).stdout
