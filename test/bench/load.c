@@ -18,6 +18,7 @@
  *	GONE     -				no socket, and none will be
  */
 #include "histogram.h"
+#include "letter.h"
 #include "loopback.h"
 #include "privacy.h"
 
@@ -71,8 +72,8 @@ struct load {
 
 	int epoll;
 	struct session *session, *resting, *away;
-	char *fields, *filler;	/* shared by all messages */
-	size_t fields_n, filler_n;
+	struct letter letter;	/* shared by all messages */
+	const char *content;	/* its file; NULL: it is composed */
 	char run[24];
 	char group[16384];
 
@@ -258,11 +259,14 @@ session_send_content(struct load *l, struct session *s)
 	int n = snprintf(field, sizeof(field), "Message-ID: <%s>\r\n", s->id);
 
 	iov[0] = (struct iovec){ .iov_base = field, .iov_len = (size_t)n };
-	iov[1] = (struct iovec){ .iov_base = l->fields, .iov_len = l->fields_n };
+	iov[1] = (struct iovec){ .iov_base = l->letter.fields, .iov_len = l->letter.fields_n };
 	iov[2] = (struct iovec){ .iov_base = s->id, .iov_len = (size_t)id };
-	iov[3] = (struct iovec){ .iov_base = l->filler, .iov_len = l->filler_n };
+	iov[3] = (struct iovec){ .iov_base = l->letter.filler, .iov_len = l->letter.filler_n };
 	s->step = CONTENT;
-	session_send(l, s, iov, 4);
+	if (l->content != NULL)
+		session_send(l, s, &iov[3], 1);
+	else
+		session_send(l, s, iov, 4);
 }
 
 static void
@@ -300,7 +304,7 @@ ledger_write(struct load *l, struct session *s)
 {
 	uint64_t h = fnv1a(FNV_START, s->id, strlen(s->id));
 
-	h = fnv1a(h, l->filler, l->filler_n - 3);
+	h = fnv1a(h, l->letter.filler, l->letter.filler_n - 3);
 	fprintf(l->ledger, "%s %llu %016llx\n", s->id, (unsigned long long)l->rcpts,
 	    (unsigned long long)h);
 }
@@ -635,38 +639,7 @@ load_run(struct load *l)
 	return l->accepted == l->messages ? 0 : 1;
 }
 
-/* ---- what is sent, and the command line ---- */
-
-/* The message is its Message-ID field, the fields, its id, the filler. */
-static void
-load_compose(struct load *l)
-{
-	static const char line[] =
-	    "The night mail crosses the border with letters for rich and poor alike ..\r\n";
-	enum { ID_TWICE = 100 };
-	char date[64];
-	time_t now = time(NULL);
-	struct tm tm;
-	size_t n = 0, most = l->size > 600 ? l->size - 400 : 200;
-	int f;
-
-	gmtime_r(&now, &tm);
-	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", &tm);
-	snprintf(l->run, sizeof(l->run), "%llx", (unsigned long long)now_ns());
-	must(l->fields = malloc(512));
-	f = snprintf(l->fields, 512, "Date: %s\r\nFrom: Load <%.100s>\r\n"
-	    "To: Sink <r1@%.100s>\r\nSubject: Load\r\n\r\n", date, l->from, l->domain);
-	must(f > 0 && f < 512);
-	l->fields_n = (size_t)f;
-	if (l->size > l->fields_n + ID_TWICE)
-		most = l->size - l->fields_n - ID_TWICE;
-	must(l->filler = malloc(most + sizeof(line) + 16));
-	memcpy(l->filler, "\r\n", 2);
-	for (n = 2; n + sizeof(line) - 1 <= most; n += sizeof(line) - 1)
-		memcpy(l->filler + n, line, sizeof(line) - 1);
-	memcpy(l->filler + n, ".\r\n", 3);
-	l->filler_n = n + 3;
-}
+/* ---- the command line ---- */
 
 static void
 load_usage(void)
@@ -676,19 +649,20 @@ load_usage(void)
 	    "  [--per-connection N] [--reconnect] [--seconds N] [--from ADDRESS]\n"
 	    "  [--domain NAME] [--domains N] [--ledger FILE] [--idle]\n"
 	    "  [--starttls] [--resume] [--login USER:PASSWORD] [--only-greet]\n"
-	    "  [--guess] [--sources N]\n"
+	    "  [--guess] [--sources N] [--content FILE]\n"
 	    "test/bench/README.md says more.\n");
 	exit(64);
 }
 
 enum option_name {
-	CONNECTIONS = 'a', DOMAIN, DOMAINS, FROM, GUESS, IDLE, LEDGER, LOG_IN, MESSAGES,
+	CONNECTIONS = 'a', CONTENT_OF, DOMAIN, DOMAINS, FROM, GUESS, IDLE, LEDGER, LOG_IN, MESSAGES,
 	NO_PIPELINING, ONLY_GREET, PER_CONNECTION, RATE, RCPTS, RECONNECT, RESUME, SECONDS, SIZE,
 	SOURCES, START_TLS, TO
 };
 
 static const struct option options[] = {
 	{ "connections", required_argument, NULL, CONNECTIONS },
+	{ "content", required_argument, NULL, CONTENT_OF },
 	{ "domain", required_argument, NULL, DOMAIN },
 	{ "domains", required_argument, NULL, DOMAINS },
 	{ "from", required_argument, NULL, FROM },
@@ -733,6 +707,7 @@ load_option(struct load *l, int name)
 {
 	switch (name) {
 	case CONNECTIONS: l->n_sessions = option_number("--connections", optarg, 60000); break;
+	case CONTENT_OF: l->content = optarg; break;
 	case DOMAIN: l->domain = optarg; break;
 	case DOMAINS: l->domains = option_number("--domains", optarg, 1000000); break;
 	case FROM: l->from = optarg; break;
@@ -781,11 +756,16 @@ main(int argc, char **argv)
 	while ((name = getopt_long(argc, argv, "", options, NULL)) != -1)
 		load_option(&l, name);
 	if (optind != argc || l.to.n == 0 || l.rcpts == 0 || l.domains == 0 ||
-	    strlen(l.from) > 100 || strlen(l.domain) > 60)
+	    strlen(l.from) > 100 || strlen(l.domain) > 60 ||
+	    (l.content != NULL && l.ledger != NULL))
 		load_usage();
 	files_raise();
 	privacy_init(&l.privacy, l.resumes);
-	load_compose(&l);
+	snprintf(l.run, sizeof(l.run), "%llx", (unsigned long long)now_ns());
+	if (l.content == NULL)
+		letter_compose(&l.letter, l.from, l.domain, l.size);
+	else
+		letter_read(&l.letter, l.content);
 	status = load_run(&l);
 	if (l.ledger != NULL && fclose(l.ledger) != 0)
 		return 74;

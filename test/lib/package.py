@@ -32,7 +32,12 @@ PEERS = {
     "readers": "fail2ban pflogsumm logwatch libdate-calc-perl libbit-vector-perl libcarp-clan-perl"
                " libdate-manip-perl".split(),
     "ldns": "ldnsutils libldns3".split(),
+    "opendkim": "opendkim opendkim-tools libopendkim11 libbsd0 libdb5.3 libldap-2.5-0 liblua5.3-0 libmemcached11"
+                " libmilter1.0.1 libopendbx1 librbl1 libunbound8 libvbr2 libevent-2.1-7 libsasl2-2 libmd0"
+                " libhashkit2".split(),
     "pebble": ["pebble"],
+    "rspamd": "rspamd libglib2.0-0 libhyperscan5 libicu72 libluajit2-5.1-2 libluajit-5.1-2 libluajit2-5.1-common"
+              " libpcre2-8-0 libsodium23 libunwind8".split(),
     "slapd": "slapd libldap-2.5-0 libltdl7 libodbc2 libwrap0 libsasl2-2 libnsl2 libtirpc3".split(),
     "testssl": "testssl.sh".split(),
     "nsd": "nsd libevent-2.1-7 libfstrm0 libprotobuf-c1".split(),
@@ -78,7 +83,7 @@ def merge(top):
 def libraries(top):
     """Its directories of libraries, for LD_LIBRARY_PATH."""
     return ":".join(sorted({str(p.parent) for p in (top / "usr/lib").rglob("*.so*")
-                            if p.parent.name in ("lib", "postfix") or "linux-gnu" in p.parent.name}))
+                            if p.parent.name in ("lib", "postfix", "rspamd") or "linux-gnu" in p.parent.name}))
 
 
 def env(top):
