@@ -16,6 +16,8 @@
  * gathering   draft_append    up to 64 KiB in one block of memory
  * streaming   draft_flush     full blocks are CHUNK records; the draft holds
  *                             their segments; without a COMMIT they mean nothing
+ *             draft_prepend   behind what is there: a CHUNK that is written later
+ *                             and stands first in its extents
  * committing  draft_commit    its COMMIT is with the writer; compaction lets its
  *                             chunks alone
  * committed   draft_finish    synced, in the index, which now holds the chunks
@@ -153,20 +155,35 @@ draft_grow(struct draft *d, size_t n)
 }
 
 static int
-draft_add_extent(struct draft *d, const struct entry *e)
+draft_grow_extents(struct draft *d)
 {
 	struct draft_own *own = &d->own;
 	size_t cap = d->extents_cap < 16 ? 16 : 2 * d->extents_cap;
 	struct extent *p;
 
-	if (own->n_extents == d->extents_cap) {
-		p = realloc(own->extents, cap * sizeof *p);
-		if (p == NULL)
-			return err_set("no memory for a draft's extents");
-		own->extents = p;
-		d->extents_cap = cap;
-	}
-	own->extents[own->n_extents++] = (struct extent){
+	if (own->n_extents < d->extents_cap)
+		return 0;
+	p = realloc(own->extents, cap * sizeof *p);
+	if (p == NULL)
+		return err_set("no memory for a draft's extents");
+	own->extents = p;
+	d->extents_cap = cap;
+	return 0;
+}
+
+/* A chunk that was written stands before extent `at'. */
+static int
+draft_add_extent(struct draft *d, size_t at, const struct entry *e)
+{
+	struct draft_own *own = &d->own;
+
+	must(at <= own->n_extents);
+	if (draft_grow_extents(d) != 0)
+		return -1;
+	memmove(own->extents + at + 1, own->extents + at,
+	    (own->n_extents - at) * sizeof *own->extents);
+	own->n_extents++;
+	own->extents[at] = (struct extent){
 		.segment = e->segment, .at = (uint32_t)(e->at / RECORD_ALIGN),
 		.n = e->record.body_n };
 	segment_take(&own->spool->index, e->segment,
@@ -174,27 +191,37 @@ draft_add_extent(struct draft *d, const struct entry *e)
 	return 0;
 }
 
-/* The room's octets become a CHUNK. */
+/* A CHUNK of the body's octets there, before which its header has room; it
+ * stands in front of all others, or behind them. */
 static yields enum draft_trouble
-draft_flush(struct draft *d)
+draft_write_chunk(struct draft *d, char *body, size_t n, bool is_front)
 {
 	struct spool *sp = d->own.spool;
-	char *body = d->room->bytes + HEADROOM;
 	struct entry e = { .head = body - RECORD_HEADER, .record = {
 		.type = RECORD_CHUNK, .flags = RECORD_MUST, .id = d->own.id,
-		.body_n = (uint32_t)d->n,
-		.body_sum = crc32c(0, (struct str){ body, d->n }) } };
+		.body_n = (uint32_t)n,
+		.body_sum = crc32c(0, (struct str){ body, n }) } };
 	int rc;
 
 	writer_submit(sp, &e);
 	rc = writer_wait(&e);
-	if (rc == 0 && draft_add_extent(d, &e) != 0)
+	if (rc == 0 && draft_add_extent(d, is_front ? 0 : d->own.n_extents,
+	    &e) != 0)
 		rc = -ENOSPC;
 	entry_release(sp, &e);
-	if (rc != 0)
-		return draft_fail_by(d, rc);
-	d->n = 0;
-	return DRAFT_FINE;
+	return rc != 0 ? draft_fail_by(d, rc) : DRAFT_FINE;
+}
+
+/* The room's octets become a CHUNK. */
+static yields enum draft_trouble
+draft_flush(struct draft *d)
+{
+	enum draft_trouble trouble = draft_write_chunk(d,
+	    d->room->bytes + HEADROOM, d->n, false);
+
+	if (trouble == DRAFT_FINE)
+		d->n = 0;
+	return trouble;
 }
 
 static size_t
@@ -224,6 +251,61 @@ draft_append(struct draft *d, struct str bytes)
 		d->n += n;
 		d->size += n;
 		bytes = str_sub(bytes, n, bytes.n);
+	}
+	return d->trouble;
+}
+
+/* ---- in front ---- */
+
+/* All is in memory yet: the body moves up. */
+static enum draft_trouble
+draft_shift(struct draft *d, struct str octets)
+{
+	char *body;
+
+	if (draft_grow(d, draft_room_wanted(d, octets.n)) != 0)
+		return draft_fail(d, DRAFT_NO_ROOM);
+	body = d->room->bytes + HEADROOM;
+	memmove(body + octets.n, body, d->n);
+	memcpy(body, octets.p, octets.n);
+	d->n += octets.n;
+	return DRAFT_FINE;
+}
+
+static yields enum draft_trouble
+draft_front_chunk(struct draft *d, struct str octets)
+{
+	struct rooms *rooms = &d->own.spool->rooms;
+	struct room *room = room_take(rooms, RECORD_HEADER + octets.n +
+	    BODY_SLACK);
+	enum draft_trouble trouble;
+
+	if (room == NULL) {
+		err_set("no memory for a draft");
+		return draft_fail(d, DRAFT_NO_ROOM);
+	}
+	memcpy(room->bytes + RECORD_HEADER, octets.p, octets.n);
+	trouble = draft_write_chunk(d, room->bytes + RECORD_HEADER, octets.n,
+	    true);
+	room_give(rooms, room);
+	return trouble;
+}
+
+/* The last octets go first, since each chunk stands before the one before. */
+yields enum draft_trouble
+draft_prepend(struct draft *d, struct str octets)
+{
+	size_t n = octets.n, piece;
+
+	must(!d->is_committed && !d->own.is_committing);
+	if (d->trouble != DRAFT_FINE || n == 0)
+		return d->trouble;
+	d->size += n;
+	if (d->own.n_extents == 0 && n <= d->body_most - d->n)
+		return draft_shift(d, octets);
+	for (; n > 0 && d->trouble == DRAFT_FINE; n -= piece) {
+		piece = n < d->body_most ? n : d->body_most;
+		(void)draft_front_chunk(d, str_sub(octets, n - piece, piece));
 	}
 	return d->trouble;
 }

@@ -6,7 +6,7 @@
  * message is not in the log.  It dies with its arena when it was not committed.
  * Not for: keeping a message in memory: beyond 64 KiB the body streams out while
  * it arrives.
- * Waiting: append and commit yield; open does not.
+ * Waiting: append, prepend and commit yield; open does not.
  * Memory: the handle is in the arena; a block of 8 to 64 KiB comes from the
  * spool's pool and goes back at the end.
  * Errors: enum draft_trouble, with a trail; it sticks: a draft in trouble takes
@@ -35,7 +35,11 @@ struct draft *draft_open(struct spool *, struct arena *,
 uint64_t draft_id(const struct draft *);
 
 yields enum draft_trouble draft_append(struct draft *, struct str bytes);
-uint64_t draft_size(const struct draft *);	/* octets appended */
+/* Before all that is there already: what is known only behind the last octet
+ * stands on top.  Octets of a later call stand before those of an earlier one.
+ * Until the commit, as often as one likes; append may follow. */
+yields enum draft_trouble draft_prepend(struct draft *, struct str octets);
+uint64_t draft_size(const struct draft *);	/* octets in it */
 
 /* Sets id and size in the envelope.  At least one recipient. */
 yields enum draft_trouble draft_commit(struct draft *, struct envelope *);

@@ -142,7 +142,7 @@ drop_drafts(void *arg)
 	for (uint64_t i = 0; i < 3; i++) {
 		arena_init(&a, 1 << 20);
 		d = draft_open(sp, &a, &why);
-		must(test_append(d, 1, i * 100000) == DRAFT_FINE);
+		must(test_append(d, 1, 0, i * 100000) == DRAFT_FINE);
 		arena_clear(&a);
 	}
 	must(spool_stats(sp).kept == 0 && spool_stats(sp).live_bytes == 0);

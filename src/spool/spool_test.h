@@ -53,21 +53,52 @@ test_octet(uint64_t seed, uint64_t i)
 	return (char)('A' + (seed * 7 + i * 13 + i / 61) % 57);
 }
 
-/* n octets of body, given to the draft in pieces. */
+/* Octets [at, end) of the body, given to the draft in pieces. */
 static inline yields enum draft_trouble
-test_append(struct draft *d, uint64_t seed, uint64_t n)
+test_append(struct draft *d, uint64_t seed, uint64_t at, uint64_t end)
 {
 	enum draft_trouble trouble = DRAFT_FINE;
 	char room[1000];
 
-	for (uint64_t at = 0; at < n && trouble == DRAFT_FINE;) {
-		size_t k = n - at < sizeof room ? (size_t)(n - at) : sizeof room;
+	while (at < end && trouble == DRAFT_FINE) {
+		size_t k = end - at < sizeof room ? (size_t)(end - at) :
+		    sizeof room;
 
 		for (size_t i = 0; i < k; i++)
 			room[i] = test_octet(seed, at + i);
 		trouble = draft_append(d, (struct str){ room, k });
 		at += k;
 	}
+	return trouble;
+}
+
+/* The same before what is there, in one piece. */
+static inline yields enum draft_trouble
+test_prepend(struct draft *d, uint64_t seed, uint64_t at, uint64_t end)
+{
+	size_t n = (size_t)(end - at);
+	char *room = malloc(n + 1);
+	enum draft_trouble trouble;
+
+	must(room != NULL);
+	for (size_t i = 0; i < n; i++)
+		room[i] = test_octet(seed, at + i);
+	trouble = draft_prepend(d, (struct str){ room, n });
+	free(room);
+	return trouble;
+}
+
+/* All n octets; of one body in four the first third comes last, in two pieces. */
+static inline yields enum draft_trouble
+test_fill(struct draft *d, uint64_t seed, uint64_t n)
+{
+	uint64_t front = seed % 4 == 2 ? n / 3 : 0;
+	enum draft_trouble trouble = test_append(d, seed, front, n);
+
+	if (trouble == DRAFT_FINE)
+		trouble = test_prepend(d, seed, front / 2, front);
+	if (trouble == DRAFT_FINE)
+		trouble = test_prepend(d, seed, 0, front / 2);
 	return trouble;
 }
 
@@ -94,7 +125,7 @@ test_commit(struct spool *sp, uint64_t seed, uint64_t n, size_t rcpts,
 	if (id != NULL)
 		*id = d != NULL ? draft_id(d) : 0;
 	if (d != NULL)
-		trouble = test_append(d, seed, n);
+		trouble = test_fill(d, seed, n);
 	if (d != NULL && trouble == DRAFT_FINE)
 		trouble = draft_commit(d, &e);
 	arena_clear(&a);
