@@ -26,6 +26,8 @@
 #include "spool/spool.h"
 #include "wire/address.h"
 
+struct dkim_signer;
+
 /* What intake needs of its core; app/ fills one for each core. */
 struct intake_core {
 	struct spool *spool;
@@ -34,6 +36,8 @@ struct intake_core {
 	 * it returns; does not yield. */
 	void (*kept)(struct intake_core *, const struct kept *,
 	    const struct envelope *);
+	struct dkim_signer *signer;	/* trust/dkim_sign.h; NULL: nothing is
+					 * signed */
 	void *owner;			/* app's own */
 };
 
