@@ -24,7 +24,7 @@
 
 enum { FORM_BYTES = 1, TAG_STRING = 0x80 };
 
-enum form { FORM_STRING, FORM_NUMBER, FORM_WALL };
+enum form { FORM_STRING, FORM_LONG, FORM_NUMBER, FORM_WALL };
 
 static const struct { const char *name, *tag; } types[] = {
 #define EVENT(name, tag, says) { #name, tag },
@@ -39,6 +39,14 @@ static const struct { const char *name; enum form form; } fields[] = {
 };
 
 _Static_assert((int)EVENT_FIELD_COUNT < (int)TAG_STRING, "a field's number has 7 bits");
+
+static bool
+field_is_text(unsigned field)
+{
+	must(field < EVENT_FIELD_COUNT);
+	return fields[field].form == FORM_STRING ||
+	    fields[field].form == FORM_LONG;
+}
 
 struct event
 event_make(enum event_type type, struct wall at, uint64_t id)
@@ -58,7 +66,7 @@ event_add(struct event *e, struct event_value v)
 void
 event_str(struct event *e, enum event_field field, struct str s)
 {
-	must(field < EVENT_FIELD_COUNT && fields[field].form == FORM_STRING);
+	must(field_is_text(field));
 	if (s.p != NULL)
 		event_add(e, (struct event_value){ .field = field, .string = s });
 }
@@ -66,7 +74,7 @@ event_str(struct event *e, enum event_field field, struct str s)
 void
 event_num(struct event *e, enum event_field field, uint64_t v)
 {
-	must(field < EVENT_FIELD_COUNT && fields[field].form != FORM_STRING);
+	must(!field_is_text(field));
 	event_add(e, (struct event_value){ .field = field, .number = v });
 }
 
@@ -201,7 +209,7 @@ event_decode(struct str bytes, struct event *e)
 			return false;
 		if (number >= EVENT_FIELD_COUNT)
 			continue;
-		if ((v.string.p != NULL) != (fields[number].form == FORM_STRING) ||
+		if ((v.string.p != NULL) != field_is_text(number) ||
 		    e->n == EVENT_FIELDS || event_get(e, v.field) != NULL)
 			return false;
 		event_add(e, v);
@@ -226,7 +234,9 @@ event_json(const struct event *e, struct buf *out)
 		const char *key = event_field_name(v->field);
 
 		if (v->string.p != NULL)
-			json_put_cut(&j, key, v->string, EVENT_TEXT_MOST);
+			json_put_cut(&j, key, v->string,
+			    fields[v->field].form == FORM_LONG ?
+			    EVENT_LONG_MOST : EVENT_TEXT_MOST);
 		else if (fields[v->field].form == FORM_WALL)
 			json_put_wall(&j, key, (struct wall){ (int64_t)v->number });
 		else

@@ -8,8 +8,9 @@
  * Waiting: none; a sink that needs the disk queues.
  * Memory: strings are the caller's until the sink returns.
  * Errors: each field at most once and at most EVENT_FIELDS of them, or a must()
- * fails; strings are cut at 1 KiB on output, so that a line of either form fits
- * in EVENT_LINE_MOST octets; event_encode() sets the buffer's `full'.
+ * fails; strings are cut at 1 KiB on output, or 16 KiB (form LONG, of which an
+ * event has two at most), so that a line of either form fits in EVENT_LINE_MOST
+ * octets; event_encode() sets the buffer's `full'.
  * Source: DESIGN.md section 6; SECURITY.md row 37; PRODUCT.md A.5 for the text.
  */
 #ifndef NM_BASE_EVENT_H
@@ -33,7 +34,8 @@ enum event_field {
 	EVENT_FIELD_COUNT
 };
 
-enum { EVENT_FIELDS = 32, EVENT_TEXT_MOST = 1024, EVENT_LINE_MOST = 36 * 1024 };
+enum { EVENT_FIELDS = 32, EVENT_TEXT_MOST = 1024, EVENT_LONG_MOST = 16 * 1024,
+	EVENT_LINE_MOST = 68 * 1024 };
 
 struct event_value {
 	enum event_field field;

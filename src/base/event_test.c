@@ -223,7 +223,9 @@ test_json(void **state)
 static void
 test_the_longest_line_fits(void **state)
 {
-	static char octets[4 * EVENT_TEXT_MOST];
+	static const enum event_field longs[] = { FIELD_results,
+		FIELD_policy_text };
+	static char octets[4 * EVENT_LONG_MOST];
 	struct event e = make(EVENT_delivered, UINT64_MAX);
 	struct buf out = BUF_OF(room);
 	json_t *back;
@@ -232,7 +234,7 @@ test_the_longest_line_fits(void **state)
 	memset(octets, '\1', sizeof octets);
 	for (size_t i = 0; e.n < EVENT_FIELDS; i++)
 		e.values[e.n++] = (struct event_value){
-			.field = (enum event_field)(EVENT_FIELD_COUNT - 1 - i),
+			.field = i < 2 ? longs[i] : (enum event_field)(i - 2),
 			.string = { octets, sizeof octets } };
 	event_json(&e, &out);
 	assert_false(out.full);
@@ -243,6 +245,11 @@ test_the_longest_line_fits(void **state)
 	event_text(&e, 0, &out);
 	assert_false(out.full);
 	assert_in_range(out.n, 5 * EVENT_TEXT_MOST, 20 * EVENT_TEXT_MOST);
+	e.type = EVENT_checked;
+	out = BUF_OF(room);
+	event_text(&e, 0, &out);
+	assert_false(out.full);
+	assert_in_range(out.n, EVENT_LONG_MOST, 2 * EVENT_LONG_MOST);
 }
 
 int

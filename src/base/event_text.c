@@ -173,6 +173,15 @@ text_put_reply(struct buf *out, const struct event *e, struct str reply)
 	text_put_prose(out, reply);
 }
 
+/* The whole of a field of form LONG. */
+static void
+text_put_long(struct buf *out, struct str s)
+{
+	s = str_sub(s, 0, EVENT_LONG_MOST);
+	for (; s.n > 0; s = str_sub(s, EVENT_TEXT_MOST, s.n))
+		text_put(out, str_sub(s, 0, EVENT_TEXT_MOST), "");
+}
+
 /* A host that is an address has its brackets once, as its own address. */
 static void
 text_put_relay(struct buf *out, struct str relay)
@@ -476,6 +485,22 @@ text_bounce(const struct event *e, const char *words, struct buf *out)
 	text_put_word(out, ": ", report);
 }
 
+/* What was found out of a message, and what is done with it. */
+static void
+text_checked(const struct event *e, const char *words, struct buf *out)
+{
+	text_put_id(out, e->id, "NOQUEUE");
+	text_put_client(out, words, e);
+	text_put_angle(out, ", from=", event_get_str(e, FIELD_sender));
+	text_put_word(out, ", author=", event_get_str(e, FIELD_author));
+	text_put_word(out, ", disposition=",
+	    event_get_str(e, FIELD_disposition));
+	text_put_word(out, ", override=", event_get_str(e, FIELD_override));
+	text_put_word(out, ", rule=", event_get_str(e, FIELD_rule));
+	buf_put(out, STR(": "));
+	text_put_long(out, event_get_str(e, FIELD_results));
+}
+
 /* As local(8) tells of an alias: the copies keep the message's id here. */
 static void
 text_expanded(const struct event *e, const char *words, struct buf *out)
@@ -581,6 +606,7 @@ static const struct shape {
 	[EVENT_bounce_made] = { text_bounce, "non-delivery notification" },
 	[EVENT_canceled] = { text_outcome, "canceled" },
 	[EVENT_certificate] = { text_certificate, "certificate" },
+	[EVENT_checked] = { text_checked, "client=" },
 	[EVENT_connected] = { text_connection, "connect" },
 	[EVENT_delayed] = { text_outcome, "deferred" },
 	[EVENT_delivered] = { text_outcome, "sent" },

@@ -15,6 +15,9 @@
 #include "intake/intake.h"
 #include "wire/header.h"
 
+struct digest;				/* trust/digest.h */
+struct proof;				/* trust/proof.h */
+
 struct intake {
 	struct intake_core *core;
 	const struct config *config;
@@ -32,6 +35,8 @@ struct intake {
 	struct str message_id;
 	uint64_t octets;		/* of the client's content */
 	bool in_body;
+	struct digest *digest;		/* of the content; NULL: nobody asks */
+	struct proof *proof;		/* NULL: nothing is checked */
 };
 
 struct verdict intake_yes(void);

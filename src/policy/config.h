@@ -171,6 +171,9 @@ struct route_rule {
 };
 
 enum inbound_clear { CLEAR_ACCEPT, CLEAR_TAG, CLEAR_REFUSE };
+enum inbound_received_spf { RECEIVED_SPF_NO, RECEIVED_SPF_YES };
+enum inbound_spf { INBOUND_SPF_YES, INBOUND_SPF_NO, INBOUND_SPF_REFUSE };
+enum inbound_temperror { TEMPERROR_ACCEPT, TEMPERROR_DEFER };
 enum detail_use { DETAIL_INBOX, DETAIL_FOLDER };
 enum double_bounces { DOUBLE_ADMIN, DOUBLE_DISCARD };
 enum report_return { RETURN_FULL, RETURN_HEADERS };
@@ -366,6 +369,13 @@ struct config {
 	struct {
 		struct conf_networks normalize;	/* whose bare LF are forgiven */
 		enum inbound_clear clear;
+		struct {
+			enum yes_no iprev, dkim, arc;
+			enum inbound_spf spf;
+			enum inbound_received_spf received_spf;
+			enum inbound_temperror temperror;
+			struct str authserv_id;	/* default: hostname */
+		} verify;
 	} inbound;
 
 	struct {

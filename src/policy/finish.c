@@ -56,6 +56,8 @@ finish_names(struct load *l)
 	}
 	if (c->outbound.ehlo.n == 0)
 		c->outbound.ehlo = c->hostname;
+	if (c->inbound.verify.authserv_id.n == 0)
+		c->inbound.verify.authserv_id = c->hostname;
 	if (c->admin.n == 0)
 		c->admin = STR("postmaster");
 	if (str_find(c->admin, '@') == c->admin.n)

@@ -25,6 +25,9 @@ _Static_assert(sizeof(enum listener_role) == sizeof(unsigned) &&
     sizeof(enum report_success) == sizeof(unsigned) &&
     sizeof(enum yes_no) == sizeof(unsigned) && sizeof(enum relay_level) == sizeof(unsigned) &&
     sizeof(enum inbound_clear) == sizeof(unsigned) &&
+    sizeof(enum inbound_received_spf) == sizeof(unsigned) &&
+    sizeof(enum inbound_spf) == sizeof(unsigned) &&
+    sizeof(enum inbound_temperror) == sizeof(unsigned) &&
     sizeof(enum tls_level) == sizeof(unsigned), "enums are unsigned");
 
 /* ---- one text of each type ---- */

@@ -29,7 +29,8 @@ enum envelope_flags {
 					 * no CRLF at the end (RFC 3030 3) */
 	ENVELOPE_REQUIRETLS = 32,	/* to whom TLS proves, or to nobody (RFC
 					 * 8689) */
-	ENVELOPE_TLS_OPTIONAL = 64	/* TLS-Required: No */
+	ENVELOPE_TLS_OPTIONAL = 64,	/* TLS-Required: No */
+	ENVELOPE_JUNK = 128		/* for the Junk folder */
 };
 
 enum recipient_flags {
