@@ -10,7 +10,7 @@
  * Memory: the answer is in the caller's arena.
  * Errors: DNS_TROUBLE, with the reason in the trail; also for answers beyond
  * DNS_RECORDS records.
- * Source: RFC 1035; RFC 2308; RFC 4035 (secure); RFC 5321 5.1.
+ * Source: RFC 1035; RFC 2308; RFC 2782; RFC 4035 (secure); RFC 5321 5.1.
  */
 #ifndef NM_FIBER_DNS_H
 #define NM_FIBER_DNS_H
@@ -19,15 +19,16 @@
 #include "fiber/net.h"
 
 enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_PTR = 12, DNS_MX = 15,
-	DNS_TXT = 16, DNS_AAAA = 28, DNS_TLSA = 52, DNS_CAA = 257 };
+	DNS_TXT = 16, DNS_AAAA = 28, DNS_SRV = 33, DNS_TLSA = 52, DNS_CAA = 257 };
 
 enum dns_status { DNS_FOUND, DNS_NO_DATA, DNS_NO_NAME, DNS_TROUBLE };
 
 enum { DNS_RECORDS = 256, DNS_NAME_MOST = 255 };
 
 struct dns_record {
-	uint16_t preference;		/* MX */
-	struct str name;		/* MX, PTR, CNAME: lower case, no final dot;
+	uint16_t preference;		/* MX; SRV: priority */
+	uint16_t weight, port;		/* SRV */
+	struct str name;		/* MX, SRV, PTR, CNAME: lower case, no final dot;
 					 * the root is empty */
 	struct address address;		/* A, AAAA: port 0 */
 	struct str data;		/* TXT: strings joined; TLSA, CAA: RDATA */

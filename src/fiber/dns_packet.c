@@ -183,6 +183,12 @@ data_txt(const struct packet *k, const struct packet_record *r,
 	return true;
 }
 
+static uint16_t
+data_u16(const struct packet *k, const struct packet_record *r, size_t at)
+{
+	return (uint16_t)(k->p[r->data_at + at] << 8 | k->p[r->data_at + at + 1]);
+}
+
 static bool
 packet_data(const struct packet *k, const struct packet_record *r,
     struct arena *a, struct dns_record *out)
@@ -198,9 +204,16 @@ packet_data(const struct packet *k, const struct packet_record *r,
 	case DNS_MX:
 		if (r->data_n < 3)
 			return false;
-		out->preference = (uint16_t)(k->p[r->data_at] << 8 |
-		    k->p[r->data_at + 1]);
+		out->preference = data_u16(k, r, 0);
 		return data_name(k, r, 2, a, &out->name);
+	case DNS_SRV:
+		/* RFC 2782: priority, weight, port, target */
+		if (r->data_n < 7)
+			return false;
+		out->preference = data_u16(k, r, 0);
+		out->weight = data_u16(k, r, 2);
+		out->port = data_u16(k, r, 4);
+		return data_name(k, r, 6, a, &out->name);
 	case DNS_TXT:
 		return data_txt(k, r, a, &out->data);
 	case DNS_TLSA:

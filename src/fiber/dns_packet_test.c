@@ -72,6 +72,12 @@ static const struct expect expects[] = {
 	    "\xc0\x0c\0\x34\0\1\0\0\0\1\0\3\3\1\1"), DNS_TLSA, -1,
 	    DNS_FOUND, 0, 0, NULL, NULL },
 	{ PACKET(HEADER("\x80", "\1", "\1", "\0") QUESTION
+	    "\xc0\x0c\0\x21\0\1\0\0\0\1\0\x08\0\1\0\2\1\xd1\xc0\x14"), DNS_SRV, 0,
+	    DNS_FOUND, 1, 1, "example.test", "test" },
+	{ PACKET(HEADER("\x80", "\1", "\1", "\0") QUESTION
+	    "\xc0\x0c\0\x21\0\1\0\0\0\1\0\6\0\1\0\2\1\xd1"), DNS_SRV, -1,
+	    DNS_FOUND, 0, 0, NULL, NULL },
+	{ PACKET(HEADER("\x80", "\1", "\1", "\0") QUESTION
 	    "\xc0\x0c\1\1\0\1\0\0\0\1\0\5\1\2abc"), DNS_CAA, 0,
 	    DNS_FOUND, 1, 1, "example.test", "\1\2abc" },
 	{ PACKET(HEADER("\x80", "\1", "\1", "\0") QUESTION

@@ -56,8 +56,8 @@ static const struct { struct str name; enum dns_type type; } type_names[] = {
 	{ STR_INIT("A"), DNS_A }, { STR_INIT("AAAA"), DNS_AAAA },
 	{ STR_INIT("CAA"), DNS_CAA }, { STR_INIT("CNAME"), DNS_CNAME },
 	{ STR_INIT("MX"), DNS_MX },
-	{ STR_INIT("PTR"), DNS_PTR }, { STR_INIT("TLSA"), DNS_TLSA },
-	{ STR_INIT("TXT"), DNS_TXT },
+	{ STR_INIT("PTR"), DNS_PTR }, { STR_INIT("SRV"), DNS_SRV },
+	{ STR_INIT("TLSA"), DNS_TLSA }, { STR_INIT("TXT"), DNS_TXT },
 };
 
 static struct zone_name *
@@ -330,12 +330,28 @@ reader_mx(struct zone_reader *r, size_t at, struct dns_record *out)
 	return reader_name(r, r->tokens[at + 1], &out->name);
 }
 
+/* RFC 2782 */
+static int
+reader_srv(struct zone_reader *r, size_t at, struct dns_record *out)
+{
+	uint16_t *to[] = { &out->preference, &out->weight, &out->port };
+	uint64_t u;
+
+	for (size_t i = 0; i < 3; i++) {
+		if (!parse_u64(r->tokens[at + i], UINT16_MAX, &u))
+			return reader_refuse(r, "not a number",
+			    r->tokens[at + i]);
+		*to[i] = (uint16_t)u;
+	}
+	return reader_name(r, r->tokens[at + 3], &out->name);
+}
+
 /* Tokens from `at' on are the data of this type. */
 static int
 reader_data(struct zone_reader *r, size_t at, enum dns_type type,
     struct dns_record *out)
 {
-	size_t want = type == DNS_MX ? 2 : 1;
+	size_t want = type == DNS_MX ? 2 : type == DNS_SRV ? 4 : 1;
 
 	if (r->n <= at)
 		return reader_refuse(r, "no data", r->owner);
@@ -353,6 +369,8 @@ reader_data(struct zone_reader *r, size_t at, enum dns_type type,
 		return reader_name(r, r->tokens[at], &out->name);
 	case DNS_MX:
 		return reader_mx(r, at, out);
+	case DNS_SRV:
+		return reader_srv(r, at, out);
 	case DNS_TXT:
 		return reader_txt(r, at, out);
 	case DNS_TLSA:

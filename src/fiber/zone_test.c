@@ -22,6 +22,7 @@
 	"null MX 0 .\n" \
 	"@ TXT \"v=spf1 \" \"a;b\\\"c\\092\\065\" bare\n" \
 	"_25._tcp.mx1 TLSA 3 1 1 0aFf 10\n" \
+	"_imaps._tcp SRV 0 1 993 mx1\n" \
 	"@ CAA 128 issue \"ca.test; a=b\"\n" \
 	"a.b.deep A 192.0.2.9\n" \
 	"*.wild A 192.0.2.7\n" \
@@ -72,6 +73,8 @@ static const struct expect expects[] = {
 	    "null.example.test", "0 " },
 	{ "_25._tcp.mx1.example.test", DNS_TLSA, DNS_FOUND, false, 300, 1,
 	    NULL, "\003\001\001\012\377\020" },
+	{ "_imaps._tcp.example.test", DNS_SRV, DNS_FOUND, false, 300, 1, NULL,
+	    "mx1.example.test" },
 	{ "example.test", DNS_CAA, DNS_FOUND, false, 300, 1, "example.test",
 	    "\200\005issueca.test; a=b" },
 	/* names that exist because of others (RFC 4592 2.2.2) */
@@ -175,7 +178,9 @@ static const struct { const char *text, *says; } refusals[] = {
 	{ "a A 192.0.2.1 2\n", "line 1: data of the wrong length" },
 	{ "a\n", "line 1: no type: a" },
 	{ "\n\n a A 192.0.2.1\n", "line 3: no owner yet" },
-	{ "a SRV 0 0 25 b\n", "line 1: no such type: SRV" },
+	{ "a DNAME b\n", "line 1: no such type: DNAME" },
+	{ "a SRV 0 0 b\n", "line 1: data of the wrong length" },
+	{ "a SRV 0 0 65536 b\n", "line 1: not a number" },
 	{ "a servfail\n", "line 1: no such type: servfail" },
 	{ "a SERVFAIL now\n", "line 1: data after a word" },
 	{ "a \"A\" 192.0.2.1\n", "line 1: no type" },

@@ -170,6 +170,8 @@ struct route_rule {
 	struct place place;
 };
 
+enum dns_mta_sts { DNS_STS_TESTING, DNS_STS_ENFORCE, DNS_STS_NONE };
+enum dns_watch { DNS_WATCH_ON, DNS_WATCH_OFF };
 enum inbound_clear { CLEAR_ACCEPT, CLEAR_TAG, CLEAR_REFUSE };
 enum inbound_received_spf { RECEIVED_SPF_NO, RECEIVED_SPF_YES };
 enum inbound_spf { INBOUND_SPF_YES, INBOUND_SPF_NO, INBOUND_SPF_REFUSE };
@@ -384,6 +386,13 @@ struct config {
 		struct conf_addresses forwarders;
 		struct str anchor;	/* path; n == 0: the system's */
 		struct str root;	/* path of hints; n == 0: the Internet's */
+		struct conf_addresses addresses;	/* public; none: found */
+		struct conf_strings blocklists;
+		struct str imap;	/* host[:port]; n == 0: not told */
+		enum dns_mta_sts mta_sts;
+		struct str probe;	/* a domain; n == 0: none is asked */
+		struct str spf;		/* more terms; n == 0: none */
+		enum dns_watch watch;
 	} dns;
 
 	struct { int64_t events; } retain;	/* ns */

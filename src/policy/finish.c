@@ -175,6 +175,7 @@ finish_config(struct load *l)
 	finish_outbound(l);
 	finish_log(l);
 	finish_zone(l);
+	finish_dns(l);
 	finish_deliver(l);
 	finish_submit(l);
 }
