@@ -501,6 +501,21 @@ text_checked(const struct event *e, const char *words, struct buf *out)
 	text_put_long(out, event_get_str(e, FIELD_results));
 }
 
+/* To a domain: "report of dmarc to a.example (mailto:x@a.example): sent". */
+static void
+text_report(const struct event *e, const char *words, struct buf *out)
+{
+	text_put_id(out, e->id, "");
+	buf_printf(out, "%s", words);
+	text_put_word(out, " of ", event_get_str(e, FIELD_class));
+	text_put_word(out, " to ", event_get_str(e, FIELD_domain));
+	text_put_word(out, ": ", event_get_str(e, FIELD_reason));
+	text_put_word(out, ", to=", event_get_str(e, FIELD_recipient));
+	buf_put(out, STR(" ("));
+	text_put_prose(out, event_get_str(e, FIELD_text));
+	buf_putc(out, ')');
+}
+
 /* As local(8) tells of an alias: the copies keep the message's id here. */
 static void
 text_expanded(const struct event *e, const char *words, struct buf *out)
@@ -627,6 +642,7 @@ static const struct shape {
 	[EVENT_relay_login] = { text_trouble, "warning" },
 	[EVENT_released] = { text_plain, "released from hold" },
 	[EVENT_reloaded] = { text_reload, "reload" },
+	[EVENT_report_sent] = { text_report, "report" },
 	[EVENT_rescheduled] = { text_plain, "requeued" },
 	[EVENT_started] = { text_plain, "daemon started" },
 	[EVENT_stopped] = { text_plain, "daemon stopped" },

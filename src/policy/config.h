@@ -418,6 +418,8 @@ struct config {
 		enum language language;	/* LANGUAGES: as the sender asks */
 		enum report_return returns;	/* where RET does not say */
 		enum report_success success;
+		struct str from, organization, contact;	/* reporter.h */
+		struct { enum yes_no send; uint64_t most; } dmarc, tls;
 	} reports;
 };
 
