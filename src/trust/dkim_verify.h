@@ -5,7 +5,8 @@
  * outcome in the order of the header, with a sentence for all that is no pass.
  * The body streams by the digest: nothing is read twice.  A signature that would
  * pass, but whose l= leaves something of the body uncovered, is DKIM_POLICY with
- * is_partial: what it does not cover anybody may have added (RFC 6376 8.2).
+ * is_partial: what it does not cover anybody may have added (RFC 6376 8.2).  No
+ * other outcome of one signature is DKIM_POLICY.
  * Not for: what a result means for the message (trust/dmarc.h, policy/).
  * Waiting: dkim_verify_end() yields, for the DNS.
  * Memory: the arena, also for what was decoded; outcomes live as long.
@@ -35,7 +36,7 @@ struct dkim_outcome {
 enum {
 	DKIM_SIGNATURES = 10,		/* that are looked at; of the others one
 					 * outcome tells: DKIM_POLICY */
-	DKIM_FUTURE_SECONDS = 300	/* that t= may be ahead of our clock */
+	DKIM_DRIFT_SECONDS = 300	/* that clocks may differ, at t= and x= */
 };
 
 struct dkim_verify;
