@@ -6,6 +6,7 @@
 #include "trust/json_in.h"
 #include "wire/base64url.h"
 #include "wire/date.h"
+#include "wire/timestamp.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -283,79 +284,13 @@ acme_read_authorization(struct str body, struct str method, struct arena *a,
 
 /* ---- renewal information (RFC 9773) ---- */
 
-static bool
-digits_take(struct str *s, size_t n, uint64_t most, int64_t *out)
-{
-	uint64_t u;
-
-	if (s->n < n || !parse_u64(str_sub(*s, 0, n), most, &u))
-		return false;
-	*out = (int64_t)u;
-	*s = str_sub(*s, n, s->n);
-	return true;
-}
-
-/* Days since 1970-01-01 of the Gregorian calendar. */
-static int64_t
-days_of(int64_t y, int64_t m, int64_t d)
-{
-	int64_t era_year = m <= 2 ? y - 1 : y;
-	int64_t day_of_year = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;
-
-	return era_year * 365 + era_year / 4 - era_year / 100 +
-	    era_year / 400 + day_of_year - 719468;
-}
-
-/* RFC 3339 5.6: "2026-01-02T04:00:00Z", with fractions and zones. */
-static bool
-zone_take(struct str s, int64_t *seconds)
-{
-	int64_t h, m;
-	bool is_west = s.n > 0 && s.p[0] == '-';
-
-	*seconds = 0;
-	if (str_eq_icase(s, STR("Z")))
-		return true;
-	if (s.n != 6 || (s.p[0] != '+' && !is_west))
-		return false;
-	s = str_sub(s, 1, s.n);
-	if (!digits_take(&s, 2, 23, &h) || !str_skip(&s, STR(":")) ||
-	    !digits_take(&s, 2, 59, &m))
-		return false;
-	*seconds = (h * 60 + m) * (is_west ? -60 : 60);
-	return true;
-}
-
-static bool
-time_read(struct str s, struct wall *out)
-{
-	int64_t y, mo, d, h, mi, sec, zone;
-
-	if (!digits_take(&s, 4, 9999, &y) || !str_skip(&s, STR("-")) ||
-	    !digits_take(&s, 2, 12, &mo) || !str_skip(&s, STR("-")) ||
-	    !digits_take(&s, 2, 31, &d) || (!str_skip_icase(&s, STR("T")) &&
-	    !str_skip(&s, STR(" "))) || !digits_take(&s, 2, 23, &h) ||
-	    !str_skip(&s, STR(":")) || !digits_take(&s, 2, 59, &mi) ||
-	    !str_skip(&s, STR(":")) || !digits_take(&s, 2, 60, &sec) ||
-	    y < 1970 || mo == 0 || d == 0)
-		return false;
-	if (str_skip(&s, STR(".")))
-		while (s.n > 0 && ascii_is_digit(s.p[0]))
-			s = str_sub(s, 1, s.n);
-	if (!zone_take(s, &zone))
-		return false;
-	out->us = (days_of(y, mo, d) * DAY_S + h * 3600 + mi * 60 + sec - zone) *
-	    US_PER_SECOND;
-	return true;
-}
-
 static int
 window_take(const json_t *j, struct arena *a, struct acme_window *w)
 {
 	const json_t *window = json_object_get(j, "suggestedWindow");
 
-	if (!time_read(json_word(window, "start"), &w->start) ||
-	    !time_read(json_word(window, "end"), &w->end) ||
+	if (!timestamp_read(json_word(window, "start"), &w->start) ||
+	    !timestamp_read(json_word(window, "end"), &w->end) ||
 	    !wall_is_before(w->start, w->end))
 		return err_set("it tells no window of time");
 	w->why = words_copy(a, json_word(j, "explanationURL"));

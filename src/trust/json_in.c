@@ -2,29 +2,7 @@
 
 #include "base/err.h"
 #include "fiber/random.h"
-
-/* How deep brackets stand within each other, outside strings. */
-static bool
-is_shallow(struct str s)
-{
-	size_t depth = 0;
-	bool is_string = false;
-
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-
-		if (is_string && c == '\\')
-			i++;
-		else if (c == '"')
-			is_string = !is_string;
-		else if (!is_string && (c == '{' || c == '[')) {
-			if (++depth > JSON_IN_DEPTH)
-				return false;
-		} else if (!is_string && (c == '}' || c == ']') && depth > 0)
-			depth--;
-	}
-	return true;
-}
+#include "wire/json_shape.h"
 
 json_t *
 json_read(struct str text)
@@ -32,7 +10,7 @@ json_read(struct str text)
 	json_error_t e;
 	json_t *j;
 
-	if (!is_shallow(text)) {
+	if (json_shape(text).depth > JSON_IN_DEPTH) {
 		err_set("JSON too deep");
 		return NULL;
 	}
