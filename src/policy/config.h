@@ -175,6 +175,12 @@ enum dns_watch { DNS_WATCH_ON, DNS_WATCH_OFF };
 enum inbound_clear { CLEAR_ACCEPT, CLEAR_TAG, CLEAR_REFUSE };
 enum inbound_received_spf { RECEIVED_SPF_NO, RECEIVED_SPF_YES };
 enum inbound_spf { INBOUND_SPF_YES, INBOUND_SPF_NO, INBOUND_SPF_REFUSE };
+enum inbound_dkim_fail { DKIM_FAIL_ACCEPT, DKIM_FAIL_JUNK, DKIM_FAIL_REFUSE };
+enum inbound_dmarc { INBOUND_DMARC_ENFORCE, INBOUND_DMARC_QUARANTINE,
+	INBOUND_DMARC_MONITOR, INBOUND_DMARC_OFF };
+enum inbound_from { FROM_REFUSE, FROM_JUNK, FROM_ACCEPT };
+enum inbound_own_domains { OWN_DOMAINS_PUBLISHED, OWN_DOMAINS_REFUSE };
+enum inbound_spf_fail { SPF_FAIL_ACCEPT, SPF_FAIL_JUNK };
 enum inbound_temperror { TEMPERROR_ACCEPT, TEMPERROR_DEFER };
 enum detail_use { DETAIL_INBOX, DETAIL_FOLDER };
 enum double_bounces { DOUBLE_ADMIN, DOUBLE_DISCARD };
@@ -376,6 +382,16 @@ struct config {
 			enum inbound_spf spf;
 			enum inbound_received_spf received_spf;
 			enum inbound_temperror temperror;
+			enum inbound_dmarc dmarc;
+			enum inbound_dkim_fail dkim_fail;
+			enum inbound_spf_fail spf_fail;
+			enum inbound_from from;
+			enum inbound_own_domains own_domains;
+			struct conf_strings dmarc_reject, trusted_sealers;
+			struct {
+				struct conf_strings domains;
+				struct conf_networks networks;
+			} allow;
 			struct str authserv_id;	/* default: hostname */
 		} verify;
 	} inbound;

@@ -161,3 +161,14 @@ domain_resident(const struct domain *d, struct str local)
 		found.kind = RESIDENT_CATCH_ALL;
 	return found;
 }
+
+bool
+domain_fits(struct str pattern, struct str domain)
+{
+	if (str_eq(pattern, STR("*")))
+		return true;
+	if (str_skip(&pattern, STR("*")))
+		return domain.n > pattern.n &&
+		    str_has_suffix_icase(domain, pattern);
+	return str_eq_icase(pattern, domain);
+}

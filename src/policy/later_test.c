@@ -128,7 +128,6 @@ static const char volume[] =
 static const struct { const char *yaml, *says; } cases[] = {
 	{ sysadmin,
 	    "14:12+7 'dovecot' is known but not in this version\n"
-	    "23:34+5 'inbound.verify.dmarc' is known but not in this version\n"
 	    "24:3+8 'inbound.greylist' is known but not in this version\n"
 	    "25:3+5 'inbound.dnsbl' is known but not in this version\n"
 	    "26:3+7 'inbound.milters' is known but not in this version\n"

@@ -10,23 +10,11 @@ address_domain(struct str address)
 	return str_sub(address, at + 1, address.n);
 }
 
-/* x, *.x (below x only), *. */
-static bool
-pattern_has(struct str pattern, struct str domain)
-{
-	if (str_eq(pattern, STR("*")))
-		return true;
-	if (str_skip(&pattern, STR("*")))
-		return domain.n > pattern.n &&
-		    str_has_suffix_icase(domain, pattern);
-	return str_eq_icase(pattern, domain);
-}
-
 static bool
 patterns_have(const struct conf_strings *patterns, struct str domain)
 {
 	for (size_t i = 0; i < patterns->n; i++)
-		if (pattern_has(patterns->v[i], domain))
+		if (domain_fits(patterns->v[i], domain))
 			return true;
 	return patterns->n == 0;
 }

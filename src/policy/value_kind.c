@@ -27,7 +27,12 @@ _Static_assert(sizeof(enum listener_role) == sizeof(unsigned) &&
     sizeof(enum dns_mta_sts) == sizeof(unsigned) &&
     sizeof(enum dns_watch) == sizeof(unsigned) &&
     sizeof(enum inbound_clear) == sizeof(unsigned) &&
+    sizeof(enum inbound_dkim_fail) == sizeof(unsigned) &&
+    sizeof(enum inbound_dmarc) == sizeof(unsigned) &&
+    sizeof(enum inbound_from) == sizeof(unsigned) &&
+    sizeof(enum inbound_own_domains) == sizeof(unsigned) &&
     sizeof(enum inbound_received_spf) == sizeof(unsigned) &&
+    sizeof(enum inbound_spf_fail) == sizeof(unsigned) &&
     sizeof(enum inbound_spf) == sizeof(unsigned) &&
     sizeof(enum inbound_temperror) == sizeof(unsigned) &&
     sizeof(enum tls_level) == sizeof(unsigned), "enums are unsigned");
