@@ -5,7 +5,8 @@
  * authserv-id is folded, quoted, commented or cased, as A-labels or as U-labels.
  * authres_next() takes results apart one by one, with their reason and
  * properties, as strictly as RFC 8601 2.2 has them; what authres_put() wrote it
- * reads back.  What is written is one line of printable ASCII, or of UTF-8.
+ * reads back.  What is written is printable ASCII without line ends, and no word
+ * of it is longer than a line may be.
  * Not for: what results mean (trust/proof.h writes ours).
  * Waiting: none.
  * Memory: values are slices of the text where they are contiguous, else copies
@@ -19,8 +20,9 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-enum { AUTHRES_PROPERTIES = 16, AUTHRES_COMMENT_DEPTH = 100,
-	AUTHRES_ID_MOST = 1024 };	/* octets of an authserv-id */
+enum { AUTHRES_PROPERTIES = 16,
+	AUTHRES_ID_MOST = 1024,		/* octets of an authserv-id */
+	AUTHRES_VALUE_MOST = 320 };	/* of a value that is written */
 
 /* ---- whose is it ---- */
 
@@ -59,7 +61,8 @@ struct authres {
 	bool is_first, is_over;
 };
 
-/* A field's value, from the authserv-id on.  False: its head is malformed. */
+/* A field's value, from the authserv-id on.  False: its head is malformed, or
+ * there is no memory. */
 bool authres_begin(struct authres *, struct str value, struct arena *);
 /* A bare list of results, as authres_put() writes and the event `checked' has. */
 void authres_begin_list(struct authres *, struct str list, struct arena *);
@@ -72,7 +75,8 @@ struct str authres_get(const struct authres_result *, const char *ptype,
 /* ---- writing ---- */
 
 /* "spf=fail reason="no"", behind "; " when the buffer holds something.  Octets
- * that have no place in a field become '?'.  n == 0: no reason. */
+ * that are no printable ASCII become '?', values are cut at AUTHRES_VALUE_MOST.
+ * n == 0: no reason. */
 void authres_put(struct buf *, const char *method, const char *result,
     struct str reason);
 /* " smtp.mailfrom=a.example", quoted where it must be; nothing when n == 0. */
