@@ -104,8 +104,8 @@ spf_run(void *arg)
 {
 	struct spf_test *t = arg;
 
-	t->ask.now = clock_wall();
-	t->ask.deadline = mono_add(clock_mono(), SPF_SECONDS * NS_PER_SECOND);
+	t->ask.quest.now = clock_wall();
+	t->ask.quest.deadline = mono_add(clock_mono(), SPF_SECONDS * NS_PER_SECOND);
 	spf_check(&t->ask, &t->arena, &t->answer);
 }
 
@@ -123,7 +123,7 @@ command_test_spf(struct cli *c)
 		return cli_fail(EX_USAGE, "'" STR_FMT "' is no address of a host",
 		    STR_ARG(c->words[0]));
 	arena_init(&t.arena, SPF_MEMORY);
-	t.ask.budget = &t.left;
+	t.ask.quest.budget = &t.left;
 	rc = sender_take(c, &t);
 	if (rc == 0)
 		rc = resolve_prepare(c, &config);

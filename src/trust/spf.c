@@ -11,10 +11,9 @@
 #include "trust/spf.h"
 
 #include "base/must.h"
-#include "fiber/clock.h"
 
 enum { FRAMES = SPF_LOOKUPS + 1, EXPANDED_MOST = 1024, EXPLAINED_MOST = 500,
-	QUESTION_SECONDS = 10, SHOWN_MOST = 80 };
+	SHOWN_MOST = 80 };
 
 struct frame {
 	struct str domain;
@@ -65,16 +64,10 @@ static yields enum match
 check_question(struct check *c, struct str name, enum dns_type type,
     struct dns_answer *got)
 {
-	struct mono until = mono_add(clock_mono(), QUESTION_SECONDS *
-	    NS_PER_SECOND);
-
-	if (until.ns > c->ask->deadline.ns)
-		until = c->ask->deadline;
-	if (*c->ask->budget == 0 || clock_mono().ns >= c->ask->deadline.ns)
+	if (quest_is_over(&c->ask->quest))
 		return check_break(c, SPF_TEMPERROR, name,
 		    "was not asked for: too many questions, or too slow");
-	--*c->ask->budget;
-	dns_ask(name, type, c->arena, until, got);
+	quest_ask(&c->ask->quest, name, type, c->arena, got);
 	return got->status != DNS_TROUBLE ? MATCH_YES : check_break(c,
 	    SPF_TEMPERROR, name, "has no answer from the DNS");
 }
@@ -555,7 +548,7 @@ spf_check(const struct spf_ask *ask, struct arena *arena,
 		.version = ask->client.family == ADDRESS_V4 ? STR("in-addr") :
 		    STR("ip6"),
 		.time = arena_printf(arena, "%lld",
-		    (long long)(ask->now.us / US_PER_SECOND)),
+		    (long long)(ask->quest.now.us / US_PER_SECOND)),
 	};
 	check_run(c);
 }

@@ -15,8 +15,7 @@
 #ifndef NM_TRUST_SPF_H
 #define NM_TRUST_SPF_H
 
-#include "base/instant.h"
-#include "fiber/dns.h"
+#include "trust/quest.h"
 #include "wire/spf.h"
 
 enum { SPF_LOOKUPS = 10, SPF_VOIDS = 2, SPF_NAMES = 10 };
@@ -27,9 +26,7 @@ struct spf_ask {
 	struct str local, domain;	/* of the reverse path; domain.n == 0:
 					 * it is null, HELO's name is meant */
 	struct str receiver;		/* our name, for explanations */
-	struct wall now;
-	struct mono deadline;
-	unsigned *budget;		/* questions that may be asked still */
+	struct dns_quest quest;
 	bool wants_explanation;
 };
 

@@ -218,8 +218,9 @@ static yields void
 run_one(struct str name, struct fy_node *test)
 {
 	unsigned budget = 64;
-	struct spf_ask ask = { .receiver = STR("receiver.test"), .budget = &budget,
-	    .deadline = in_ms(20000), .wants_explanation = true };
+	struct spf_ask ask = { .receiver = STR("receiver.test"), 
+	    .quest = { .budget = &budget, .deadline = in_ms(20000) },
+	    .wants_explanation = true };
 	struct str why = member(test, "explanation");
 	struct spf_answer got;
 	struct arena arena;

@@ -47,7 +47,6 @@ test_a_field_of_ours_is_known(void **state)
 		" mu\xcc\x88nchen.example; spf=pass",
 		" xn--mnchen-3ya.example; spf=pass",
 		" XN--MNCHEN-3YA.EXAMPLE 1; spf=pass",
-		" m\xc3\xbcnchen\xe3\x80\x82" "example; spf=pass",
 	};
 
 	(void)state;
@@ -86,6 +85,7 @@ test_what_cannot_be_read_is_nobodys(void **state)
 		" mx.example.org/1; spf=pass", " =?us-ascii?q?mx?=; spf=pass",
 		" m\xfcnchen.example; spf=pass", " mx.example.com 1 1; spf=pass",
 		" mx.example.com 99999999999; spf=pass",
+		" m\xc3\xbcnchen\xe3\x80\x82" "example; spf=pass",
 		" mx.example.com,mx.example.org; spf=pass", " \\mx.example.org;",
 	};
 
