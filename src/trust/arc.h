@@ -20,6 +20,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/instant.h"
+#include "fiber/fiber.h"
 #include "wire/arc.h"
 
 struct digest;				/* trust/digest.h */
@@ -28,9 +29,11 @@ struct dns_quest;			/* trust/quest.h */
 
 /* What one who handled it left: all three fields, by instance. */
 struct arc_set {
+	size_t at[ARC_KINDS];		/* which of the digest's fields */
 	struct str seal_domain, seal_selector;	/* d=, s= of ARC-Seal, lower
 						 * case, A-labels */
 	struct str signature_domain;	/* d= of ARC-Message-Signature */
+	bool signs_author;		/* its h= has From */
 	struct str cv;			/* what the chain was to him: "pass" */
 	struct str results;		/* what he found, behind "i=1;": authserv-id
 					 * and all (wire/authres.h reads it) */
@@ -38,11 +41,12 @@ struct arc_set {
 
 struct arc_answer {
 	enum arc_result result;
-	unsigned n;			/* sets; 0 when they are no chain */
+	unsigned n;			/* sets; 0 when they are no chain.  Of one
+					 * that failed they are hearsay */
 	unsigned oldest_pass;		/* 5.2: the lowest instance whose message
 					 * signature still holds; 0: all do */
 	struct arc_set *sets;		/* 0: instance 1 */
-	unsigned newest;		/* highest instance that was seen */
+	unsigned newest;		/* highest instance that was seen; 0: none */
 	bool is_closed;			/* whoever sealed last said cv=fail */
 	struct str why;			/* of a fail, in words */
 };
@@ -59,7 +63,8 @@ yields void arc_verify_end(struct arc_verify *, const struct dns_quest *,
 /*
  * Of a chain that passed: the oldest set of those that, counted from the newest,
  * were sealed by one of these domains without a gap; what it says came of a
- * message that nobody else had in between.  NULL: the newest is not by them.
+ * message that nobody else had in between.  NULL: the newest is not by them, or
+ * does not sign From.
  */
 const struct arc_set *arc_first_trusted(const struct arc_answer *,
     const struct str *domains, size_t n);
@@ -74,11 +79,17 @@ struct arc_seal_ask {
 					 * there */
 };
 
+enum { ARC_RESULTS_MOST = 15 * 1024, ARC_SEAL_MOST = 24 * 1024 };
+
 /*
  * "ARC-Seal, ARC-Message-Signature, ARC-Authentication-Results" of the next
- * instance, appended: they go on top.  wish: what digest_want() gave for the whole
- * relaxed body.  0, also when there is nothing to add: the last sealer closed the
- * chain (5.1, 2), or it has 50 sets, or the domain has no key for it.
+ * instance, appended: they go on top; ARC_SEAL_MOST octets suffice.  wish: what
+ * digest_want() gave for the whole relaxed body.  The seal of a chain that failed
+ * covers nothing but its own set (5.1.2).  0, also when there is nothing to add:
+ * the last sealer closed the chain (5.1, 2), or it has 50 sets, or the domain has
+ * no RSA key that signs.  (RFC 8617 has one set of signatures for each instance,
+ * and what validators know is rsa-sha256: a set by Ed25519 alone would fail the
+ * chain of everybody before us.)
  */
 yields int arc_seal(struct dkim_signer *, struct digest *, int wish,
     const struct arc_answer *, const struct arc_seal_ask *, struct buf *out);

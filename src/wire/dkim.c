@@ -224,9 +224,10 @@ read_bh(struct reading *r, struct str value)
 	return NULL;
 }
 
-/* hdr-name *( [FWS] ":" [FWS] hdr-name ): field-name of RFC 5322 3.6.8 */
+/* hdr-name *( [FWS] ":" [FWS] hdr-name ): field-name of RFC 5322 3.6.8.  The
+ * suite of those who wrote RFC 8617 has names that are blank in ARC's h=. */
 static bool
-names_fit(struct str names)
+names_fit(struct str names, bool may_be_blank)
 {
 	struct str name;
 
@@ -234,21 +235,23 @@ names_fit(struct str names)
 		for (size_t i = 0; i < name.n; i++)
 			if (name.p[i] <= ' ' || name.p[i] > '~')
 				return false;
-		if (name.n == 0)
+		if (name.n == 0 && !may_be_blank)
 			return false;
 	}
 	return true;
 }
 
+/* RFC 6376 5.4: From is signed.  Of a chain that is no condition, but of
+ * believing it (arc_first_trusted()). */
 static const char *
 read_h(struct reading *r, struct str value)
 {
 	if (r->field == DKIM_ARC_SEAL)
 		return "it has a list of fields (h=)";
 	r->out->names = value;
-	if (!names_fit(value))
+	if (!names_fit(value, r->field == DKIM_ARC_MESSAGE))
 		return "its list of fields (h=) is malformed";
-	return list_has(value, STR("from")) ? NULL :
+	return r->field == DKIM_ARC_MESSAGE || list_has(value, STR("from")) ? NULL :
 	    "it does not sign From (h=)";
 }
 
