@@ -106,6 +106,7 @@ intake_new(struct intake_core *core, const struct config *config,
 		.helo = origin->helo, .user = origin->user,
 		.protocol = origin->protocol, .listener = origin->listener,
 		.envid = origin->envid, .ret = origin->ret,
+		.expires = origin->expires,
 		.flags = origin->flags,
 	};
 	return in;

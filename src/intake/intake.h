@@ -61,6 +61,7 @@ struct intake_origin {
 	struct str envid;		/* decoded; n == 0: none */
 	enum ret_kind ret;
 	uint64_t parent;		/* message this one is about; 0: none */
+	struct wall expires;		/* given up then; 0: as outbound.expire */
 	unsigned flags;			/* enum envelope_flags */
 	bool is_clear;			/* tagged: came in clear text */
 	bool is_submission;		/* complete From, Message-ID and Date */

@@ -1,6 +1,7 @@
 #include "wire/dmarc.h"
 
 #include "base/must.h"
+#include "base/num.h"
 #include "wire/address.h"
 
 static const char *const policy_names[] = { "none", "quarantine", "reject" };
@@ -78,19 +79,29 @@ uri_has_good_letters(struct str s)
 	return true;
 }
 
-/* RFC 9989 4.8: obs-dmarc-report-size */
+/* RFC 9989 4.8: obs-dmarc-report-size = "!" 1*DIGIT [ "k" / "m" / "g" / "t" ].  A
+ * number beyond all sizes is no limit. */
 static struct str
-uri_without_size(struct str s)
+uri_without_size(struct str s, uint64_t *most)
 {
+	static const char units[] = "kmgt";
 	size_t at = str_find_last(s, '!');
 	struct str size = str_sub(s, at + 1, s.n);
+	unsigned shift = 0;
 
-	if (size.n > 0 && strchr("kmgtKMGT", size.p[size.n - 1]) != NULL)
-		size.n--;
+	*most = 0;
+	for (unsigned i = 0; size.n > 0 && i < 4; i++)
+		if (ascii_lower(size.p[size.n - 1]) == units[i])
+			shift = 10 * (i + 1);
+	size.n -= shift > 0;
 	for (size_t i = 0; i < size.n; i++)
 		if (!ascii_is_digit(size.p[i]))
 			return s;
-	return size.n == 0 ? s : str_sub(s, 0, at);
+	if (size.n == 0)
+		return s;
+	if (parse_u64(size, UINT64_MAX >> shift, most))
+		*most <<= shift;
+	return str_sub(s, 0, at);
 }
 
 /* RFC 3986 3.1: scheme = ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ) */
@@ -99,7 +110,7 @@ uri_read(struct str s, struct dmarc_uri *out)
 {
 	struct str rest, scheme;
 
-	s = uri_without_size(str_trim_wsp(s));
+	s = uri_without_size(str_trim_wsp(s), &out->most);
 	rest = s;
 	scheme = str_cut(&rest, ':');
 	if (scheme.n == 0 || rest.n == 0 || !ascii_is_alpha(scheme.p[0]) ||

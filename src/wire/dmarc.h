@@ -4,7 +4,7 @@
  * The promise: dmarc_read() says whether a TXT record is a DMARC policy record,
  * and gives every tag a value that holds: the default where the tag is missing or
  * wrong, "none" where nothing can be enforced.  Records of RFC 7489 are read: pct,
- * rf, ri and all unknown tags are passed over, sizes behind addresses too.
+ * rf, ri and all unknown tags are passed over.
  * Not for: finding the record that counts (trust/dmarc.h).
  * Waiting: none.
  * Memory: slices of the record; a value of fixed size.
@@ -50,6 +50,8 @@ struct dmarc_uri {
 	struct str uri;			/* without an old record's "!10m" */
 	struct str mailbox;		/* of mailto:, percent-encoded still, without
 					 * "?..."; p == NULL: another scheme */
+	uint64_t most;			/* octets of a message, by an old record's
+					 * "!10m"; 0: not said */
 };
 
 /* The next valid URI off the front of a list; wrong ones are passed over. */

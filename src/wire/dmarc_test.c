@@ -231,6 +231,31 @@ test_uris(void **state)
 }
 
 static void
+test_sizes(void **state)
+{
+	static const struct { const char *list; uint64_t most; } list[] = {
+		{ "mailto:a@b.test", 0 },
+		{ "mailto:a@b.test!50", 50 },
+		{ "mailto:a@b.test!10m", 10 << 20 },
+		{ "mailto:a@b.test!3K", 3 << 10 },
+		{ "mailto:a@b.test!2g", UINT64_C(2) << 30 },
+		{ "mailto:a@b.test!1t", UINT64_C(1) << 40 },
+		{ "mailto:a@b.test!16777215t", UINT64_C(16777215) << 40 },
+		{ "mailto:a@b.test!16777216t", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+		struct str rest = str_of(list[i].list);
+		struct dmarc_uri uri;
+
+		assert_true(dmarc_uri_next(&rest, &uri));
+		assert_int_equal(uri.most, list[i].most);
+		assert_true(str_eq(uri.mailbox, STR("a@b.test")));
+	}
+}
+
+static void
 test_mailbox_needs_room(void **state)
 {
 	char room[8];
@@ -252,6 +277,7 @@ main(void)
 		cmocka_unit_test(test_policies),
 		cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_uris),
+		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_mailbox_needs_room),
 	};
 

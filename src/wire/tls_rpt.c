@@ -120,3 +120,41 @@ tls_rpt_end(struct tls_rpt_writer *w)
 	json_end_object(&w->json);
 	buf_putc(w->json.out, '\n');
 }
+
+/*
+ * RFC 8460 3: tlsrpt-record = tlsrpt-version 1*(field-delim tlsrpt-field)
+ * [field-delim]; fields that are not known are passed over.
+ */
+static bool
+record_rua(struct str record, struct str *rua)
+{
+	*rua = STR_NONE;
+	while (record.n > 0) {
+		struct str field = str_trim_wsp(str_cut(&record, ';'));
+
+		if (rua->p == NULL && str_skip(&field, STR("rua=")))
+			*rua = str_trim_wsp(field);
+	}
+	return rua->n > 0;
+}
+
+/* Those that do not begin with "v=TLSRPTv1;" are discarded; when not one is
+ * left, there is none. */
+bool
+tls_rpt_rua(const struct str *texts, size_t n, struct str *rua)
+{
+	struct str one = STR_NONE, rest, version;
+	size_t found = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		rest = texts[i];
+		version = str_cut(&rest, ';');
+		if (!str_eq(str_trim_wsp(version), STR("v=TLSRPTv1")) ||
+		    version.n == texts[i].n)
+			continue;
+		one = rest;
+		found++;
+	}
+	*rua = STR_NONE;
+	return found == 1 && record_rua(one, rua);
+}

@@ -4,7 +4,7 @@
  * The promise: tls_rpt_begin(), _policy() for each, with _failure() for each
  * between _policy() and _policy_end(), and tls_rpt_end() write the JSON that RFC
  * 8460 4.4 has, whatever the texts are.
- * Not for: reading (tls_rpt_read.h), nor for where a report goes.
+ * Not for: reading (tls_rpt_read.h).
  * Waiting: none.
  * Memory: slices; written into the caller's buffer, which may be emptied between
  * the calls; TLS_RPT_PIECE suffices for what comes from the kept events.
@@ -17,7 +17,7 @@
 
 #include "base/json.h"
 
-enum { TLS_RPT_PIECE = 32 * 1024 };
+enum { TLS_RPT_PIECE = 64 * 1024 };
 
 enum tls_rpt_type { TLS_RPT_NO_POLICY, TLS_RPT_STS, TLS_RPT_TLSA };
 
@@ -58,5 +58,9 @@ void tls_rpt_policy(struct tls_rpt_writer *, const struct tls_rpt_policy *);
 void tls_rpt_failure(struct tls_rpt_writer *, const struct tls_rpt_failure *);
 void tls_rpt_policy_end(struct tls_rpt_writer *);
 void tls_rpt_end(struct tls_rpt_writer *);
+
+/* Who wants such reports: the list of URIs in the one record that counts of the
+ * TXT records at _smtp._tls (RFC 8460 3).  False: nobody. */
+bool tls_rpt_rua(const struct str *texts, size_t n, struct str *rua);
 
 #endif

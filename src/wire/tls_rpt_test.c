@@ -78,11 +78,49 @@ types_have_names(void **state)
 	assert_false(tls_rpt_type_of(STR("dane"), &t));
 }
 
+static void
+one_record_counts(void **state)
+{
+	static const struct { const char *texts[3]; const char *rua; } cases[] = {
+		{ { "v=TLSRPTv1;rua=mailto:a@b.example" }, "mailto:a@b.example" },
+		{ { "v=TLSRPTv1; rua=mailto:a@b.example,https://b.example/r ;" },
+		    "mailto:a@b.example,https://b.example/r" },
+		{ { "v=TLSRPTv1 ; x=y; rua=mailto:a@b.example; rua=mailto:c@d" },
+		    "mailto:a@b.example" },
+		{ { "v=spf1 -all", "v=TLSRPTv1;rua=mailto:a@b.example" },
+		    "mailto:a@b.example" },
+		{ { "v=TLSRPTv1;rua=mailto:a@b.example",
+		    "v=TLSRPTv1;rua=mailto:a@b.example" }, NULL },
+		{ { "v=TLSRPTv1;rua=mailto:a@b.example", "v=TLSRPTv1;" }, NULL },
+		{ { "v=TLSRPTv1" }, NULL },
+		{ { "v=TLSRPTv1;rua=" }, NULL },
+		{ { "v=TLSRPTv2;rua=mailto:a@b.example" }, NULL },
+		{ { "v=tlsrptv1;rua=mailto:a@b.example" }, NULL },
+		{ { NULL }, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct str texts[3], rua;
+		size_t n = 0;
+
+		while (n < 3 && cases[i].texts[n] != NULL) {
+			texts[n] = str_of(cases[i].texts[n]);
+			n++;
+		}
+		assert_int_equal(tls_rpt_rua(texts, n, &rua),
+		    cases[i].rua != NULL);
+		if (cases[i].rua != NULL)
+			assert_true(str_eq(rua, str_of(cases[i].rua)));
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_report_is_written),
+		cmocka_unit_test(one_record_counts),
 		cmocka_unit_test(types_have_names),
 	};
 
