@@ -173,8 +173,30 @@ tls_do(void *arg, enum control_tls_verb verb)
 	return err_set("no such verb");
 }
 
+static void
+tls_print(void *arg, struct json *j, struct arena *arena)
+{
+	const struct acme *a = arg;
+	struct buf pem = { .p = arena_alloc(arena, CERTIFICATE_PEM_MOST),
+		.cap = CERTIFICATE_PEM_MOST };
+
+	for (size_t i = 0; pem.p != NULL && i < a->identity->n_shown; i++) {
+		const struct identity_shown *s = &a->identity->shown[i];
+
+		pem.n = 0;
+		pem.full = false;
+		if (!certificate_is_for(s->cert.leaf, hostname_of(a)) ||
+		    certificate_print(&s->cert, &pem) != 0)
+			continue;
+		json_put_object(j, NULL);
+		json_put_str(j, "source", str_of(source_name(s)));
+		json_put_str(j, "pem", buf_str(&pem));
+		json_end_object(j);
+	}
+}
+
 struct control_tls
 acme_control(struct acme *a)
 {
-	return (struct control_tls){ tls_show, tls_sum, tls_do, a };
+	return (struct control_tls){ tls_show, tls_sum, tls_do, tls_print, a };
 }

@@ -317,6 +317,8 @@ short_take(struct cli *c, struct str a)
 	}
 	if (str_eq(a, STR("-h")))
 		return help_take(c);
+	if (str_eq(a, STR("-all")))	/* a term of SPF */
+		return word_take(c, a);
 	return cli_fail(EX_USAGE, "there is no option " STR_FMT
 	    "; see nightmail help", STR_ARG(a));
 }

@@ -29,9 +29,11 @@ struct cli {
 	struct str query;		/* filters, as a URL's query */
 	struct str from, since, day;
 	struct str mx, name, ports, timeout, user;	/* test smtp */
+	struct str addresses, format;		/* dns */
 	struct str domains, expires, limits, networks, scopes, tenant;
 	struct str to[CLI_WORDS_MOST];
 	size_t n_to;
+	bool no_mail, no_probe;
 	bool json, yes, follow, no_cage, dry_run, has_filter, all;
 	bool implicit, relay_check, generate, scram;
 	bool asks_help;			/* --help behind a command */

@@ -54,6 +54,8 @@ struct control_tls {
 	void (*show)(void *tls_arg, struct json *);
 	void (*sum)(void *tls_arg, struct control_tls_sum *);
 	yields int (*act)(void *tls_arg, enum control_tls_verb);
+	/* Members of an array that is open: those for hostname, as PEM. */
+	void (*print)(void *tls_arg, struct json *, struct arena *);
 	void *arg;
 };
 

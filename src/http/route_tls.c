@@ -24,6 +24,31 @@ route_tls_show(struct request *q)
 	talk_say(q->talk, 200, "application/json", buf_str(&b));
 }
 
+yields void
+route_tls_chains(struct request *q)
+{
+	const struct control_tls *t = &q->control->setup.tls;
+	struct buf b = { .p = arena_alloc(&q->talk->arena, TLS_MOST),
+		.cap = TLS_MOST };
+	struct json j;
+
+	if (b.p == NULL || t->print == NULL) {
+		talk_error(q->talk, 503, "no_tls", "no certificates now");
+		return;
+	}
+	json_begin(&j, &b);
+	json_put_object(&j, NULL);
+	json_put_array(&j, "certificates");
+	t->print(t->arg, &j, &q->talk->arena);
+	json_end_array(&j);
+	json_end_object(&j);
+	buf_putc(&b, '\n');
+	if (b.full)
+		talk_error(q->talk, 503, "too_long", "the chains are too long");
+	else
+		talk_say(q->talk, 200, "application/json", buf_str(&b));
+}
+
 static yields void
 tls_act(struct request *q, enum control_tls_verb verb, struct str done)
 {
