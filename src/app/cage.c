@@ -167,21 +167,29 @@ resolver_files(const struct config *conf, struct arena *a,
 
 /* What the worker may write it may read: keys are not kept there. */
 static int
-state_check(const struct cage *c, const struct config *conf)
+state_check(const struct cage *c, const char *key, struct str state)
 {
-	if (conf->tls.acme.agree == ACME_NO)
-		return 0;
 	for (size_t i = 0; i < c->n; i++) {
-		struct str rest = conf->tls.state, path = str_of(c->paths[i]);
+		struct str rest = state, path = str_of(c->paths[i]);
 
 		if (str_skip(&rest, path) && (rest.n == 0 || rest.p[0] == '/' ||
 		    path.n == 1))
-			return err_set("tls.state: " STR_FMT " is below " STR_FMT
+			return err_set("%s: " STR_FMT " is below " STR_FMT
 			    ", where the worker may read and write; name a "
-			    "directory elsewhere", STR_ARG(conf->tls.state),
+			    "directory elsewhere", key, STR_ARG(state),
 			    STR_ARG(path));
 	}
 	return 0;
+}
+
+static int
+states_check(const struct cage *c, const struct config *conf)
+{
+	if (conf->tls.acme.agree == ACME_AGREED &&
+	    state_check(c, "tls.state", conf->tls.state) != 0)
+		return -1;
+	return conf->outbound.dkim == DKIM_OFF ? 0 :
+	    state_check(c, "dkim.state", conf->dkim.state);
 }
 
 int
@@ -204,7 +212,7 @@ cage_enter(const struct config *conf, bool is_laid, bool has_database)
 		parent_keep(&c, conf->log.to);
 	p = (struct sandbox_paths){ c.paths, c.n, resolver,
 		resolver_files(conf, &c.arena, resolver) };
-	rc = state_check(&c, conf);
+	rc = states_check(&c, conf);
 	if (rc == 0 && is_laid)
 		rc = sandbox_enter(&p, &level);
 	if (is_laid && rc == 0 && level == 0)

@@ -34,7 +34,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TELL_MOST = 1024 };
+enum { TELL_MOST = 1024, STORES = 2 };
 
 /* ---- what the files look like ---- */
 
@@ -74,7 +74,8 @@ uint64_t
 keyring_look(const struct config *c)
 {
 	uint64_t seen = hash_bytes((struct hash_key){ 1, c->tls.least },
-	    c->hostname);
+	    c->hostname) ^ hash_bytes((struct hash_key){ 2,
+	    c->outbound.dkim == DKIM_AUTO }, c->dkim.state);
 
 	for (size_t i = 0; i < c->tls.cert.n; i++)
 		seen = file_look(seen, c->tls.cert.v[i]);
@@ -172,17 +173,18 @@ number_compare(const void *a, const void *b)
 	return *one - *other;
 }
 
-/* The ends of the cores and of the pipe and the store are ours, and nothing
+/* The ends of the cores and of the pipe and the stores are ours, and nothing
  * else. */
 static void
-descriptors_shed(const int *fds, unsigned n, int tell, int store)
+descriptors_shed(const int *fds, unsigned n, int tell, const int *stores,
+    size_t n_stores)
 {
-	int kept[CORES_MOST + 2], after = STDERR_FILENO;
+	int kept[CORES_MOST + 1 + STORES], after = STDERR_FILENO;
 
 	memcpy(kept, fds, n * sizeof *fds);
 	kept[n++] = tell;
-	if (store >= 0)
-		kept[n++] = store;
+	for (size_t i = 0; i < n_stores; i++)
+		kept[n++] = stores[i];
 	qsort(kept, n, sizeof *kept, number_compare);
 	for (unsigned i = 0; i < n; i++) {
 		if (kept[i] > after + 1)
@@ -208,39 +210,57 @@ keyring_give_up(int tell, int status)
 	_exit(status);
 }
 
-/* The directory is made with master's rights, and is the user's then. */
+/* The directories are made with master's rights, and are the user's then. */
 static int
-store_begin(struct keyring *k, const struct config *c)
+stores_begin(struct keyring *k, const struct config *c)
 {
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 
 	k->store.fd = -1;
-	if (c->tls.acme.agree == ACME_NO)
-		return 0;
-	return rights_find(c, &uid, &gid) != 0 ? -1 :
-	    store_open(&k->store, c->tls.state, uid, gid);
+	keyring_dkim_init(&k->dkim);
+	if (rights_find(c, &uid, &gid) != 0)
+		return -1;
+	if (c->outbound.dkim == DKIM_AUTO)
+		keyring_dkim_open(&k->dkim, c->dkim.state, uid, gid);
+	return c->tls.acme.agree == ACME_NO ? 0 :
+	    store_open(&k->store, "tls.state", c->tls.state, uid, gid);
+}
+
+/* Those that are open. */
+static size_t
+stores_list(const struct keyring *k, int out[STORES])
+{
+	size_t n = 0;
+
+	if (k->store.fd >= 0)
+		out[n++] = k->store.fd;
+	if (k->dkim.store.fd >= 0)
+		out[n++] = k->dkim.store.fd;
+	return n;
 }
 
 static _Noreturn void
 keyring_main(const struct keyring_birth *b)
 {
 	struct keyring k = { .n = 0 };
-	int tell = b->tell[1];
+	int tell = b->tell[1], stores[STORES];
 	sigset_t none;
+	size_t n;
 
 	(void)prctl(PR_SET_NAME, "nm-keyring");
 	signal_ignore_all();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (store_begin(&k, b->config) != 0 || keyring_read(&k, b->config) != 0
+	if (stores_begin(&k, b->config) != 0 || keyring_read(&k, b->config) != 0
 	    || keyring_tell_shown(&k, b->public_fd) != 0 ||
 	    b->shed(b->config) != 0)
 		keyring_give_up(tell, EX_CONFIG);
-	descriptors_shed(b->theirs, b->n, tell, k.store.fd);
+	n = stores_list(&k, stores);
+	descriptors_shed(b->theirs, b->n, tell, stores, n);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	memory_hide();
-	if (b->is_caged && sandbox_signer_enter(k.store.fd) != 0)
+	if (b->is_caged && sandbox_signer_enter(stores, n) != 0)
 		keyring_give_up(tell, EX_OSERR);
 	(void)!write(tell, "", 1);
 	close(tell);

@@ -4,7 +4,8 @@
  * The promise: keyring_start() forks a process that reads the keys of tls.key
  * with master's rights, checks that they belong to the certificates, sheds all
  * rights, and from then on answers the cores of the worker: it signs, each key
- * for its own purpose, and makes and keeps keys for ACME in tls.state.  Nobody
+ * for its own purpose, and makes and keeps keys for ACME in tls.state and for
+ * DKIM in dkim.state.  Nobody
  * else has the keys; what is public about them is in public_fd.  Without any
  * certificate it makes one for hostname that is signed by itself.
  * Not for: certificates of others, or trust.

@@ -476,14 +476,12 @@ answer_prove(struct keyring *k, struct str body, struct buf *out)
 /* ---- all of them ---- */
 
 static int
-answer(struct keyring *k, const struct keyring_frame *q, struct str body,
+answer_acme(struct keyring *k, const struct keyring_frame *q, struct str body,
     struct buf *out)
 {
-	if (q->what != KEYRING_SIGN && k->store.fd < 0)
+	if (k->store.fd < 0)
 		return err_set("there is no tls.acme");
 	switch ((enum keyring_op)q->what) {
-	case KEYRING_SIGN:
-		return answer_sign(k, q, body, out);
 	case KEYRING_ACCOUNT:
 		return answer_account(k, body, out);
 	case KEYRING_JWS:
@@ -496,10 +494,29 @@ answer(struct keyring *k, const struct keyring_frame *q, struct str body,
 		return answer_prove(k, body, out);
 	case KEYRING_ROLL:
 		return answer_roll(k, body);
+	case KEYRING_SIGN:
+	case KEYRING_DKIM_SIGN:
+	case KEYRING_DKIM_KEYS:
+	case KEYRING_DKIM_LIST:
+	case KEYRING_DKIM_MAKE:
+	case KEYRING_DKIM_STATE:
+	case KEYRING_DKIM_DROP:
 	case KEYRING_OPS:
 		break;
 	}
 	return err_set("no such request");
+}
+
+static int
+answer(struct keyring *k, const struct keyring_frame *q, struct str body,
+    struct buf *out)
+{
+	if (q->what == KEYRING_SIGN)
+		return answer_sign(k, q, body, out);
+	if (q->what >= KEYRING_DKIM_SIGN && q->what <= KEYRING_DKIM_DROP)
+		return keyring_dkim_answer(&k->dkim, (enum keyring_op)q->what,
+		    q->key, body, out);
+	return answer_acme(k, q, body, out);
 }
 
 void

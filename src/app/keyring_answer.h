@@ -4,7 +4,8 @@
  * The promise: a key signs what its purpose allows (keyring_purpose.def) and
  * nothing else: for handshakes of TLS what has their form to the octet; for ACME
  * a header that is written here, so that it is a JWS and no other thing; in
- * requests for certificates names that are asked for.  Nothing that is answered
+ * requests for certificates names that are asked for; for DKIM, see
+ * keyring_dkim.h.  Nothing that is answered
  * holds a private key.  What must outlast this process is in the store before
  * the reply.
  * Not for: who asks (keyring.c).
@@ -18,6 +19,7 @@
 #ifndef NM_APP_KEYRING_ANSWER_H
 #define NM_APP_KEYRING_ANSWER_H
 
+#include "app/keyring_dkim.h"
 #include "app/keyring_store.h"
 #include "app/keyring_wire.h"
 #include "policy/config.h"
@@ -46,6 +48,7 @@ struct keyring {
 	size_t n_shown, n;
 	size_t next_proof;
 	struct keyring_store store;
+	struct keyring_dkim dkim;
 };
 
 /* With master's rights: what the configuration names, what the store has, or

@@ -24,7 +24,7 @@ set_up(void **state)
 	config = conf_of("hostname: mx.example.org\n");
 	if (mkdtemp(directory) == NULL)
 		return -1;
-	return store_open(&keys.store, str_of(directory), geteuid(),
+	return store_open(&keys.store, "tls.state", str_of(directory), geteuid(),
 	    getegid()) == 0 && keyring_read(&keys, config) == 0 ? 0 : -1;
 }
 

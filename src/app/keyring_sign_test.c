@@ -44,10 +44,72 @@ test_rows(void **state)
 			fail_msg("row %zu", i);
 }
 
+#define HEAD "from:Ann <ann@a.example>\r\nsubject:hi there\r\nto:\r\n"
+#define TAGS "a=rsa-sha256; d=a.example; s=one; t=1"
+#define COVERS "c=relaxed/relaxed; h=From:From:Subject:To; bh=aGFzaA==; b="
+#define GOOD "dkim-signature:v=1; " TAGS "; " COVERS
+
+static const struct { struct str input; bool is_one; } headers[] = {
+	{ STR_INIT(HEAD GOOD), true },
+	{ STR_INIT(GOOD), true },
+	{ STR_INIT(HEAD "arc-message-signature:i=1; " TAGS "; " COVERS), true },
+	{ STR_INIT("arc-authentication-results:i=1; mx; none\r\n"
+	    "arc-seal:i=1; " TAGS "; cv=none; b="), true },
+	/* whose it is */
+	{ STR_INIT(HEAD "dkim-signature:v=1; a=rsa-sha256; d=b.example; s=one; "
+	    COVERS), false },
+	{ STR_INIT(HEAD "dkim-signature:v=1; a=rsa-sha256; d=a.example; s=two; "
+	    COVERS), false },
+	{ STR_INIT(HEAD "dkim-signature:v=1; a=ed25519-sha256; d=a.example; "
+	    "s=one; " COVERS), false },
+	{ STR_INIT(HEAD "dkim-signature:v=1; a=rsa-sha1; d=a.example; s=one; "
+	    COVERS), false },
+	{ STR_INIT(HEAD "dkim-signature:v=1; d=b.example; " TAGS "; " COVERS),
+	    false },
+	/* what it covers */
+	{ STR_INIT(HEAD "dkim-signature:v=1; " TAGS "; c=relaxed/relaxed; "
+	    "h=To; bh=aGFzaA==; b="), false },
+	{ STR_INIT(HEAD "dkim-signature:v=1; " TAGS "; l=0; " COVERS), false },
+	{ STR_INIT(HEAD "dkim-signature:v=1; " TAGS "; c=simple/simple; h=From; "
+	    "bh=aGFzaA==; b="), false },
+	{ STR_INIT(HEAD "dkim-signature:v=1; " TAGS "; c=relaxed/relaxed; "
+	    "h=From; b="), false },
+	{ STR_INIT(HEAD "arc-seal:i=1; " TAGS "; b="), false },
+	{ STR_INIT(HEAD "arc-seal:i=1; " TAGS "; cv=none; h=From; b="), false },
+	{ STR_INIT(HEAD "arc-message-signature:" TAGS "; " COVERS), false },
+	/* the form */
+	{ STR_INIT(HEAD GOOD "x"), false },
+	{ STR_INIT(HEAD GOOD "\r\n"), false },
+	{ STR_INIT("From:x\r\n" GOOD), false },
+	{ STR_INIT("from: x\r\n" GOOD), false },
+	{ STR_INIT("from:x \r\n" GOOD), false },
+	{ STR_INIT("from:x\r\n y\r\n" GOOD), false },
+	{ STR_INIT(":x\r\n" GOOD), false },
+	{ STR_INIT("from\r\n" GOOD), false },
+	{ STR_INIT("\r\n" GOOD), false },
+	{ STR_INIT(GOOD "\r\n" HEAD), false },
+	{ STR_INIT(HEAD), false },
+	{ STR_INIT(""), false },
+	{ STR_INIT(SPACES "TLS 1.3, server CertificateVerify\0" RANDOM), false },
+	{ STR_INIT("eyJhbGciOiJFUzI1NiJ9.e30"), false },
+};
+
+static void
+test_headers(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
+		if (keyring_is_dkim(headers[i].input, STR("a.example"),
+		    STR("one"), DKIM_RSA_SHA256) != headers[i].is_one)
+			fail_msg("row %zu", i);
+	assert_false(keyring_is_handshake(STR(HEAD GOOD)));
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_headers) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/must.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
@@ -16,7 +17,7 @@ static const char store_part[] = "part";	/* what is being written */
 /* ---- the directory ---- */
 
 static int
-parents_make(char *path)
+parents_make(const struct keyring_store *s, char *path)
 {
 	for (char *at = strchr(path + 1, '/'); at != NULL;
 	    at = strchr(at + 1, '/')) {
@@ -26,46 +27,48 @@ parents_make(char *path)
 		rc = mkdir(path, 0755);
 		*at = '/';
 		if (rc != 0 && errno != EEXIST)
-			return err_set("mkdir for tls.state: %m");
+			return err_set("mkdir for %s: %m", s->key);
 	}
 	return 0;
 }
 
 static int
-owner_check(int fd, const char *path, uid_t uid)
+owner_check(const struct keyring_store *s, const char *path, uid_t uid)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) != 0)
-		return err_set("tls.state: %s: %m", path);
+	if (fstat(s->fd, &st) != 0)
+		return err_set("%s: %s: %m", s->key, path);
 	if (st.st_uid != uid || (st.st_mode & 077) != 0)
-		return err_set("tls.state: %s must belong to the server's user, "
-		    "and nobody else may look into it: say chown and chmod 0700",
-		    path);
+		return err_set("%s: %s must belong to the server's user, and "
+		    "nobody else may look into it: say chown and chmod 0700",
+		    s->key, path);
 	return 0;
 }
 
 int
-store_open(struct keyring_store *s, struct str where, uid_t uid, gid_t gid)
+store_open(struct keyring_store *s, const char *key, struct str where, uid_t uid,
+    gid_t gid)
 {
 	char path[1024];
 	bool is_new;
 
+	*s = (struct keyring_store){ .fd = -1, .key = key };
 	if (!str_cstr(where, path, sizeof path) || path[0] != '/')
-		return err_set("tls.state: no such path");
+		return err_set("%s: no such path", s->key);
 	while (strlen(path) > 1 && path[strlen(path) - 1] == '/')
 		path[strlen(path) - 1] = '\0';
-	if (parents_make(path) != 0)
+	if (parents_make(s, path) != 0)
 		return -1;
 	is_new = mkdir(path, 0700) == 0;
 	if (!is_new && errno != EEXIST)
-		return err_set("tls.state: mkdir %s: %m", path);
+		return err_set("%s: mkdir %s: %m", s->key, path);
 	s->fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (s->fd < 0)
-		return err_set("tls.state: %s: %m", path);
+		return err_set("%s: %s: %m", s->key, path);
 	if (is_new && geteuid() == 0 && fchown(s->fd, uid, gid) != 0)
-		return err_set("tls.state: chown %s: %m", path);
-	return owner_check(s->fd, path, uid);
+		return err_set("%s: chown %s: %m", s->key, path);
+	return owner_check(s, path, uid);
 }
 
 /* ---- reading ---- */
@@ -81,16 +84,17 @@ store_has(const struct keyring_store *s, const char *name)
 	return fd >= 0;
 }
 
-/* malloc'd, with room for a NUL; holds a key: wipe it. */
-static char *
-file_read(const struct keyring_store *s, const char *name, struct str *out)
+char *
+store_text(const struct keyring_store *s, const char *name, size_t most,
+    struct str *out)
 {
-	int fd = openat(s->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	char *p = fd < 0 ? NULL : malloc(CERTIFICATE_PEM_MOST);
-	ssize_t n = p == NULL ? -1 : read(fd, p, CERTIFICATE_PEM_MOST);
+	int fd = openat(s->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
+	    O_NONBLOCK);
+	char *p = fd < 0 ? NULL : malloc(most);
+	ssize_t n = p == NULL ? -1 : read(fd, p, most);
 
 	if (n < 0)
-		err_set("tls.state: %s: %m", name);
+		err_set("%s: %s: %m", s->key, name);
 	if (fd >= 0)
 		close(fd);
 	if (n >= 0) {
@@ -101,8 +105,8 @@ file_read(const struct keyring_store *s, const char *name, struct str *out)
 	return NULL;
 }
 
-static void
-file_forget(char *p, struct str text)
+void
+store_forget(char *p, struct str text)
 {
 	OPENSSL_cleanse(p, text.n);
 	free(p);
@@ -112,15 +116,15 @@ EVP_PKEY *
 store_key(const struct keyring_store *s, const char *name)
 {
 	struct str text = STR_NONE;
-	char *p = file_read(s, name, &text);
+	char *p = store_text(s, name, CERTIFICATE_PEM_MOST, &text);
 	EVP_PKEY *k;
 
 	if (p == NULL)
 		return NULL;
 	k = private_key_read(text);
-	file_forget(p, text);
+	store_forget(p, text);
 	if (k == NULL)
-		err_add("tls.state: %s", name);
+		err_add("%s: %s", s->key, name);
 	return k;
 }
 
@@ -129,7 +133,7 @@ store_pair(const struct keyring_store *s, const char *name,
     struct certificate *cert, EVP_PKEY **key)
 {
 	struct str text = STR_NONE;
-	char *p = file_read(s, name, &text);
+	char *p = store_text(s, name, CERTIFICATE_PEM_MOST, &text);
 	int rc;
 
 	*key = NULL;
@@ -138,7 +142,7 @@ store_pair(const struct keyring_store *s, const char *name,
 	rc = certificate_read(text, cert);
 	if (rc == 0)
 		*key = private_key_read(text);
-	file_forget(p, text);
+	store_forget(p, text);
 	if (rc == 0 && *key != NULL && certificate_fits(cert, *key))
 		return 0;
 	if (rc == 0) {
@@ -148,7 +152,27 @@ store_pair(const struct keyring_store *s, const char *name,
 	}
 	EVP_PKEY_free(*key);
 	*key = NULL;
-	return err_add("tls.state: %s", name);
+	return err_add("%s: %s", s->key, name);
+}
+
+/* By the descriptor that the cage knows: no path is opened. */
+int
+store_list(const struct keyring_store *s,
+    void (*each)(void *arg, const char *name), void *arg)
+{
+	_Alignas(struct dirent64) char room[2048];
+	ssize_t n;
+
+	if (lseek(s->fd, 0, SEEK_SET) != 0)
+		return err_set("%s: %m", s->key);
+	while ((n = getdents64(s->fd, room, sizeof room)) > 0)
+		for (ssize_t at = 0; at < n;) {
+			const struct dirent64 *e = (const void *)(room + at);
+
+			at += e->d_reclen;
+			each(arg, e->d_name);
+		}
+	return n == 0 ? 0 : err_set("%s: %m", s->key);
 }
 
 /* ---- writing ---- */
@@ -168,14 +192,14 @@ part_write(const struct keyring_store *s, struct str text)
 	}
 	fine = fine && fsync(fd) == 0;
 	if (!fine)
-		err_set("tls.state: writing: %m");
+		err_set("%s: writing: %m", s->key);
 	if (fd >= 0)
 		close(fd);
 	return fine ? 0 : -1;
 }
 
-static int
-file_keep(const struct keyring_store *s, const char *name, struct str text)
+int
+store_text_keep(const struct keyring_store *s, const char *name, struct str text)
 {
 	return part_write(s, text) == 0 ? store_move(s, store_part, name) : -1;
 }
@@ -184,7 +208,7 @@ int
 store_move(const struct keyring_store *s, const char *from, const char *to)
 {
 	if (renameat(s->fd, from, s->fd, to) != 0 || fsync(s->fd) != 0)
-		return err_set("tls.state: %s: %m", to);
+		return err_set("%s: %s: %m", s->key, to);
 	return 0;
 }
 
@@ -193,7 +217,7 @@ store_drop(const struct keyring_store *s, const char *name)
 {
 	if ((unlinkat(s->fd, name, 0) != 0 && errno != ENOENT) ||
 	    fsync(s->fd) != 0)
-		return err_set("tls.state: %s: %m", name);
+		return err_set("%s: %s: %m", s->key, name);
 	return 0;
 }
 
@@ -211,8 +235,8 @@ text_keep(const struct keyring_store *s, const char *name,
 	if (rc == 0 && cert != NULL)
 		rc = certificate_print(cert, &b);
 	if (rc == 0)
-		rc = file_keep(s, name, buf_str(&b));
-	file_forget(b.p, buf_str(&b));
+		rc = store_text_keep(s, name, buf_str(&b));
+	store_forget(b.p, buf_str(&b));
 	return rc;
 }
 

@@ -15,8 +15,9 @@
 
 #include "base/buf.h"
 
-enum { KEYRING_MAGIC = 0x4e4d4b32, KEYRING_VERSION = 2,	/* "NMK2" */
-	KEYRING_ASK_MOST = 96 * 1024,	/* octets of a request's body */
+enum { KEYRING_MAGIC = 0x4e4d4b32, KEYRING_VERSION = 3,	/* "NMK2" */
+	KEYRING_ASK_MOST = 384 * 1024,	/* octets of a request's body: a header
+				 * section, and its signature */
 	KEYRING_TELL_MOST = 14 * 1024,	/* of a reply's: fits a stream's buffer */
 	KEYRING_FIELDS_MOST = 104 };
 

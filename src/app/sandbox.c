@@ -235,7 +235,6 @@ static const int signing[] = {
 	SCMP_SYS(exit), SCMP_SYS(exit_group),
 };
 
-/* A directory of its own, by its descriptor and by no path. */
 static const int keeping[] = { SCMP_SYS(fsync), SCMP_SYS(fstat),
 	SCMP_SYS(lseek) };
 
@@ -243,30 +242,52 @@ static int
 keeping_allow(scmp_filter_ctx f, int dir)
 {
 	const scmp_datum_t any = 0xffffffff, ours = (scmp_datum_t)dir;
-	int rc = 0;
 
-	for (size_t i = 0; i < sizeof keeping / sizeof *keeping; i++)
-		rc |= seccomp_rule_add(f, SCMP_ACT_ALLOW, keeping[i], 0);
-	return rc | seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+	return seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+	    SCMP_A0(SCMP_CMP_MASKED_EQ, any, ours)) |
+	    seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(getdents64), 1,
 	    SCMP_A0(SCMP_CMP_MASKED_EQ, any, ours)) |
 	    seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(unlinkat), 1,
 	    SCMP_A0(SCMP_CMP_MASKED_EQ, any, ours)) |
 	    seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(renameat), 2,
 	    SCMP_A0(SCMP_CMP_MASKED_EQ, any, ours),
-	    SCMP_A2(SCMP_CMP_MASKED_EQ, any, ours)) |
-	    seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
-	    SCMP_A0(SCMP_CMP_LE, INT32_MAX, 0));
+	    SCMP_A2(SCMP_CMP_MASKED_EQ, any, ours));
 }
 
-/* Of the disk nothing but that directory, whatever path is said. */
+/* Directories of its own, by their descriptors and by no path. */
 static int
-keeping_fence(int dir)
+keeping_allow_all(scmp_filter_ctx f, const int *dirs, size_t n)
 {
-	struct landlock_ruleset_attr attr = { .handled_access_fs = handled };
+	int rc = 0;
+
+	if (n == 0)
+		return 0;
+	for (size_t i = 0; i < sizeof keeping / sizeof *keeping; i++)
+		rc |= seccomp_rule_add(f, SCMP_ACT_ALLOW, keeping[i], 0);
+	rc |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
+	    SCMP_A0(SCMP_CMP_LE, INT32_MAX, 0));
+	for (size_t i = 0; i < n; i++)
+		rc |= keeping_allow(f, dirs[i]);
+	return rc;
+}
+
+static int
+fence_let_in(int rules, int dir)
+{
 	struct landlock_path_beneath_attr rule = { .allowed_access =
 	    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
 	    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE,
 	    .parent_fd = dir };
+
+	return (int)syscall(SYS_landlock_add_rule, rules,
+	    LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+}
+
+/* Of the disk nothing but those, whatever path is said. */
+static int
+keeping_fence(const int *dirs, size_t n)
+{
+	struct landlock_ruleset_attr attr = { .handled_access_fs = handled };
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
 	    LANDLOCK_CREATE_RULESET_VERSION);
 	long rules;
@@ -277,16 +298,16 @@ keeping_fence(int dir)
 	rules = syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
 	if (rules < 0)
 		return err_set("landlock: %m");
-	if ((dir >= 0 && syscall(SYS_landlock_add_rule, (int)rules,
-	    LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0) ||
-	    syscall(SYS_landlock_restrict_self, (int)rules, 0) != 0)
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = fence_let_in((int)rules, dirs[i]);
+	if (rc != 0 || syscall(SYS_landlock_restrict_self, (int)rules, 0) != 0)
 		rc = err_set("landlock: %m");
 	close((int)rules);
 	return rc;
 }
 
 int
-sandbox_signer_enter(int dir)
+sandbox_signer_enter(const int *dirs, size_t n)
 {
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int rc = 0;
@@ -299,9 +320,8 @@ sandbox_signer_enter(int dir)
 		rc |= seccomp_rule_add(f, SCMP_ACT_ALLOW, signing[i], 0);
 	rc |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
 	    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	if (dir >= 0)
-		rc |= keeping_allow(f, dir);
-	if (keeping_fence(dir) != 0) {
+	rc |= keeping_allow_all(f, dirs, n);
+	if (keeping_fence(dirs, n) != 0) {
 		seccomp_release(f);
 		return -1;
 	}

@@ -29,7 +29,7 @@ struct sandbox_paths {
 int sandbox_enter(const struct sandbox_paths *, int *landlock);
 
 /* For a process that reads, computes and answers: nothing but that; and files in
- * the directory dir, when it has one (else -1). */
-int sandbox_signer_enter(int dir);
+ * the n directories that it has open. */
+int sandbox_signer_enter(const int *dirs, size_t n);
 
 #endif

@@ -183,6 +183,9 @@ enum inbound_own_domains { OWN_DOMAINS_PUBLISHED, OWN_DOMAINS_REFUSE };
 enum inbound_spf_fail { SPF_FAIL_ACCEPT, SPF_FAIL_JUNK };
 enum inbound_temperror { TEMPERROR_ACCEPT, TEMPERROR_DEFER };
 enum detail_use { DETAIL_INBOX, DETAIL_FOLDER };
+enum dkim_use { DKIM_AUTO, DKIM_OFF };
+enum dkim_algorithms { DKIM_BOTH, DKIM_RSA_ONLY, DKIM_ED25519_ONLY };
+enum dkim_trouble { DKIM_DEFER, DKIM_SEND };
 enum double_bounces { DOUBLE_ADMIN, DOUBLE_DISCARD };
 enum report_return { RETURN_FULL, RETURN_HEADERS };
 enum report_success { SUCCESS_TOLD, SUCCESS_UNTOLD };
@@ -327,7 +330,19 @@ struct config {
 		enum tls_level tls;
 		struct tls_wish *wish;	/* the same, with all it needs */
 		enum yes_no dane, mta_sts;
+		enum dkim_use dkim;
 	} outbound;
+
+	struct {
+		enum dkim_algorithms algorithms;
+		struct conf_strings also;	/* domains; lower case, ASCII */
+		struct conf_strings fields;
+		int64_t life;		/* ns; 0: none */
+		int64_t retire;
+		int64_t rotate;		/* ns; 0: never by itself */
+		struct str state;	/* directory of the keyring */
+		enum dkim_trouble trouble;
+	} dkim;
 
 	struct {
 		uint64_t size;		/* octets of a message; RFC 1870 */

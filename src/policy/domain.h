@@ -98,6 +98,7 @@ struct domain {
 	const struct transport *transport;	/* of users without their own */
 	struct relay *relay_to;		/* mail goes on to there; or NULL */
 	struct relay_keys relay_keys;	/* what stands beside it */
+	enum dkim_use dkim;		/* whether mail from it is signed */
 	struct place place;
 };
 

@@ -173,6 +173,7 @@ finish_config(struct load *l)
 	finish_logins(l);
 	finish_routes(l);
 	finish_outbound(l);
+	finish_dkim(l);
 	finish_log(l);
 	finish_zone(l);
 	finish_dns(l);

@@ -22,6 +22,7 @@ void finish_accounts(struct load *);
 void finish_dns(struct load *);
 void finish_auth(struct load *);
 void finish_certificates(struct load *);
+void finish_dkim(struct load *);
 void finish_listeners(struct load *);
 void finish_tls(struct load *);
 void finish_logins(struct load *);	/* after finish_auth() and the domains */
@@ -39,6 +40,8 @@ void finish_no_relay(struct load *, const struct relay_keys *, struct place);
 
 /* The origin of a key, or nowhere. */
 struct place finish_place(const struct origin *, const char *path);
+/* Does a path stand below another, or is it that? */
+bool finish_is_below(struct str path, struct str above);
 /* No room: told once for all. */
 void finish_is_full(struct load *);
 

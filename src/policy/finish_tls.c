@@ -169,8 +169,8 @@ finish_acme(struct load *l)
 
 /* ---- certificates ---- */
 
-static bool
-path_is_below(struct str path, struct str above)
+bool
+finish_is_below(struct str path, struct str above)
 {
 	return str_skip(&path, above) && (path.n == 0 || path.p[0] == '/');
 }
@@ -193,7 +193,7 @@ finish_tls(struct load *l)
 		    finish_place(c->origins, "tls.state"),
 		    "'tls.state' must begin with /");
 	if (c->tls.acme.agree == ACME_AGREED &&
-	    path_is_below(c->tls.state, c->spool.path))
+	    finish_is_below(c->tls.state, c->spool.path))
 		problem_add(l->reader.problems, PROBLEM_ERROR,
 		    finish_place(c->origins, "tls.state"),
 		    "'tls.state' must not be below the spool, where the worker "

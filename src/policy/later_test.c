@@ -130,8 +130,7 @@ static const struct { const char *yaml, *says; } cases[] = {
 	    "14:12+7 'dovecot' is known but not in this version\n"
 	    "24:3+8 'inbound.greylist' is known but not in this version\n"
 	    "25:3+5 'inbound.dnsbl' is known but not in this version\n"
-	    "26:3+7 'inbound.milters' is known but not in this version\n"
-	    "30:3+4 'outbound.dkim' is known but not in this version\n" },
+	    "26:3+7 'inbound.milters' is known but not in this version\n" },
 	{ application,
 	    "9:25+4 'http' is known but not in this version\n"
 	    "11:1+3 'api' is known but not in this version\n"

@@ -19,6 +19,9 @@ _Static_assert(sizeof(enum listener_role) == sizeof(unsigned) &&
     sizeof(enum log_format) == sizeof(unsigned) &&
     sizeof(enum ip_preference) == sizeof(unsigned) &&
     sizeof(enum detail_use) == sizeof(unsigned) &&
+    sizeof(enum dkim_algorithms) == sizeof(unsigned) &&
+    sizeof(enum dkim_trouble) == sizeof(unsigned) &&
+    sizeof(enum dkim_use) == sizeof(unsigned) &&
     sizeof(enum double_bounces) == sizeof(unsigned) &&
     sizeof(enum language) == sizeof(unsigned) &&
     sizeof(enum report_return) == sizeof(unsigned) &&

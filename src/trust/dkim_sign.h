@@ -17,6 +17,7 @@
 #define NM_TRUST_DKIM_SIGN_H
 
 #include "base/instant.h"
+#include "fiber/fiber.h"
 #include "trust/digest.h"
 #include "wire/dkim.h"
 

@@ -82,6 +82,8 @@ class Server:
             text += f"control: {{ socket: {self.socket} }}\n"
         if "spool:" not in text:
             text += f"spool: {{ path: {self.dir}/spool, reserve: 1M }}\n"
+        if "\ndkim:" not in text:
+            text += f"dkim: {{ state: {self.dir}.dkim }}\n"
         if os.geteuid() == 0 and "\nuser:" not in text:
             text += f"user: {NOBODY}\n"
         self.config.write_text(text)
