@@ -5,7 +5,7 @@
  * once; whoever wants to know reads it here.  All of them together ask the DNS
  * at most PROOF_QUESTIONS times and wait for it at most PROOF_SECONDS, whatever
  * the sender's records say: what cannot be asked any more is a temperror of that
- * check, and of none before it.
+ * check, and what one check may spend leaves enough for those behind it.
  * Not for: what follows (policy/disposition.h).
  * Waiting: proof_envelope() and proof_conclude(), for the DNS.
  * Memory: everything is in the arena of proof_new(), and lives as long.
@@ -16,10 +16,10 @@
 #ifndef NM_TRUST_PROOF_H
 #define NM_TRUST_PROOF_H
 
+#include "trust/quest.h"
 #include "trust/arc.h"
 #include "trust/dkim_verify.h"
 #include "trust/dmarc.h"
-#include "trust/quest.h"
 #include "trust/spf.h"
 #include "wire/header.h"
 
@@ -78,7 +78,7 @@ struct proof {
 	int64_t patience;		/* ns */
 	struct dkim_verify *dkim_verify;
 	struct arc_verify *arc_verify;
-	bool is_concluded;
+	bool has_envelope, is_concluded;
 };
 
 struct proof *proof_new(const struct proof_ask *, struct arena *);
@@ -90,7 +90,7 @@ bool proof_field(struct proof *, const struct field *);
 /* Behind the last field: wishes of the digest what DKIM and ARC need. */
 bool proof_header_end(struct proof *, struct digest *);
 /* After digest_end(): DKIM, ARC, DMARC. */
-yields void proof_conclude(struct proof *, struct digest *);
+yields void proof_conclude(struct proof *);
 
 /* SPF's result that DMARC looks at, and its domain: MAIL FROM's, or HELO's when
  * that is null (RFC 9989 4.4.2). */

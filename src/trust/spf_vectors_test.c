@@ -218,7 +218,7 @@ static yields void
 run_one(struct str name, struct fy_node *test)
 {
 	unsigned budget = 64;
-	struct spf_ask ask = { .receiver = STR("receiver.test"), 
+	struct spf_ask ask = { .receiver = STR("receiver.test"),
 	    .quest = { .budget = &budget, .deadline = in_ms(20000) },
 	    .wants_explanation = true };
 	struct str why = member(test, "explanation");

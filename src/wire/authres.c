@@ -342,8 +342,8 @@ authres_get(const struct authres_result *r, const char *ptype, const char *name)
 
 /* ---- writing ---- */
 
-static void
-value_put(struct buf *out, struct str value)
+void
+authres_put_value(struct buf *out, struct str value)
 {
 	bool is_plain = value.n > 0;
 	char c;
@@ -375,15 +375,15 @@ authres_put(struct buf *out, const char *method, const char *result,
 	if (reason.n == 0)
 		return;
 	buf_put(out, STR(" reason="));
-	value_put(out, reason);
+	authres_put_value(out, reason);
 }
 
 void
 authres_put_property(struct buf *out, const char *property, struct str value)
 {
-	must(str_find(str_of(property), '.') < strlen(property));
+	must(strchr(property, '.') != NULL);
 	if (value.n == 0)
 		return;
 	buf_printf(out, " %s=", property);
-	value_put(out, value);
+	authres_put_value(out, value);
 }

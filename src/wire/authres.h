@@ -79,6 +79,8 @@ struct str authres_get(const struct authres_result *, const char *ptype,
  * n == 0: no reason. */
 void authres_put(struct buf *, const char *method, const char *result,
     struct str reason);
+/* As token, or else as quoted string. */
+void authres_put_value(struct buf *, struct str value);
 /* " smtp.mailfrom=a.example", quoted where it must be; nothing when n == 0. */
 void authres_put_property(struct buf *, const char *property, struct str value);
 
