@@ -3,12 +3,12 @@
  * two descriptors, the message and the end of a socket for the one reply.
  *
  *	   0  u32  magic    "NMP2"
- *	   4  u16  version  2
+ *	   4  u16  version  3
  *	   6  u16  length   of the mailbox, 1..PORTER_MAILBOX
  *	   8  u16  length   of the sender, 0..PORTER_MAILBOX
  *	  10  u16  length   of the original recipient, 0..PORTER_MAILBOX
  *	  12  u16  length   of the target, 0..PORTER_TARGET
- *	  14  u16  0
+ *	  14  u16  1: for the Junk folder; else 0
  *	  16  u64  size     octets of the message
  *	  24  ...  mailbox  "local@domain", as the envelope has it
  *	 344  ...  sender
@@ -31,6 +31,7 @@
 #include "app/rights.h"
 #include "base/err.h"
 #include "base/must.h"
+#include "deliver/junk.h"
 #include "deliver/maildir.h"
 #include "deliver/porter_wire.h"
 #include "fiber/core.h"
@@ -121,18 +122,29 @@ message_copy(struct carrying *c, struct maildir *m, char *room, size_t n)
 	return maildir_commit(m);
 }
 
+/* What an alias names is the folder itself. */
+static yields struct str
+carry_place(const struct carrying *c, struct arena *a)
+{
+	if (c->request->is_junk && c->target.n == 0)
+		return junk_folder(c->place.path, a);
+	return maildir_choose(c->place.path, c->place.folder);
+}
+
 static yields void
 carry(void *arg)
 {
 	struct carrying *c = arg;
 	struct maildir m = { .fd = -1 };
 	struct arena a;
+	struct str path;
 	char *room;
 
 	arena_init(&a, 256 * 1024);
 	room = arena_alloc(&a, MAILDIR_BUFFER);
-	if (room != NULL && maildir_open(&m, maildir_choose(c->place.path,
-	    c->place.folder), c->config->hostname, &a) == 0 &&
+	path = carry_place(c, &a);
+	if (room != NULL && path.p != NULL &&
+	    maildir_open(&m, path, c->config->hostname, &a) == 0 &&
 	    message_copy(c, &m, room, MAILDIR_BUFFER) == 0) {
 		reply_words(c->reply_to, PORTER_KEPT, m.new_name);
 	} else {
@@ -355,7 +367,7 @@ request_is_sound(const struct porter_request *q, unsigned n_fds)
 	    q->length <= PORTER_MAILBOX &&
 	    q->sender_length <= PORTER_MAILBOX &&
 	    q->orig_length <= PORTER_MAILBOX &&
-	    q->target_length <= PORTER_TARGET &&
+	    q->target_length <= PORTER_TARGET && q->is_junk <= 1 &&
 	    text_is_sound(q->mailbox, q->length) &&
 	    text_is_sound(q->sender, q->sender_length) &&
 	    text_is_sound(q->orig, q->orig_length);

@@ -142,12 +142,13 @@ text_put(char *to, size_t room, uint16_t *length, struct str text)
 }
 
 static bool
-request_fill(struct porter_request *q, const struct delivery_recipient *r,
-    uint64_t size)
+request_fill(struct porter_request *q, const struct delivery *d,
+    const struct delivery_recipient *r, uint64_t size)
 {
 	q->magic = PORTER_MAGIC;
 	q->version = PORTER_VERSION;
 	q->size = size;
+	q->is_junk = (d->envelope.flags & ENVELOPE_JUNK) != 0;
 	return text_put(q->mailbox, sizeof q->mailbox, &q->length,
 	    r->address) &&
 	    text_put(q->sender, sizeof q->sender, &q->sender_length,
@@ -189,7 +190,7 @@ carrier_ask(struct delivery *d, struct delivery_recipient *r,
 	must(r->address.n > 0 && copy->fd >= 0);
 	if (q == NULL)
 		return verdict_make(DEFERRED, 0, "4.3.0", "no memory");
-	if (!request_fill(q, r, copy->size))
+	if (!request_fill(q, d, r, copy->size))
 		return verdict_make(FAILED, 0, "5.1.3",
 		    "the address is too long for a mailbox");
 	if (copy->is_command)

@@ -4,6 +4,7 @@
 #include "deliver/carrier.h"
 #include "deliver/connection.h"
 #include "deliver/delivery.h"
+#include "deliver/junk.h"
 #include "deliver/maildir.h"
 #include "deliver/remote.h"
 #include "deliver/strip.h"
@@ -202,6 +203,15 @@ copy_verdict(const struct copy *c)
 
 /* ---- a mailbox of our own ---- */
 
+static yields struct str
+maildir_place(const struct delivery *d, const struct mailbox_place *place,
+    struct arena *a)
+{
+	if ((d->envelope.flags & ENVELOPE_JUNK) != 0)
+		return junk_folder(place->path, a);
+	return maildir_choose(place->path, place->folder);
+}
+
 static yields struct verdict
 maildir_deliver(struct delivery *d, struct delivery_recipient *r,
     const struct mailbox_place *place, const struct config *conf,
@@ -209,10 +219,14 @@ maildir_deliver(struct delivery *d, struct delivery_recipient *r,
 {
 	struct maildir m;
 	struct copy c = { .delivery = d, .maildir = &m, .fd = -1 };
+	struct str path = maildir_place(d, place, a);
 	struct verdict v;
 
-	if (maildir_open(&m, maildir_choose(place->path, place->folder),
-	    conf->hostname, a) != 0)
+	if (path.p == NULL) {
+		err_set("no memory");
+		return carrier_trouble(ENOMEM);
+	}
+	if (maildir_open(&m, path, conf->hostname, a) != 0)
 		return carrier_trouble(m.maildir_errno);
 	if (message_copy(&c, r, a) != 0) {
 		v = copy_verdict(&c);

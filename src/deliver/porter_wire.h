@@ -14,14 +14,15 @@
 
 #include <stdint.h>
 
-enum { PORTER_MAGIC = 0x324d4e50, PORTER_VERSION = 2, PORTER_MAILBOX = 320,
+enum { PORTER_MAGIC = 0x324d4e50, PORTER_VERSION = 3, PORTER_MAILBOX = 320,
 	PORTER_TARGET = 1024, PORTER_TEXT = 480 };
 
 struct porter_request {
 	uint32_t magic;
 	uint16_t version;
 	uint16_t length;		/* of mailbox; at least 1 */
-	uint16_t sender_length, orig_length, target_length, zero;
+	uint16_t sender_length, orig_length, target_length;
+	uint16_t is_junk;		/* 1: for the Junk folder; else 0 */
 	uint64_t size;			/* octets of the message */
 	char mailbox[PORTER_MAILBOX];	/* "local@domain", of the envelope */
 	char sender[PORTER_MAILBOX];	/* none: the null sender */
