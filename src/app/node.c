@@ -398,6 +398,10 @@ core_open(struct node_core *c)
 	if (rc == 0)
 		rc = spools_adopt(c);
 	c->intake.spool = c->spools[c->index];
+	if (rc == 0 && srs_secret_take(n->setup->config->spool.path, c->index,
+	    c->srs) != 0)
+		rc = EX_IOERR;
+	c->intake.srs = c->srs;
 	if (rc == 0 && server_open(&c->server, &n->house, &c->intake,
 	    &c->holder) != 0)
 		rc = EX_OSERR;

@@ -15,6 +15,7 @@
 
 #include "app/doors.h"
 #include "app/project.h"
+#include "app/srs_secret.h"
 #include "app/usage.h"
 #include "base/event.h"
 #include "deliver/deliver.h"
@@ -38,6 +39,7 @@ struct node_core {
 	struct deliver *deliver;
 	struct server server;
 	struct usage usage;
+	unsigned char srs[SRS_SECRET];	/* intake.srs */
 	struct fiber *main;
 	unsigned n_accepting;		/* doors whose fiber runs here */
 	bool is_closing;		/* no door opens any more */

@@ -91,13 +91,20 @@ let_go(struct delivery *d)
 
 /* ---- opening ---- */
 
+static bool
+recipient_is_from_list(const struct recipient *r)
+{
+	return recipient_more(r)->sender.p != NULL &&
+	    (r->flags & RECIPIENT_FORWARDED) == 0;
+}
+
 /* RFC 3461 5.2.7.1: a list's members go on under its owner's name. */
 static bool
 recipient_is_list(const struct envelope *e, size_t parent)
 {
 	for (size_t i = parent + 1; i < e->n_rcpts; i++)
 		if (e->rcpts[i].parent == parent &&
-		    recipient_more(&e->rcpts[i])->sender.p != NULL)
+		    recipient_is_from_list(&e->rcpts[i]))
 			return true;
 	return false;
 }
@@ -129,8 +136,10 @@ recipients_choose(struct delivery *d, const bool *ended)
 			continue;
 		d->rcpts[n++] = (struct delivery_recipient){
 			.index = (uint32_t)i, .address = r->address,
-			.sender = recipient_sender(r, e),
-			.is_from_list = recipient_more(r)->sender.p != NULL,
+			.sender = r->flags & RECIPIENT_FORWARDED ? e->sender :
+			    recipient_sender(r, e),
+			.from = recipient_sender(r, e),
+			.is_from_list = recipient_is_from_list(r),
 			.orig = r->orig, .notify = r->notify,
 			.orcpt = r->orcpt, .transport = r->transport };
 	}

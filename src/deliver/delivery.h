@@ -25,6 +25,8 @@ struct delivery_recipient {
 	struct str address;
 	struct str sender;		/* to whom reports go; n == 0: the null
 					 * sender */
+	struct str from;		/* what MAIL says; the same, unless it was
+					 * rewritten to be sent on */
 	bool is_from_list;		/* sender is a list's owner: ENVID and RET
 					 * are not the list's (RFC 3461 5.2.7.1) */
 	struct str orig;		/* as given; p == NULL: the same */

@@ -97,7 +97,7 @@ batch_fill(struct batch *b, const struct delivery *d)
 	b->n = 0;
 	for (size_t i = 0; i < d->n && b->n < b->most; i++)
 		if (!d->rcpts[i].is_tried && (b->n == 0 ||
-		    str_eq(d->rcpts[i].sender, d->rcpts[b->who[0]].sender)))
+		    str_eq(d->rcpts[i].from, d->rcpts[b->who[0]].from)))
 			batch_add(b, d, i);
 	return b->n > 0;
 }
@@ -139,7 +139,7 @@ batch_send(const struct batch *b, struct line *l, struct delivery *d)
 	struct reading reading = { .is_damaged = false };
 	const struct envelope *e = &d->envelope;
 	bool is_from_list = d->rcpts[b->who[0]].is_from_list;
-	struct client_message m = { .sender = d->rcpts[b->who[0]].sender,
+	struct client_message m = { .sender = d->rcpts[b->who[0]].from,
 		.recipients = b->list, .n = b->n,
 		.envid = is_from_list ? STR("") : e->envid,
 		.ret = is_from_list ? RET_NONE : e->ret,

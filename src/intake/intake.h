@@ -39,6 +39,8 @@ struct intake_core {
 	struct dkim_signer *signer;	/* trust/dkim_sign.h; NULL: nothing is
 					 * signed */
 	void *owner;			/* app's own */
+	const unsigned char *srs;	/* SRS_SECRET octets (trust/srs.h); NULL:
+					 * none but the configuration's */
 };
 
 struct account;				/* policy/account.h */

@@ -7,7 +7,7 @@
  */
 #include "base/must.h"
 #include "fiber/clock.h"
-#include "intake/inner.h"
+#include "intake/forward.h"
 #include "policy/expand.h"
 #include "policy/route.h"
 
@@ -146,16 +146,19 @@ struct ending {
 
 /* The sender of a report stays nobody, or reports would meet in a circle. */
 static struct str
-end_sender(const struct intake *in, const struct expansion_end *x)
+end_sender(const struct intake *in, const struct expansion_end *x,
+    const struct ending *ending, char room[MAILBOX_TEXT])
 {
-	return in->envelope.sender.n > 0 ? x->owner : STR_NONE;
+	if (in->envelope.sender.n == 0)
+		return STR_NONE;
+	return x->owner.p != NULL ? x->owner :
+	    forward_sender(in, x, ending->given, room);
 }
 
 static const struct recipient_more *
-end_more(struct intake *in, const struct expansion_end *x, struct str rule,
+end_more(struct intake *in, struct str sender, struct str rule,
     struct ending *ending)
 {
-	struct str sender = end_sender(in, x);
 	struct recipient_more *m;
 
 	if (ending->last != NULL && str_eq(ending->last->sender, sender) &&
@@ -176,9 +179,10 @@ end_more(struct intake *in, const struct expansion_end *x, struct str rule,
 /* RFC 3461 5.2.7.1: of what a list sends on, its owner hears, and he has asked
  * for nothing. */
 static void
-end_wish(struct recipient *rcpt, const struct ending *ending)
+end_wish(struct recipient *rcpt, const struct expansion_end *x,
+    const struct ending *ending)
 {
-	if (recipient_more(rcpt)->sender.p != NULL)
+	if (recipient_more(rcpt)->sender.p != NULL && x->owner.p != NULL)
 		return;
 	rcpt->notify = ending->wish.notify;
 	rcpt->orcpt = ending->wish.orcpt;
@@ -192,7 +196,8 @@ intake_add_end(struct intake *in, const struct expansion_end *x,
 	struct recipient rcpt = {
 		.address = arena_copy(in->arena, x->address),
 		.orig = ending->given, .parent = ending->parent };
-	struct str rule = x->rule;
+	char room[MAILBOX_TEXT];
+	struct str rule = x->rule, sender = end_sender(in, x, ending, room);
 	struct route route;
 
 	if (x->transport.p == NULL && rule.p == NULL) {
@@ -202,12 +207,14 @@ intake_add_end(struct intake *in, const struct expansion_end *x,
 		rcpt.transport = arena_copy(in->arena, x->transport);
 	if (rule.p != NULL)
 		rcpt.flags = RECIPIENT_DISCARDED;
-	if (rule.p != NULL || end_sender(in, x).p != NULL) {
-		rcpt.more = end_more(in, x, rule, ending);
+	if (rule.p != NULL || sender.p != NULL) {
+		rcpt.more = end_more(in, sender, rule, ending);
 		if (rcpt.more == NULL)
 			return -1;
 	}
-	end_wish(&rcpt, ending);
+	if (sender.p != NULL && x->owner.p == NULL)
+		rcpt.flags |= RECIPIENT_FORWARDED;
+	end_wish(&rcpt, x, ending);
 	if (rcpt.address.p == NULL ||
 	    (x->transport.p != NULL && rcpt.transport.p == NULL))
 		return -1;
@@ -348,8 +355,25 @@ intake_has_reserve(struct intake *in)
 	return has;
 }
 
-/* A refused recipient leaves everything as it was.  What expansion needs on its
- * way is not the transaction's to keep. */
+/* What expansion needs on its way is not the transaction's to keep. */
+static struct verdict
+intake_expand(struct intake *in, const struct path *to, struct str text,
+    bool is_back, const struct intake_wish *wish)
+{
+	struct expansion x;
+	struct arena scratch;
+	struct verdict v;
+
+	arena_init(&scratch, INTAKE_SCRATCH);
+	x = expand(in->config, to, &scratch);
+	if (is_back)
+		x.is_same = false;
+	v = intake_take_expansion(in, &x, &scratch, text, *wish);
+	arena_clear(&scratch);
+	return v;
+}
+
+/* A refused recipient leaves everything as it was. */
 struct verdict
 intake_recipient(struct intake *in, const struct path *to,
     const struct intake_wish *wish)
@@ -357,16 +381,15 @@ intake_recipient(struct intake *in, const struct path *to,
 	static const struct intake_wish none;
 	struct arena_mark mark = arena_mark(in->arena);
 	struct intake before = *in;
-	struct expansion x;
-	struct arena scratch;
+	struct path path = *to;
 	struct verdict v;
+	bool is_back;
 
 	must(in->draft == NULL);
-	arena_init(&scratch, INTAKE_SCRATCH);
-	x = expand(in->config, to, &scratch);
-	v = intake_take_expansion(in, &x, &scratch, to->mailbox.text,
-	    wish != NULL ? *wish : none);
-	arena_clear(&scratch);
+	v = forward_back(in, &path, &is_back);
+	if (v.disposition == DELIVERED)
+		v = intake_expand(in, &path, to->mailbox.text, is_back,
+		    wish != NULL ? wish : &none);
 	if (v.disposition == DELIVERED && !intake_has_reserve(in))
 		v = intake_no_memory();
 	if (v.disposition != DELIVERED) {

@@ -42,7 +42,8 @@ static const char house_aliases[] =
     "club: bob, fan@far.test\nowner-club: carol\n"
     "fanclub: fan@far.test\nowner-fanclub: alice\n"
     "both: team, club\ntrash: /dev/null\nmixed: trash, alice\n"
-    "filed: \\bob, |/bin/archive, /var/mail/all/\n";
+    "filed: \\bob, |/bin/archive, /var/mail/all/\n"
+    "away: dave@far.test\nhere-and-away: bob, dave@far.test, eve@far.test\n";
 
 static struct {
 	struct config *config;

@@ -219,6 +219,8 @@ struct conf_oauth {
 	const struct oauth_setup *setup;	/* NULL: it is not asked */
 };
 
+enum forward_arc { FORWARD_ARC_OFF, FORWARD_ARC_ON };
+enum forward_srs { FORWARD_SRS_ON, FORWARD_SRS_OFF };
 enum auth_database { AUTH_DATABASE_ON, AUTH_DATABASE_OFF };
 enum log_format { LOG_TEXT, LOG_JSON };
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_FILE };
@@ -388,6 +390,15 @@ struct config {
 		int64_t pipe;		/* a command that takes a message */
 		int64_t stop;		/* drain at stop */
 	} timeouts;
+
+	struct {
+		enum forward_arc arc;
+		struct str arc_domain;	/* n == 0: that was written to */
+		enum forward_srs srs;
+		struct str srs_domain;	/* the same */
+		struct str srs_secret;	/* lines */
+		struct conf_strings srs_secrets;	/* of srs_secret */
+	} forward;
 
 	struct {
 		struct conf_networks normalize;	/* whose bare LF are forgiven */

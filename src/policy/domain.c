@@ -36,6 +36,22 @@ config_domain(const struct config *c, struct str name)
 	return d != NULL && d->alias_of != NULL ? d->alias_of : d;
 }
 
+bool
+domain_knows_srs(const struct domain *d, struct str local)
+{
+	switch (domain_resident(d, local).kind) {
+	case RESIDENT_USER:
+	case RESIDENT_ALIAS:
+	case RESIDENT_RELAYED:
+		return true;
+	case RESIDENT_NONE:
+	case RESIDENT_CATCH_ALL:
+	case RESIDENT_ROLE:
+		break;
+	}
+	return false;
+}
+
 const struct transport *
 transport_find(const struct config *c, struct str name)
 {

@@ -119,6 +119,10 @@ struct resident {
 };
 struct resident domain_resident(const struct domain *, struct str local);
 
+/* Has a local part that looks like a rewritten sender (wire/srs.h) a meaning of
+ * its own there: a user, an alias, or a next hop that may have made it? */
+bool domain_knows_srs(const struct domain *, struct str local);
+
 const struct user *user_find(const struct user_set *, struct str name);
 /* The entry of local@domain, else that of local alone; local n == 0: that of
  * "@domain".  NULL. */

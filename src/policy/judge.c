@@ -4,6 +4,7 @@
 #include "policy/domain.h"
 #include "policy/route.h"
 #include "wire/idna.h"
+#include "wire/srs.h"
 
 struct judge_row {
 	const char *name;
@@ -123,8 +124,16 @@ path_home(const struct config *c, const struct path *to)
 	    to->mailbox.domain);
 }
 
+/* Whether it was made here is seen by intake/forward.h, which has the keys. */
+static bool
+judge_may_be_srs(const struct config *c, struct str local)
+{
+	return c->forward.srs == FORWARD_SRS_ON && srs_is_meant(local);
+}
+
 static struct judgment
-judge_resident(const struct domain *d, const struct path *to)
+judge_resident(const struct config *c, const struct domain *d,
+    const struct path *to)
 {
 	char local[LOCAL_MOST];
 	struct buf b = BUF_OF(local);
@@ -133,7 +142,8 @@ judge_resident(const struct domain *d, const struct path *to)
 		return judge_say(JUDGE_rcpt_ok, to->mailbox.text);
 	mailbox_local(&to->mailbox, &b);
 	must(!b.full);
-	return judge_say(domain_resident(d, buf_str(&b)).kind == RESIDENT_NONE ?
+	return judge_say(!judge_may_be_srs(c, buf_str(&b)) &&
+	    domain_resident(d, buf_str(&b)).kind == RESIDENT_NONE ?
 	    JUDGE_user_unknown : JUDGE_rcpt_ok, to->mailbox.text);
 }
 
@@ -162,7 +172,7 @@ judge_rcpt(const struct config *c, const struct judge_client *client,
 	if (n >= c->limits.recipients)
 		return judge_say(JUDGE_rcpt_many, to->mailbox.text);
 	if (d != NULL)
-		return judge_resident(d, to);
+		return judge_resident(c, d, to);
 	if (!judge_may_relay(c, client))
 		return judge_say(JUDGE_relay_denied, to->mailbox.text);
 	return judge_relay(c, sender, to);

@@ -27,6 +27,8 @@ _Static_assert(sizeof(enum listener_role) == sizeof(unsigned) &&
     sizeof(enum report_return) == sizeof(unsigned) &&
     sizeof(enum report_success) == sizeof(unsigned) &&
     sizeof(enum yes_no) == sizeof(unsigned) && sizeof(enum relay_level) == sizeof(unsigned) &&
+    sizeof(enum forward_arc) == sizeof(unsigned) &&
+    sizeof(enum forward_srs) == sizeof(unsigned) &&
     sizeof(enum dns_mta_sts) == sizeof(unsigned) &&
     sizeof(enum dns_watch) == sizeof(unsigned) &&
     sizeof(enum inbound_clear) == sizeof(unsigned) &&

@@ -37,8 +37,11 @@ enum recipient_flags {
 	RECIPIENT_EXPANDED = 1,		/* stands for the children that name it as
 					 * parent, in the same envelope */
 	RECIPIENT_DISCARDED = 2,	/* dropped by a named rule at acceptance */
-	RECIPIENT_TELLING = 4		/* EXPANDED, and ends by a record, when the
+	RECIPIENT_TELLING = 4,		/* EXPANDED, and ends by a record, when the
 					 * sender has been told as he wished */
+	RECIPIENT_FORWARDED = 8		/* the sender of this copy is the
+					 * envelope's, rewritten (SRS): reports
+					 * go to the envelope's */
 };
 
 #define RECIPIENT_NO_PARENT UINT32_MAX
@@ -47,8 +50,9 @@ enum { RECIPIENTS_MOST = 100000 };
 
 /* What few recipients have. */
 struct recipient_more {
-	struct str sender;		/* of this copy: the owner of the list; p ==
-					 * NULL: the envelope's */
+	struct str sender;		/* of this copy: the owner of the list, or
+					 * the sender rewritten; p == NULL: the
+					 * envelope's */
 	struct str shared;		/* EXPANDED: le32 indexes of children that
 					 * name another as parent, being his too */
 	struct str rule;		/* DISCARDED: by this one's name */
@@ -105,7 +109,8 @@ enum envelope_fault envelope_check(struct str payload, size_t *recipients);
 
 /* Ended from the start: expanded or discarded. */
 bool recipient_is_over(const struct recipient *);
-/* To whom its reports go, and from whom it is sent; n == 0: the null sender. */
+/* From whom it is sent, and, unless it is FORWARDED, to whom its reports go; n ==
+ * 0: the null sender. */
 struct str recipient_sender(const struct recipient *, const struct envelope *);
 /* Never NULL. */
 const struct recipient_more *recipient_more(const struct recipient *);
