@@ -28,6 +28,7 @@ struct cli {
 	struct str spool;		/* --spool */
 	struct str query;		/* filters, as a URL's query */
 	struct str from, since, day;
+	struct str helo, ip;		/* analyze */
 	struct str mx, name, ports, timeout, user;	/* test smtp */
 	struct str addresses, format;		/* dns */
 	struct str domains, expires, limits, networks, scopes, tenant;
