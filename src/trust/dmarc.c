@@ -306,6 +306,25 @@ find_organization(struct search *s, struct str author, struct dmarc_answer *out,
 	return w.trouble == NULL;
 }
 
+/* An organizational domain is the domain itself or one above it. */
+static bool
+could_belong(struct str identity, struct str organization)
+{
+	struct str end = str_sub(identity, identity.n - organization.n,
+	    organization.n);
+
+	return identity.n >= organization.n && str_eq(end, organization) &&
+	    (end.p == identity.p || end.p[-1] == '.');
+}
+
+static struct str
+last_label(struct str domain)
+{
+	size_t at = str_find_last(domain, '.');
+
+	return at == domain.n ? domain : str_sub(domain, at + 1, domain.n);
+}
+
 static yields enum aligned
 align(struct search *s, struct str author, struct str identity, bool is_strict,
     struct dmarc_answer *out, struct str *why)
@@ -316,10 +335,13 @@ align(struct search *s, struct str author, struct str identity, bool is_strict,
 		return ALIGNED_NO;
 	if (str_eq(identity, author))
 		return ALIGNED_YES;
-	if (is_strict || !dns_name_fits(identity))
+	if (is_strict || !dns_name_fits(identity) ||
+	    !could_belong(identity, last_label(author)))
 		return ALIGNED_NO;
 	if (!find_organization(s, author, out, why))
 		return ALIGNED_TROUBLE;
+	if (!could_belong(identity, out->organization))
+		return ALIGNED_NO;
 	walk_from(s, identity, &w);
 	if (w.trouble != NULL) {
 		*why = w.trouble->why;

@@ -243,6 +243,12 @@ static const struct row rows[] = {
 	{ "5.3.6 ... where another one passes", RECORD("a.test", REJECT)
 	    "_dmarc.test. SERVFAIL\n", "a.test", "pass b.a.test",
 	    { "pass a.test" }, "pass reject a.test p dkim" },
+	{ "5.3.6 ... that could not be the author's", RECORD("a.test", REJECT)
+	    "_dmarc.b.other. SERVFAIL\n", "a.test", "pass b.other",
+	    { "pass test", "pass xa.test" }, "fail reject a.test p" },
+	{ "5.3.6 nor where the author's is not known", RECORD("a.test", REJECT)
+	    "_dmarc.test. SERVFAIL\n", "a.test", "pass b.other", { NULL },
+	    "fail reject a.test p" },
 	{ "5.3.6 a key that is aligned", RECORD("a.test", REJECT), "a.test", NULL,
 	    { "temperror a.test" }, "temperror reject a.test p" },
 	{ "5.3.6 a key that is not", RECORD("a.test", REJECT), "a.test", NULL,
@@ -403,6 +409,9 @@ costs(void *arg)
 	assert_int_equal(cost("example.com", "example.com"), 1);
 	/* each name once: example.com, com, b.example.com */
 	assert_int_equal(cost("example.com", "b.example.com"), 3);
+	/* who is not below the organization is not walked for */
+	assert_int_equal(cost("example.com", "b.other.com"), 2);
+	assert_int_equal(cost("example.com", "b.other"), 1);
 }
 
 static void

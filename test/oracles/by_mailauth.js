@@ -30,7 +30,7 @@ async function resolver(name, type) {
 async function judge(line) {
     const [path, ip, helo, sender] = line.split('\t');
     const { dkim, spf, arc, dmarc } = await authenticate(fs.readFileSync(path), {
-        ip, helo, sender, mta: 'mx.test', resolver, strict: true, disableBimi: true
+        ip, helo, sender: sender === '<>' ? '' : sender, mta: 'mx.test', resolver, strict: true, disableBimi: true
     });
     return {
         spf: spf ? spf.status.result : 'none',

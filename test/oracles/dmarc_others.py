@@ -193,14 +193,17 @@ def ours_of(found):
 
 def theirs_of(got):
     d = got["dmarc"] or {"result": "none"}
-    return {"spf": got["spf"], "dkim": [o["result"] for o in got["dkim"]], "arc": got["arc"], "dmarc": d["result"],
+    found = [o["result"] for o in got["dkim"]]
+    return {"spf": got["spf"], "dkim": [] if found == ["none"] else found, "arc": got["arc"], "dmarc": d["result"],
             "policy": d.get("policy"), "domain": d.get("domain"), "organization": d.get("organization"),
             "spf_aligned": d.get("spf_aligned", False), "dkim_aligned": d.get("dkim_aligned", False)}
 
 
 def differ(our, their):
     """The names of what they do not agree in."""
-    keys = ["spf", "dkim", "arc", "dmarc"]
+    keys = ["spf", "passes", "arc", "dmarc"]
+    for one in (our, their):
+        one["passes"] = [r == "pass" for r in one["dkim"]]
     if our["dmarc"] in ("pass", "fail"):
         keys += ["policy", "domain", "spf_aligned", "dkim_aligned"]
         if our["organization"]:          # where nobody had to know, we do not ask
