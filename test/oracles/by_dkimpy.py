@@ -1,5 +1,8 @@
 #!/usr/bin/python3
-"""by_dkimpy.py KEYS -- what dkimpy makes of messages; a judge (rig.py)."""
+"""by_dkimpy.py KEYS -- what dkimpy makes of messages; a judge (rig.py).
+
+With --sign DOMAIN SELECTOR KEYFILE behind it signs instead, as by_opendkim.py does.
+"""
 import json
 import sys
 
@@ -19,6 +22,20 @@ def verify(octets, i):
     except Exception as error:           # whatever it is that stops it, it is no pass
         return {"pass": False, "why": f"{type(error).__name__}: {error}"[:300]}
 
+
+def sign(ask, domain, selector, secret):
+    one = dkim.DKIM(open(ask["path"], "rb").read(), signature_algorithm=ask["algorithm"].encode())
+    try:
+        return {"field": one.sign(selector.encode(), domain.encode(), secret, length=ask["length"] >= 0,
+                                  canonicalize=(ask["header"].encode(), ask["body"].encode())).decode()}
+    except dkim.DKIMException as error:
+        return {"skip": str(error)}
+
+
+if sys.argv[2:3] == ["--sign"]:
+    secret = open(sys.argv[5], "rb").read()
+    for line in sys.stdin:
+        print(json.dumps(sign(json.loads(line), sys.argv[3], sys.argv[4], secret)), flush=True)
 
 for path in sys.stdin:
     octets = open(path.strip(), "rb").read()

@@ -1,9 +1,11 @@
 #!/usr/bin/perl
 # by_maildkim.pl KEYS -- what Mail::DKIM makes of messages; a judge (rig.py).
-# It knows RSA alone.
+# It knows RSA alone.  With --sign DOMAIN SELECTOR KEYFILE behind it signs instead, as
+# by_opendkim.py does.
 use strict;
 use warnings;
 use JSON::PP;
+use Mail::DKIM::Signer;
 use Mail::DKIM::Verifier;
 use Net::DNS;
 
@@ -31,6 +33,16 @@ sub send {
 package main;
 Mail::DKIM::DNS::resolver(Texts->new);
 $| = 1;
+while (@ARGV > 1 and my $line = <STDIN>) {
+    my $ask = decode_json($line);
+    my $signer = Mail::DKIM::Signer->new(Algorithm => $ask->{algorithm}, Domain => $ARGV[2],
+        Method => "$ask->{header}/$ask->{body}", Selector => $ARGV[3], KeyFile => $ARGV[4]);
+    open my $in, '<:raw', $ask->{path} or die "$ask->{path}: $!";
+    $signer->PRINT(join '', <$in>);
+    close $in;
+    $signer->CLOSE;
+    print encode_json({ field => $signer->signature->as_string }), "\n";
+}
 while (my $path = <STDIN>) {
     chomp $path;
     open my $in, '<:raw', $path or die "$path: $!";
@@ -43,7 +55,7 @@ while (my $path = <STDIN>) {
         $v->CLOSE;
         for my $s ($v->signatures) {
             push @said, { pass => $s->result eq 'pass' ? JSON::PP::true : JSON::PP::false,
-                why => $s->result_detail, b => substr($s->data // '', 0, 8) };
+                why => $s->result_detail, b => substr(($s->data // '') =~ s/\s//gr, 0, 8) };
         }
         1;
     } or do {

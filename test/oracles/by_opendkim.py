@@ -58,7 +58,7 @@ def judged(one, sig):
     lib.dkim_sig_process(one, sig)
     error = lib.dkim_sig_geterror(sig)
     good = bool(lib.dkim_sig_getflags(sig) & FLAG_PASSED) and lib.dkim_sig_getbh(sig) == BH_MATCH and error == 0
-    return {"pass": good, "why": lib.dkim_sig_geterrorstr(error).decode()}
+    return {"pass": good, "why": (lib.dkim_sig_geterrorstr(error) or b"").decode()}
 
 
 def sign(ask, domain, selector, secret):

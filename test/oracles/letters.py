@@ -46,7 +46,7 @@ def cased(chance, name):
 
 
 def field(chance, name):
-    colon = chance.choice((":",) * 12 + (" :", "\t:"))
+    colon = chance.choice((":",) * 60 + (" :", "\t:"))
     return cased(chance, name) + colon + text(chance) + "\r\n"
 
 

@@ -54,6 +54,7 @@ class Judge:
             preexec_fn=die_with_parent)
 
     def ask(self, path):
+        """path, or whatever else it hears, on one line."""
         self.process.stdin.write(f"{path}\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
