@@ -2,6 +2,7 @@
 #include "base/event.h"
 #include "base/id.h"
 #include "cli/ask.h"
+#include "cli/why_checked.h"
 #include "wire/http.h"
 
 #include <inttypes.h>
@@ -185,6 +186,7 @@ static const struct sentence {
 } sentences[] = {
 	{ "bounce_made", say_bounce_made, NULL },
 	{ "canceled", say_canceled, NULL },
+	{ "checked", why_checked, NULL },
 	{ "delayed", say_delayed, NULL },
 	{ "delivered", say_delivered, NULL },
 	{ "discarded", say_discarded, NULL },

@@ -117,7 +117,7 @@ is_wide(struct sending *s)
 	    !str_is_ascii(buf_str(&b));
 }
 
-static bool
+static yields bool
 envelope_begin(struct sending *s, struct intake_core *core)
 {
 	struct str from = talk_query(s->q->talk, STR("from"));

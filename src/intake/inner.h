@@ -2,9 +2,11 @@
  * inner.h -- what the files of intake/ share.
  *
  * The promise: recipients.c alone adds recipients and tells of them; author.c
- * judges From and Sender; the rest of a message is intake.c's.
+ * judges From and Sender of who logged in; verify.c asks who sent what comes from
+ * outside; top.c puts on top what is known at the end; the rest of a message is
+ * intake.c's.
  * Not for: anybody else.
- * Waiting: none of these.
+ * Waiting: those that yield.
  * Memory: the mail arena.
  * Errors: none.
  * Source: HOUSE.md 7.5.
@@ -37,6 +39,9 @@ struct intake {
 	bool in_body;
 	struct digest *digest;		/* of the content; NULL: nobody asks */
 	struct proof *proof;		/* NULL: nothing is checked */
+	struct verify *verify;
+	struct str results;		/* of the proof: proof_results() */
+	bool is_junk;
 };
 
 struct verdict intake_yes(void);
@@ -44,6 +49,24 @@ struct verdict intake_no_memory(void);
 
 /* The first reason stays.  -1. */
 int intake_refuse(struct intake *, struct verdict why);
+
+yields int intake_prepend(struct intake *, struct str octets);
+
+/* ---- verify.c: what is asked of mail from outside ---- */
+
+/* False: no memory. */
+bool verify_begin(struct intake *);
+/* Before the content. */
+yields struct verdict verify_open(struct intake *);
+/* Each field; is_kept: it goes into the draft.  0, or -1 and refused. */
+int verify_field(struct intake *, const struct field *, bool *is_kept);
+int verify_header_end(struct intake *);
+/* The digest has ended: all is found out, and judged.  -1: refused. */
+yields int verify_conclude(struct intake *);
+/* The event `checked'. */
+void verify_tell(const struct intake *);
+
+/* ---- author.c ---- */
 
 /* From or Sender: does it name only whom the account may send as?  Else -1, and
  * it is refused. */

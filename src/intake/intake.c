@@ -15,9 +15,10 @@
 #include "base/id.h"
 #include "base/must.h"
 #include "fiber/clock.h"
-#include "intake/inner.h"
+#include "intake/top.h"
 #include "spool/draft.h"
 #include "spool/outcome.h"
+#include "trust/digest.h"
 #include "wire/date.h"
 #include "wire/received.h"
 
@@ -109,7 +110,7 @@ intake_new(struct intake_core *core, const struct config *config,
 		.expires = origin->expires,
 		.flags = origin->flags,
 	};
-	return in;
+	return verify_begin(in) ? in : NULL;
 }
 
 uint64_t
@@ -154,6 +155,26 @@ intake_append(struct intake *in, struct str octets)
 	    intake_refuse(in, intake_trouble(trouble));
 }
 
+yields int
+intake_prepend(struct intake *in, struct str octets)
+{
+	enum draft_trouble trouble;
+
+	must(in->draft != NULL && in->no.disposition == DELIVERED);
+	trouble = draft_prepend(in->draft, octets);
+	return trouble == DRAFT_FINE ? 0 :
+	    intake_refuse(in, intake_trouble(trouble));
+}
+
+/* What was hashed is what is kept. */
+static yields int
+intake_append_body(struct intake *in, struct str octets)
+{
+	if (in->digest != NULL)
+		digest_body(in->digest, octets);
+	return intake_append(in, octets);
+}
+
 /* RFC 5321 4.4: every hop puts its own on top. */
 static yields int
 intake_put_received(struct intake *in)
@@ -180,12 +201,16 @@ intake_put_received(struct intake *in)
 	return intake_append(in, buf_str(&out));
 }
 
-struct verdict
+yields struct verdict
 intake_open(struct intake *in)
 {
 	enum draft_trouble why = DRAFT_FINE;
+	struct verdict v;
 
 	must(in->draft == NULL && in->envelope.n_rcpts > 0);
+	v = verify_open(in);
+	if (v.disposition != DELIVERED)
+		return v;
 	in->draft = draft_open(in->core->spool, in->arena, &why);
 	if (in->draft == NULL)
 		return why == DRAFT_FINE ? intake_no_memory() :
@@ -290,10 +315,12 @@ intake_begin_body(struct intake *in, struct str begun)
 {
 	int rc = intake_complete(in);
 
+	if (rc == 0)
+		rc = top_begin(in);
 	if (rc == 0 && (in->scan.has_empty_line || in->scan.ended_by_junk))
 		rc = intake_append(in, STR("\r\n"));
 	if (rc == 0)
-		rc = intake_append(in, begun);
+		rc = intake_append_body(in, begun);
 	arena_clear(&in->scan_arena);
 	return rc;
 }
@@ -316,6 +343,18 @@ intake_see_tls(struct intake *in, const struct field *field)
 		in->envelope.flags |= ENVELOPE_TLS_OPTIONAL;
 }
 
+static yields int
+intake_take_field(struct intake *in, const struct field *field)
+{
+	bool is_kept;
+
+	intake_see_tls(in, field);
+	if (intake_see_field(in, field) != 0 ||
+	    verify_field(in, field, &is_kept) != 0)
+		return -1;
+	return is_kept ? intake_append(in, field->raw) : 0;
+}
+
 /* One step of the header's walk.  1: go on, 0: no more for now, -1. */
 static yields int
 intake_step(struct intake *in, enum header_step step, const struct field *field)
@@ -325,11 +364,7 @@ intake_step(struct intake *in, enum header_step step, const struct field *field)
 		    "The header section is too big"));
 	switch (step) {
 	case HEADER_FIELD:
-		intake_see_tls(in, field);
-		if (intake_see_field(in, field) != 0 ||
-		    intake_append(in, field->raw) != 0)
-			return -1;
-		return 1;
+		return intake_take_field(in, field) == 0 ? 1 : -1;
 	case HEADER_END:
 		return intake_begin_body(in, field->raw);
 	case HEADER_NO_MEMORY:
@@ -400,7 +435,7 @@ intake_content(struct intake *in, struct str octets)
 		in->envelope.flags |= ENVELOPE_8BIT;
 	if (!in->in_body && intake_header(in, &octets) != 0)
 		return -1;
-	return in->in_body ? intake_append(in, octets) : 0;
+	return in->in_body ? intake_append_body(in, octets) : 0;
 }
 
 /* ---- the end ---- */
@@ -461,7 +496,7 @@ intake_commit(struct intake *in)
 		intake_put_received(in);
 	if (!in->in_body && in->no.disposition == DELIVERED)
 		intake_finish_header(in);
-	if (in->no.disposition != DELIVERED)
+	if (in->no.disposition != DELIVERED || top_finish(in) != 0)
 		return in->no;
 	trouble = draft_commit(in->draft, &in->envelope);
 	if (trouble != DRAFT_FINE) {
@@ -472,6 +507,8 @@ intake_commit(struct intake *in)
 	kept = draft_kept(in->draft);
 	if (kept != NULL)
 		in->core->kept(in->core, kept, &in->envelope);
+	if (in->proof != NULL)
+		verify_tell(in);
 	intake_tell_queued(in);
 	intake_tell_ends(in);
 	id = id_print(in->envelope.id);
@@ -480,7 +517,7 @@ intake_commit(struct intake *in)
 
 /* ---- from inside ---- */
 
-static struct verdict
+static yields struct verdict
 intake_post_envelope(struct intake *in, const struct intake_post *post)
 {
 	const struct refusal *refusal;

@@ -11,7 +11,11 @@
  * Not for: deciding who may send to whom (policy/judge.h; smtp/ asks it), for
  * framing (canonical lines come in), nor for taking Return-Path off (deliver/
  * does, at final delivery).
- * Waiting: intake_content() and intake_commit() yield (disk).
+ * What comes from outside is checked (trust/proof.h) and judged
+ * (policy/disposition.h): the results stand on top, fields that claim to be ours
+ * are gone, and the event `checked' tells it, of what is refused too.
+ * Waiting: intake_welcome() and intake_open() yield (DNS), intake_content() and
+ * intake_commit() (disk, DNS, keyring).
  * Memory: all in the mail arena of intake_new(), which also drops the draft when
  * it is cleared without a commit.  The configuration stays pinned as long.
  * Errors: a verdict that is not DELIVERED is the reply to give: 452 4.3.1,
@@ -67,6 +71,9 @@ struct intake_origin {
 	unsigned flags;			/* enum envelope_flags */
 	bool is_clear;			/* tagged: came in clear text */
 	bool is_submission;		/* complete From, Message-ID and Date */
+	struct address from;		/* `client'; family NONE: no host's */
+	bool is_checked;		/* who sent it is asked (trust/proof.h) */
+	bool is_outside;		/* fields that say they are ours are not */
 };
 
 /* What the sender wants to hear of one recipient (RFC 3461 4.1, 4.2). */
@@ -92,8 +99,15 @@ struct intake *intake_new(struct intake_core *, const struct config *,
 struct verdict intake_recipient(struct intake *, const struct path *to,
     const struct intake_wish *);
 
-/* The envelope is complete, the content begins: takes an id and a draft. */
-struct verdict intake_open(struct intake *);
+/* Before a recipient: may this client send in the sender's name at all?  Asked
+ * where inbound.verify.spf is refuse, and never of mail to postmaster. */
+yields struct verdict intake_welcome(struct intake *, const struct path *to);
+
+/* The envelope is complete, the content begins: takes an id and a draft.  Of mail
+ * from outside, the client and the sender's domain are asked for. */
+yields struct verdict intake_open(struct intake *);
+/* The client's name: told by whoever began it, or found out; n == 0: none. */
+struct str intake_client_name(const struct intake *);
 uint64_t intake_id(const struct intake *);	/* 0 before */
 bool intake_is_refused(const struct intake *);	/* intake_commit() says why */
 uint64_t intake_octets(const struct intake *);	/* of the content, so far */

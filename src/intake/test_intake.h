@@ -23,12 +23,13 @@
 
 #include <stdio.h>
 
-enum { HOUSE_TOLD = 256 * 1024 };
+enum { HOUSE_TOLD = 1024 * 1024 };
 
 static const char house_plain[] =
     "hostname: mx.test\n"
     "admin: root@mx.test\n"
     "trusted: [ 127.0.0.1 ]\n"
+    "inbound: { verify: { from: accept } }\n"
     "domains:\n"
     "  two.test: { users: [ bob, alice, carol ], aliases: /aliases }\n"
     "  mx.test: { users: [ root ] }\n"

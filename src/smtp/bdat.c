@@ -81,7 +81,7 @@ chunk_is_big(const struct session *s, const struct chunk *chunk)
 }
 
 /* The first one opens the content. */
-static struct verdict
+static yields struct verdict
 chunk_admit(struct session *s)
 {
 	struct verdict v = { .disposition = DELIVERED };
@@ -91,7 +91,7 @@ chunk_admit(struct session *s)
 		return session_verdict(REPLY_CHUNKS);
 	if (s->state == SESSION_BDAT)
 		return v;
-	v = intake_open(s->txn.intake);
+	v = content_open(s);
 	if (v.disposition != DELIVERED)
 		return v;
 	data_reader_init_chunks(&s->txn.chunks, content_is_forgiven(s),

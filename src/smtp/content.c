@@ -71,6 +71,15 @@ content_is_forgiven(const struct session *s)
 	return false;
 }
 
+yields struct verdict
+content_open(struct session *s)
+{
+	struct verdict v = intake_open(s->txn.intake);
+
+	session_name_client(s, intake_client_name(s->txn.intake));
+	return v;
+}
+
 /* The law of 250: what is kept was paid for before. */
 yields struct verdict
 content_commit(struct session *s)
@@ -158,7 +167,7 @@ say_data(struct session *s, const struct command *command)
 		session_say(s, REPLY_BINARY);
 		return;
 	}
-	v = intake_open(s->txn.intake);
+	v = content_open(s);
 	if (v.disposition != DELIVERED) {
 		session_refuse(s, "DATA", STR_NONE, &v);
 		return;

@@ -35,6 +35,8 @@ struct verdict content_judge(const struct session *,
 bool content_is_forgiven(const struct session *);
 
 /* All of it is here: pay for it, and keep it. */
+/* The envelope is complete, the content begins. */
+yields struct verdict content_open(struct session *);
 yields struct verdict content_commit(struct session *);
 /* The client went away, or dawdled: the conversation is over. */
 yields void content_lost(struct session *);

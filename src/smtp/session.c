@@ -45,6 +45,16 @@ session_protocol(const struct session *s)
 }
 
 void
+session_name_client(struct session *s, struct str name)
+{
+	if (s->client_name.n > 0 || name.n == 0 ||
+	    name.n > sizeof s->told_name)
+		return;
+	memcpy(s->told_name, name.p, name.n);
+	s->client_name = (struct str){ s->told_name, name.n };
+}
+
+void
 session_weigh(struct session *s)
 {
 	uint64_t now = s->arena.used + s->txn.arena.used +

@@ -72,7 +72,8 @@ struct session {
 	struct waiter waiter;
 	struct address peer;		/* who connected, whatever XCLIENT told */
 	struct address_text client;	/* address, or "uid:1000" */
-	struct str client_name;		/* told by XCLIENT; n == 0: not known */
+	struct str client_name;		/* told by XCLIENT, or found out; n == 0:
+					 * not known */
 	struct str user;		/* who he is known to be; n == 0: nobody */
 	char told_name[SESSION_TOLD], told_user[SESSION_TOLD];
 	struct account *account;	/* who logged in, as his source told;
@@ -108,6 +109,9 @@ struct session {
 const struct config *session_config(const struct session *);
 struct judge_client session_facts(const struct session *);
 struct str session_protocol(const struct session *);	/* RFC 3848, 6531 */
+
+/* His name was found out; copied, for as long as he is the client. */
+void session_name_client(struct session *, struct str name);
 
 /* What the arenas hold counts against limits.memory. */
 void session_weigh(struct session *);

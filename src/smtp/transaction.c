@@ -106,6 +106,24 @@ mail_envid(struct arena *arena, const struct mail_params *mail)
 	return buf_str(&out);
 }
 
+/* Fields that only we could have written are forged where he brings them; but
+ * trusted hosts, and filters that run as root, may hand back what we gave them
+ * (RFC 8601 5). */
+static bool
+mail_is_outside(const struct session *s)
+{
+	return s->listener->is_local ? s->guest.uid != 0 :
+	    !config_trusts(s->txn.config, &s->guest.client);
+}
+
+/* Is it a stranger, who must show who he is by other means than a login? */
+static bool
+mail_is_checked(const struct session *s)
+{
+	return s->listener->role == ROLE_MX && !s->listener->is_local &&
+	    s->user.n == 0 && mail_is_outside(s);
+}
+
 static bool
 mail_open(struct session *s, const struct mail_params *mail)
 {
@@ -123,6 +141,8 @@ mail_open(struct session *s, const struct mail_params *mail)
 		.is_submission = s->listener->role == ROLE_SUBMISSION,
 		.envid = mail_envid(arena, mail), .ret = mail->ret,
 		.flags = mail_flags(mail),
+		.is_checked = mail_is_checked(s),
+		.is_outside = mail_is_outside(s),
 	};
 
 	s->txn.sender = arena_copy(arena, mail->from.mailbox.text);
@@ -134,6 +154,8 @@ mail_open(struct session *s, const struct mail_params *mail)
 		origin.helo = origin.client = STR_NONE;
 		origin.protocol = STR("local");
 	}
+	else
+		origin.from = s->guest.client;
 	if (s->txn.account != NULL)
 		origin.tenant = s->txn.account->tenant;
 	origin.sender = s->txn.sender;
@@ -237,7 +259,9 @@ rcpt_judge(struct session *s, const struct command *command,
 	    &rcpt->to, s->txn.n_rcpts);
 	if (!judgment_is_yes(&judgment))
 		return judgment.verdict;
-	v = toll_rcpt(s);
+	v = intake_welcome(s->txn.intake, &rcpt->to);
+	if (v.disposition == DELIVERED)
+		v = toll_rcpt(s);
 	if (v.disposition == DELIVERED)
 		v = rcpt_take(s, rcpt);
 	return v.disposition == DELIVERED ? judgment.verdict : v;

@@ -197,6 +197,8 @@ static yields void
 xclient_begin(struct session *s, const struct xclient *x)
 {
 	session_forget(s);
+	if (x->is_given[ATTRIBUTE_ADDR])
+		s->client_name = STR_NONE;	/* another's */
 	xclient_keep(x, ATTRIBUTE_NAME, s->told_name, &s->client_name);
 	xclient_keep(x, ATTRIBUTE_LOGIN, s->told_user, &s->user);
 	if (x->is_given[ATTRIBUTE_ADDR])
