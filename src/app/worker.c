@@ -2,6 +2,8 @@
 
 #include "app/cage.h"
 #include "app/credentials.h"
+#include "app/dns_known.h"
+#include "app/dns_watch.h"
 #include "app/log.h"
 #include "app/logins.h"
 #include "app/node.h"
@@ -42,6 +44,7 @@ struct worker {
 	struct log logs[CORES_MOST];
 	int local_fds[CORES_MOST];	/* of submit.socket, until adopted */
 	struct credentials credentials;
+	struct dns_watch dns_watch;
 	struct logins logins;
 	struct control control;		/* the HTTP side of the socket */
 	struct lane *ear;		/* waits for master's notices */
@@ -369,6 +372,7 @@ reload_swap(struct worker *w, uint32_t generation)
 	free(b);
 	err_clear();
 	acme_wake(&w->credentials.acme);
+	dns_watch_wake(&w->dns_watch);
 }
 
 static void
@@ -430,6 +434,17 @@ acme_visited(void *arg, struct node_core *core, struct net_end *end, bool is_tls
 	struct worker *w = arg;
 
 	credentials_visit(&w->credentials, core, end, is_tls);
+}
+
+/* ---- the DNS of own domains ---- */
+
+/* What is shown may change while the DNS is asked: these are references. */
+static void
+dns_facts_take(void *arg, struct arena *a, struct records_ask *ask)
+{
+	struct worker *w = arg;
+
+	dns_known_certificates(&w->credentials.identity, a, ask);
 }
 
 /* ---- master's voice ---- */
@@ -649,6 +664,7 @@ control_fill(struct worker *w)
 	s->stop = stop_ask;
 	s->cancel = cancel_start;
 	s->tls = acme_control(&w->credentials.acme);
+	s->dns = dns_watch_control(&w->dns_watch);
 	s->arg = w;
 	for (unsigned i = 0; i < s->n_cores; i++) {
 		struct node_core *c = &w->node.cores[i];
@@ -675,6 +691,8 @@ started(void *arg, struct node *n)
 	}
 	if (credentials_open(&w->credentials, n, certificate_kept, w) != 0)
 		fprintf(stderr, "nightmail: certificates: %s\n", err_text());
+	if (dns_watch_open(&w->dns_watch, n, dns_facts_take, w) != 0)
+		fprintf(stderr, "nightmail: dns: %s\n", err_text());
 	control_fill(w);
 	logins_tell(&w->logins, &n->cores[0].intake);
 	if (w->setup->control_fd >= 0 &&
@@ -704,6 +722,7 @@ ended(void *arg, unsigned core)
 
 	if (core == 0) {
 		control_close(&w->control);
+		dns_watch_close(&w->dns_watch);
 		credentials_close(&w->credentials);
 		ear_close(w);
 	}

@@ -629,6 +629,7 @@ static const struct shape {
 	[EVENT_directory_down] = { text_trouble, "warning" },
 	[EVENT_discarded] = { text_outcome, "sent" },
 	[EVENT_disconnected] = { text_connection, "disconnect" },
+	[EVENT_dns_changed] = { text_trouble, "changed" },
 	[EVENT_expanded] = { text_expanded, "forwarded as" },
 	[EVENT_expired] = { text_outcome, "bounced" },
 	[EVENT_failed] = { text_outcome, "bounced" },

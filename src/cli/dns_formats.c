@@ -8,7 +8,7 @@ enum { TTL = 3600, DATA_MOST = 3072 };
 const char dns_format_names[] = "zone, json, cloudflare, octodns, route53";
 
 static bool
-is_for_now(const struct record *r)
+is_for_now(const struct dns_entry *r)
 {
 	return !r->is_elsewhere && r->unless.n == 0;
 }
@@ -27,7 +27,7 @@ strings_put(struct json *j, struct str text)
 }
 
 static void
-record_put_json(struct json *j, const struct record *r)
+record_put_json(struct json *j, const struct dns_entry *r)
 {
 	char room[DATA_MOST];
 	struct buf b = BUF_OF(room);
@@ -184,7 +184,7 @@ yaml_text(struct str text, bool is_txt, struct buf *b)
 }
 
 static void
-tlsa_put_octodns(const struct record *r, struct buf *b)
+tlsa_put_octodns(const struct dns_entry *r, struct buf *b)
 {
 	struct str rest = r->value, usage = str_cut(&rest, ' ');
 	struct str selector = str_cut(&rest, ' ');
@@ -197,7 +197,7 @@ tlsa_put_octodns(const struct record *r, struct buf *b)
 }
 
 static void
-value_put_octodns(const struct record *r, struct buf *b)
+value_put_octodns(const struct dns_entry *r, struct buf *b)
 {
 	switch (r->type) {
 	case DNS_MX:

@@ -17,7 +17,7 @@
 enum { LINE_MOST = 3000, TEXT_MOST = 2048, SPF_TEXT_MOST = 450, PORT_SMTP = 25 };
 
 static int
-line_print(const struct record *r)
+line_print(const struct dns_entry *r)
 {
 	char room[LINE_MOST];
 	struct buf b = BUF_OF(room);
@@ -32,7 +32,7 @@ line_print(const struct record *r)
 static int
 text_print(struct str name, struct str text)
 {
-	struct record r = { .type = DNS_TXT, .name = name, .value = text };
+	struct dns_entry r = { .type = DNS_TXT, .name = name, .value = text };
 
 	return line_print(&r);
 }
@@ -516,7 +516,7 @@ caa_contradiction(struct cli *c)
 int
 command_dns_caa(struct cli *c)
 {
-	struct record r = { .type = DNS_CAA };
+	struct dns_entry r = { .type = DNS_CAA };
 	int rc;
 
 	if (c->n_words < 2)
@@ -543,7 +543,7 @@ static int
 tlsa_print(struct cli *c, struct str host, uint64_t port, struct str path)
 {
 	struct certificate cert;
-	struct record r = { .type = DNS_TLSA };
+	struct dns_entry r = { .type = DNS_TLSA };
 	struct str pem;
 	int rc = file_take(c, path, &pem);
 

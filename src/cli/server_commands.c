@@ -114,6 +114,27 @@ status_tls_print(const json_t *j)
 	printf("\n");
 }
 
+/* Nothing, when all is well. */
+static void
+status_dns_print(struct cli *c, const json_t *j)
+{
+	intmax_t more = number_at(j, "domains_wrong", NULL);
+	const json_t *list = json_object_get(j, "wrong");
+	size_t i;
+	json_t *one;
+
+	json_array_foreach(list, i, one) {
+		printf("dns     WARNING: %s: %jd error%s; see nightmail dns check "
+		    "%s\n", cli_visible(c, text_at(one, "domain", NULL)),
+		    number_at(one, "errors", NULL),
+		    number_at(one, "errors", NULL) == 1 ? "" : "s",
+		    cli_visible(c, text_at(one, "domain", NULL)));
+		more--;
+	}
+	if (more > 0)
+		printf("dns     and %jd domains more\n", more);
+}
+
 static void
 status_print(struct cli *c, const json_t *j)
 {
@@ -146,6 +167,7 @@ status_print(struct cli *c, const json_t *j)
 	sessions_print(json_object_get(j, "tls_sessions"));
 	failing_print(c, json_object_get(j, "failing"));
 	status_tls_print(j);
+	status_dns_print(c, json_object_get(j, "dns"));
 	down_print(c, json_object_get(j, "directories_down"));
 }
 

@@ -59,6 +59,12 @@ struct control_tls {
 	void *arg;
 };
 
+/* What is known of the DNS of own domains. */
+struct control_dns {
+	void (*show)(void *dns_arg, struct json *);	/* a member */
+	void *arg;
+};
+
 struct control_setup {
 	unsigned n_cores;
 	struct control_core cores[CORES_MOST];
@@ -74,6 +80,7 @@ struct control_setup {
 	void (*cancel)(void *arg, unsigned core, const struct handoff *);
 	void *arg;
 	struct control_tls tls;		/* show NULL: there is no TLS */
+	struct control_dns dns;		/* show NULL: nobody looks */
 };
 
 struct control {

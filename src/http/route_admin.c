@@ -264,6 +264,8 @@ route_status_show(struct request *q)
 	spool_json(&j, w);
 	failing_json(&j, w);
 	tls_json(&j, &c->setup.tls);
+	if (c->setup.dns.show != NULL)
+		c->setup.dns.show(c->setup.dns.arg, &j);
 	down_json(&j, w);
 	json_end_object(&j);
 	buf_putc(&b, '\n');

@@ -171,7 +171,7 @@ struct route_rule {
 };
 
 enum dns_mta_sts { DNS_STS_TESTING, DNS_STS_ENFORCE, DNS_STS_NONE };
-enum dns_watch { DNS_WATCH_ON, DNS_WATCH_OFF };
+enum dns_watching { DNS_WATCH_ON, DNS_WATCH_OFF };
 enum inbound_clear { CLEAR_ACCEPT, CLEAR_TAG, CLEAR_REFUSE };
 enum inbound_received_spf { RECEIVED_SPF_NO, RECEIVED_SPF_YES };
 enum inbound_spf { INBOUND_SPF_YES, INBOUND_SPF_NO, INBOUND_SPF_REFUSE };
@@ -434,7 +434,7 @@ struct config {
 		enum dns_mta_sts mta_sts;
 		struct str probe;	/* a domain; n == 0: none is asked */
 		struct str spf;		/* more terms; n == 0: none */
-		enum dns_watch watch;
+		enum dns_watching watch;
 	} dns;
 
 	struct { int64_t events; } retain;	/* ns */

@@ -46,8 +46,9 @@ finding_add(struct checking *c, enum record_topic topic,
 	va_end(ap);
 	/* the last place is always there to write on */
 	f = &out->v[out->n < FINDINGS_MOST ? out->n++ : FINDINGS_MOST - 1];
-	*f = (struct finding){ topic, mark, name, STR(""), STR(""),
-		arena_copy(c->arena, str_of(room)), STR("") };
+	*f = (struct finding){ .topic = topic, .mark = mark, .name = name,
+		.expected = STR(""), .found = STR(""), .mend = STR(""),
+		.says = arena_copy(c->arena, str_of(room)) };
 	c->has_room = c->has_room && f->says.p != NULL && name.p != NULL;
 	return f;
 }
@@ -105,7 +106,7 @@ answer_text(struct checking *c, const struct dns_answer *got,
 }
 
 struct str
-line_text(struct checking *c, const struct record *r)
+line_text(struct checking *c, const struct dns_entry *r)
 {
 	char *room = arena_alloc(c->arena, FOUND_MOST);
 	struct buf b = { .p = room, .cap = room == NULL ? 0 : FOUND_MOST };
@@ -116,7 +117,7 @@ line_text(struct checking *c, const struct record *r)
 }
 
 struct str
-data_of(struct checking *c, const struct record *r)
+data_of(struct checking *c, const struct dns_entry *r)
 {
 	char *room = arena_alloc(c->arena, FOUND_MOST);
 	struct buf b = { .p = room, .cap = room == NULL ? 0 : FOUND_MOST };
@@ -129,12 +130,12 @@ data_of(struct checking *c, const struct record *r)
 struct str
 text_line(struct checking *c, struct str name, struct str text)
 {
-	struct record r = { .type = DNS_TXT, .name = name, .value = text };
+	struct dns_entry r = { .type = DNS_TXT, .name = name, .value = text };
 
 	return line_text(c, &r);
 }
 
-const struct record *
+const struct dns_entry *
 record_wanted(const struct checking *c, enum record_topic topic,
     enum dns_type type)
 {
@@ -251,7 +252,7 @@ static yields void
 nothing_check(struct checking *c)
 {
 	for (size_t i = 0; i < c->want->n; i++) {
-		const struct record *r = &c->want->v[i];
+		const struct dns_entry *r = &c->want->v[i];
 		struct dns_answer got;
 		struct finding *f;
 		struct str found, wanted = data_of(c, r);
@@ -306,7 +307,8 @@ dns_check(const struct dns_check_ask *ask, struct arena *arena,
 		.helo = ask->records.config->outbound.ehlo,
 		.addresses = ask->records.addresses, .has_room = true };
 	c->quest = (struct dns_quest){ .deadline = ask->deadline,
-		.budget = &c->budget, .now = clock_wall() };
+		.budget = ask->budget != NULL ? ask->budget : &c->budget,
+		.now = clock_wall() };
 	if (!want_make(c))
 		return false;
 	if (domain_is_there(c))

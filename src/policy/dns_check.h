@@ -34,6 +34,7 @@ enum { FINDINGS_MOST = 160, CHECK_QUESTIONS = 600, CHECK_SECONDS = 120 };
 struct finding {
 	enum record_topic topic;
 	enum finding_mark mark;
+	unsigned part;			/* of several with this topic and name */
 	struct str name;		/* what it is about: a name of the DNS, an
 					 * address, a list */
 	struct str expected;		/* n == 0: nothing in particular */
@@ -53,6 +54,8 @@ struct dns_report {
 struct dns_check_ask {
 	struct records_ask records;	/* is_signed is found out */
 	struct str anchors;		/* PEM, for HTTPS; p == NULL: the system's */
+	unsigned *budget;		/* questions; NULL: CHECK_QUESTIONS.  At 0
+					 * nothing more is asked */
 	bool skips_host;		/* the machine was looked at already */
 	struct mono deadline;
 };

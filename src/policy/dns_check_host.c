@@ -11,7 +11,7 @@ enum { ADDRESSES_MOST = 16, PORT_SMTP = 25, PORT_SECONDS = 15,
 /* ---- MX ---- */
 
 static void
-mx_judge(struct checking *c, const struct record *want,
+mx_judge(struct checking *c, const struct dns_entry *want,
     const struct dns_answer *got, struct finding *f)
 {
 	const struct dns_record *ours = NULL;
@@ -42,7 +42,7 @@ mx_judge(struct checking *c, const struct record *want,
 yields void
 check_mx(struct checking *c)
 {
-	const struct record *want = record_wanted(c, RECORD_MX, DNS_MX);
+	const struct dns_entry *want = record_wanted(c, RECORD_MX, DNS_MX);
 	struct dns_answer got;
 	struct finding *f;
 
@@ -93,7 +93,7 @@ host_judge(struct checking *c, const struct dns_answer *got,
 	struct str lines = STR("");
 
 	for (size_t i = 0; i < c->want->n; i++) {
-		const struct record *r = &c->want->v[i];
+		const struct dns_entry *r = &c->want->v[i];
 		struct address at;
 
 		if (r->topic != RECORD_HOST || r->type != type ||
@@ -170,6 +170,7 @@ family_check(struct checking *c, enum dns_type type)
 		return 0;
 	f = finding_add(c, RECORD_HOST, MARK_WELL, host,
 	    "the host's name leads to this machine");
+	f->part = type == DNS_AAAA;
 	f->expected = wanted_addresses(c, type);
 	f->found = answer_text(c, &got, type);
 	if (c->ask->records.addresses.n == 0)

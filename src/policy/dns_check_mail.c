@@ -126,7 +126,7 @@ spf_form_judge(struct checking *c, const struct spf_walk *w, struct finding *f)
 
 static yields void
 spf_judge(struct checking *c, const struct spf_walk *w,
-    const struct record *want, struct finding *f)
+    const struct dns_entry *want, struct finding *f)
 {
 	struct str terms;
 
@@ -183,7 +183,7 @@ helo_check(struct checking *c)
 yields void
 check_spf(struct checking *c)
 {
-	const struct record *want = record_wanted(c, RECORD_SPF, DNS_TXT);
+	const struct dns_entry *want = record_wanted(c, RECORD_SPF, DNS_TXT);
 	struct spf_walk *w = arena_new(c->arena, struct spf_walk);
 	struct finding *f;
 
@@ -227,7 +227,7 @@ keys_are_same(struct checking *c, struct str found, struct str wanted,
 
 static void
 key_missing(struct checking *c, enum record_key_state state,
-    const struct record *want, struct finding *f)
+    const struct dns_entry *want, struct finding *f)
 {
 	f->mend = line_text(c, want);
 	switch (state) {
@@ -251,7 +251,7 @@ key_missing(struct checking *c, enum record_key_state state,
 
 static void
 key_judge(struct checking *c, const struct dns_answer *got,
-    const struct record_key *key, const struct record *want,
+    const struct record_key *key, const struct dns_entry *want,
     struct finding *f)
 {
 	const char *wrong = NULL;
@@ -277,7 +277,7 @@ key_judge(struct checking *c, const struct dns_answer *got,
 
 static yields void
 key_check(struct checking *c, const struct record_key *key,
-    const struct record *want)
+    const struct dns_entry *want)
 {
 	struct dns_answer got;
 	struct finding *f;
@@ -380,7 +380,7 @@ policy_judge(struct checking *c, const struct dmarc_answer *a,
 
 static bool
 dmarc_is_told(struct checking *c, const struct dmarc_answer *a,
-    const struct record *want, struct finding *f)
+    const struct dns_entry *want, struct finding *f)
 {
 	if (a->result == DMARC_TEMPERROR) {
 		f->mark = MARK_UNKNOWN;
@@ -401,7 +401,7 @@ dmarc_is_told(struct checking *c, const struct dmarc_answer *a,
 yields void
 check_dmarc(struct checking *c)
 {
-	const struct record *want = record_wanted(c, RECORD_DMARC, DNS_TXT);
+	const struct dns_entry *want = record_wanted(c, RECORD_DMARC, DNS_TXT);
 	struct dmarc_answer *a = arena_new(c->arena, struct dmarc_answer);
 	struct finding *f;
 
@@ -443,7 +443,7 @@ tlsrpt_is_good(struct checking *c, struct str text)
 yields void
 check_tlsrpt(struct checking *c)
 {
-	const struct record *want = record_wanted(c, RECORD_TLSRPT, DNS_TXT);
+	const struct dns_entry *want = record_wanted(c, RECORD_TLSRPT, DNS_TXT);
 	struct dns_answer got;
 	struct finding *f;
 	struct str text;

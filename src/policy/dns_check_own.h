@@ -40,12 +40,12 @@ yields bool check_ask(struct checking *, enum record_topic, struct str name,
 struct str answer_text(struct checking *, const struct dns_answer *,
     enum dns_type);
 /* The data of a wanted record, as text. */
-struct str data_of(struct checking *, const struct record *);
+struct str data_of(struct checking *, const struct dns_entry *);
 /* "name. TYPE data" */
-struct str line_text(struct checking *, const struct record *);
+struct str line_text(struct checking *, const struct dns_entry *);
 struct str text_line(struct checking *, struct str name, struct str text);
 /* The first wanted record of a topic and type; NULL. */
-const struct record *record_wanted(const struct checking *, enum record_topic,
+const struct dns_entry *record_wanted(const struct checking *, enum record_topic,
     enum dns_type);
 /* Of the TXT records, those that begin so. */
 size_t texts_of(const struct dns_answer *, struct str prefix,

@@ -92,7 +92,7 @@ policy_check(struct checking *c, struct finding *f)
 yields void
 check_sts(struct checking *c)
 {
-	const struct record *want = record_wanted(c, RECORD_STS, DNS_TXT);
+	const struct dns_entry *want = record_wanted(c, RECORD_STS, DNS_TXT);
 	struct str name = arena_printf(c->arena, "_mta-sts." STR_FMT,
 	    STR_ARG(c->out->domain)), id, text, *texts;
 	struct dns_answer got;
@@ -137,7 +137,7 @@ chains_judge(struct checking *c, const struct tls_demand *demand,
     struct finding *f)
 {
 	const struct records_ask *ask = &c->ask->records;
-	const struct record *want = record_wanted(c, RECORD_TLSA, DNS_TLSA);
+	const struct dns_entry *want = record_wanted(c, RECORD_TLSA, DNS_TLSA);
 	size_t shown = 0;
 
 	for (size_t i = 0; i < ask->n_certificates; i++) {
@@ -185,6 +185,7 @@ tlsa_judge(struct checking *c, const struct dns_answer *got, struct finding *f)
 	demand->names[0] = c->config->hostname;
 	demand->n_names = 1;
 	demand->names_are_sure = true;
+	demand->sni = c->config->hostname;
 	demand->tlsa = list;
 	demand->n_tlsa = usable_take(got, list);
 	if (!got->secure)
@@ -208,7 +209,7 @@ check_tlsa(struct checking *c)
 {
 	struct str name = arena_printf(c->arena, "_25._tcp." STR_FMT,
 	    STR_ARG(c->config->hostname));
-	const struct record *want = record_wanted(c, RECORD_TLSA, DNS_TLSA);
+	const struct dns_entry *want = record_wanted(c, RECORD_TLSA, DNS_TLSA);
 	struct dns_answer got;
 	struct finding *f;
 
@@ -230,7 +231,7 @@ check_tlsa(struct checking *c)
 /* ---- SRV ---- */
 
 static yields void
-client_check(struct checking *c, const struct record *want)
+client_check(struct checking *c, const struct dns_entry *want)
 {
 	struct dns_answer got;
 	struct finding *f;
@@ -262,7 +263,7 @@ check_clients(struct checking *c)
 /* ---- CAA ---- */
 
 static yields void
-name_caa_check(struct checking *c, const struct record *want)
+name_caa_check(struct checking *c, const struct dns_entry *want)
 {
 	struct caa_ask ask = { .issuers = &want->value, .n = 1,
 		.account = STR(""), .method = c->config->tls.acme.challenge ==

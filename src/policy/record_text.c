@@ -51,7 +51,7 @@ text_put_strings(struct str text, struct buf *b)
 }
 
 void
-record_put_data(const struct record *r, struct buf *b)
+record_put_data(const struct dns_entry *r, struct buf *b)
 {
 	switch (r->type) {
 	case DNS_MX:
@@ -97,7 +97,7 @@ caa_put(struct str d, struct buf *b)
 void
 answer_put_data(const struct dns_record *r, enum dns_type type, struct buf *b)
 {
-	struct record copy = { .type = type, .preference = r->preference,
+	struct dns_entry copy = { .type = type, .preference = r->preference,
 		.weight = r->weight, .port = r->port, .value = r->name };
 	struct address_text at;
 	struct tlsa tlsa;
@@ -116,7 +116,7 @@ answer_put_data(const struct dns_record *r, enum dns_type type, struct buf *b)
 }
 
 void
-record_put_line(const struct record *r, struct buf *b)
+record_put_line(const struct dns_entry *r, struct buf *b)
 {
 	buf_printf(b, STR_FMT ". %s ", STR_ARG(r->name),
 	    dns_type_name(r->type));
@@ -146,7 +146,7 @@ comment_put(struct str text, struct buf *b)
 }
 
 static void
-line_put_commented(const struct record *r, struct buf *b)
+line_put_commented(const struct dns_entry *r, struct buf *b)
 {
 	buf_put(b, STR(";"));
 	record_put_line(r, b);
@@ -154,7 +154,7 @@ line_put_commented(const struct record *r, struct buf *b)
 }
 
 static void
-condition_put(const struct record *r, struct buf *b)
+condition_put(const struct dns_entry *r, struct buf *b)
 {
 	char room[400];
 	struct buf text = BUF_OF(room);
@@ -176,7 +176,7 @@ is_same_reason(const struct records *rs, size_t i)
 static void
 record_put(const struct records *rs, size_t i, struct buf *b)
 {
-	const struct record *r = &rs->v[i];
+	const struct dns_entry *r = &rs->v[i];
 
 	if (!is_same_reason(rs, i))
 		comment_put(r->why, b);

@@ -20,11 +20,11 @@ enum { RECORD_STRING_MOST = 255 };
 
 const char *dns_type_name(enum dns_type);	/* "TXT" */
 /* The data, as it stands behind the type. */
-void record_put_data(const struct record *, struct buf *);
+void record_put_data(const struct dns_entry *, struct buf *);
 /* The data of any record that the DNS gave. */
 void answer_put_data(const struct dns_record *, enum dns_type, struct buf *);
 /* "name. TYPE data", without the end of the line. */
-void record_put_line(const struct record *, struct buf *);
+void record_put_line(const struct dns_entry *, struct buf *);
 void records_put_zone(const struct records *, struct buf *);
 /* Text in strings of at most 255 octets, with quotes and what they need. */
 void text_put_strings(struct str text, struct buf *);

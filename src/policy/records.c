@@ -19,7 +19,7 @@ struct making {
 	struct records *out;
 	struct str helo;		/* the name we say */
 	bool has_room;
-	struct record nowhere;		/* what there is no room for */
+	struct dns_entry nowhere;		/* what there is no room for */
 };
 
 const char *
@@ -58,29 +58,29 @@ name_is_within(struct str name, struct str domain)
 
 /* ---- adding ---- */
 
-static struct record *
+static struct dns_entry *
 record_add(struct making *m, enum record_topic topic, enum dns_type type,
     struct str name)
 {
 	struct records *out = m->out;
-	struct record *r;
+	struct dns_entry *r;
 
 	if (name.p == NULL || out->n == RECORDS_MOST) {
 		m->has_room = false;
-		m->nowhere = (struct record){ .topic = topic };
+		m->nowhere = (struct dns_entry){ .topic = topic };
 		return &m->nowhere;
 	}
 	r = &out->v[out->n++];
-	*r = (struct record){ .topic = topic, .type = type, .name = name,
+	*r = (struct dns_entry){ .topic = topic, .type = type, .name = name,
 		.is_elsewhere = !name_is_within(name, out->domain) };
 	return r;
 }
 
-static struct record *
+static struct dns_entry *
 record_text(struct making *m, enum record_topic topic, struct str name,
     struct str text, const char *why)
 {
-	struct record *r = record_add(m, topic, DNS_TXT, name);
+	struct dns_entry *r = record_add(m, topic, DNS_TXT, name);
 
 	if (text.p == NULL)
 		m->has_room = false;
@@ -169,7 +169,7 @@ hosts_make(struct making *m)
 	const struct conf_addresses *list = &m->ask->addresses;
 
 	for (size_t i = 0; i < list->n; i++) {
-		struct record *r = record_add(m, RECORD_HOST,
+		struct dns_entry *r = record_add(m, RECORD_HOST,
 		    list->v[i].family == ADDRESS_V4 ? DNS_A : DNS_AAAA,
 		    m->config->hostname);
 
@@ -192,7 +192,7 @@ ptr_make(struct making *m)
 	const struct conf_addresses *list = &m->ask->addresses;
 
 	for (size_t i = 0; i < list->n; i++) {
-		struct record *r = record_add(m, RECORD_PTR, DNS_PTR,
+		struct dns_entry *r = record_add(m, RECORD_PTR, DNS_PTR,
 		    dns_reverse_name(&list->v[i], m->arena));
 
 		r->value = m->helo;
@@ -214,7 +214,7 @@ ptr_make(struct making *m)
 static void
 mx_make(struct making *m)
 {
-	struct record *r = record_add(m, RECORD_MX, DNS_MX, m->out->domain);
+	struct dns_entry *r = record_add(m, RECORD_MX, DNS_MX, m->out->domain);
 
 	r->preference = MX_PREFERENCE;
 	r->value = m->config->hostname;
@@ -332,7 +332,7 @@ static void
 consent_make(struct making *m, struct str to)
 {
 	struct str domain = str_sub(to, str_find_last(to, '@') + 1, to.n);
-	struct record *r;
+	struct dns_entry *r;
 
 	if (name_is_within(domain, m->out->domain) ||
 	    name_is_within(m->out->domain, domain))
@@ -395,7 +395,7 @@ static void
 sts_make(struct making *m)
 {
 	struct str policy = sts_policy_print(m->config, m->arena);
-	struct record *r;
+	struct dns_entry *r;
 
 	m->out->sts_policy = policy;
 	if (policy.n == 0) {
@@ -449,7 +449,7 @@ static void
 tlsa_add(struct making *m, const struct record_certificate *c)
 {
 	struct str value = tlsa_print_key(&c->cert, m->arena);
-	struct record *r;
+	struct dns_entry *r;
 
 	if (value.p != NULL && tlsa_is_known(m->out, value))
 		return;
@@ -515,7 +515,7 @@ caa_make(struct making *m)
 		return;
 	}
 	for (size_t i = 0; i < acme->names.n; i++) {
-		struct record *r = record_add(m, RECORD_CAA, DNS_CAA,
+		struct dns_entry *r = record_add(m, RECORD_CAA, DNS_CAA,
 		    acme->names.v[i]);
 
 		r->tag = STR("issue");
@@ -541,7 +541,7 @@ client_add(struct making *m, const char *label, struct str host, unsigned port,
     const char *why)
 {
 	struct str name = below(m, label, m->out->domain);
-	struct record *r;
+	struct dns_entry *r;
 
 	for (size_t i = 0; i < m->out->n; i++)
 		if (m->out->v[i].topic == RECORD_CLIENTS &&
@@ -594,7 +594,7 @@ clients_make(struct making *m)
 static void
 nothing_make(struct making *m)
 {
-	struct record *r = record_add(m, RECORD_MX, DNS_MX, m->out->domain);
+	struct dns_entry *r = record_add(m, RECORD_MX, DNS_MX, m->out->domain);
 
 	r->value = STR("");
 	r->why = STR("The domain takes no mail (RFC 7505).");

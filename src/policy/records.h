@@ -31,7 +31,7 @@ const char *record_topic_word(enum record_topic);	/* "mta_sts" */
 
 enum { RECORDS_MOST = 96, RECORD_NOTES = 16 };
 
-struct record {
+struct dns_entry {
 	enum record_topic topic;
 	enum dns_type type;
 	struct str name;		/* A-labels, lower case, no final dot */
@@ -50,7 +50,7 @@ struct record_note { enum record_topic topic; struct str text; };
 struct records {
 	struct str domain;
 	size_t n;
-	struct record v[RECORDS_MOST];
+	struct dns_entry v[RECORDS_MOST];
 	size_t n_notes;
 	struct record_note notes[RECORD_NOTES];
 	struct str sts_policy;		/* the text to serve; n == 0: none */

@@ -44,7 +44,7 @@ reads_back(const struct records *rs, struct str text)
 
 	assert_int_equal(zone_read(&z, text), 0);
 	for (size_t i = 0; i < rs->n; i++) {
-		const struct record *r = &rs->v[i];
+		const struct dns_entry *r = &rs->v[i];
 		static char want[2048], has[2048];
 		struct buf w = BUF_OF(want);
 		bool is_there = false;

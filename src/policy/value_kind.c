@@ -30,7 +30,7 @@ _Static_assert(sizeof(enum listener_role) == sizeof(unsigned) &&
     sizeof(enum forward_arc) == sizeof(unsigned) &&
     sizeof(enum forward_srs) == sizeof(unsigned) &&
     sizeof(enum dns_mta_sts) == sizeof(unsigned) &&
-    sizeof(enum dns_watch) == sizeof(unsigned) &&
+    sizeof(enum dns_watching) == sizeof(unsigned) &&
     sizeof(enum inbound_clear) == sizeof(unsigned) &&
     sizeof(enum inbound_dkim_fail) == sizeof(unsigned) &&
     sizeof(enum inbound_dmarc) == sizeof(unsigned) &&

@@ -1,0 +1,41 @@
+#include "app/dns_known.h"
+
+static void
+certificate_let_go(void *cert)
+{
+	certificate_free(cert);
+}
+
+static bool
+certificate_hold(const struct identity_shown *s, struct arena *a,
+    struct record_certificate *out)
+{
+	if (X509_up_ref(s->cert.leaf) != 1)
+		return false;
+	out->cert.leaf = s->cert.leaf;
+	out->cert.chain = s->cert.chain == NULL ? NULL :
+	    X509_chain_up_ref(s->cert.chain);
+	out->is_renewed = s->source == KEYRING_ACME;
+	out->is_own = s->source == KEYRING_SELF;
+	if (arena_defer(a, certificate_let_go, &out->cert) == 0)
+		return true;
+	certificate_free(&out->cert);
+	return false;
+}
+
+void
+dns_known_certificates(const struct identity *id, struct arena *a,
+    struct records_ask *ask)
+{
+	struct record_certificate *list = arena_alloc(a, (id->n_shown + 1) *
+	    sizeof *list);
+	size_t n = 0;
+
+	if (list == NULL)
+		return;
+	while (n < id->n_shown && certificate_hold(&id->shown[n], a, &list[n]))
+		n++;
+	ask->certificates = list;
+	ask->n_certificates = n;
+	ask->knows_certificates = n == id->n_shown;
+}
