@@ -153,7 +153,7 @@ judge_from(struct judging *j)
 	static const char key[] = "inbound.verify.from";
 	static const char *const words[] = {
 		[PROOF_NO_AUTHOR] = "From names nobody",
-		[PROOF_AUTHORS] = "From names addresses of several domains",
+		[PROOF_AUTHORS] = "From is there twice, or names several domains",
 		[PROOF_UNREADABLE] = "From cannot be read" };
 	struct str why;
 

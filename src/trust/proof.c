@@ -281,7 +281,10 @@ proof_field(struct proof *p, const struct field *field)
 
 	if (field->known != HEADER_FROM)
 		return true;
-	p->author_fields++;
+	/* RFC 9989 4.4: no alignment is possible with "a malformed, absent, or
+	 * repeated" From: who knows which one a reader is shown. */
+	if (++p->author_fields > 1)
+		author_worse(p, PROOF_AUTHORS);
 	addrlist_begin(&list, field->value, p->arena);
 	while (addrlist_next(&list, &item))
 		if (!author_item(p, &item))

@@ -46,7 +46,8 @@ struct proof_ask {
 enum proof_authors {
 	PROOF_NO_AUTHOR,		/* no From field, or none with an address */
 	PROOF_ONE_AUTHOR,		/* all addresses are of one domain */
-	PROOF_AUTHORS,			/* of several domains */
+	PROOF_AUTHORS,			/* of several domains, or in several
+					 * fields */
 	PROOF_UNREADABLE		/* something there is no address */
 };
 
