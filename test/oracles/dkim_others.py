@@ -236,7 +236,7 @@ class ByRspamd:
 
     def __enter__(self):
         self.names.__enter__()
-        self.rspamd.start()
+        self.rspamd.start(120)
         return self
 
     def __exit__(self, *_):
