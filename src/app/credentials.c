@@ -13,6 +13,7 @@ credentials_init(struct credentials *k, unsigned cores, int public_fd,
 	*k = (struct credentials){ .turner = NULL };
 	memset(k->fds, -1, sizeof k->fds);
 	identity_init(&k->identity, cores, public_fd, fds, least);
+	dkim_init(&k->dkim, &k->identity);
 }
 
 /* ---- another keyring ---- */
@@ -46,7 +47,7 @@ credentials_renew(struct credentials *k, int public_fd)
 	    c->tls.least);
 	config_unpin(holder, c);
 	memset(k->fds, -1, sizeof k->fds);
-	acme_wake(&k->acme);
+	credentials_wake(k);
 	if (rc == 0)
 		return;
 	event_str(&e, FIELD_text, str_of(err_text()));
@@ -77,13 +78,22 @@ credentials_open(struct credentials *k, struct node *n, void (*kept)(void *),
 	k->node = n;
 	if (fiber_go("tickets", tickets_turn, k) != 0)
 		return -1;
-	return acme_open(&k->acme, n, &k->identity, kept, arg);
+	return acme_open(&k->acme, n, &k->identity, kept, arg) != 0 ||
+	    dkim_open(&k->dkim, n) != 0 ? -1 : 0;
+}
+
+void
+credentials_wake(struct credentials *k)
+{
+	acme_wake(&k->acme);
+	dkim_wake(&k->dkim);
 }
 
 yields void
 credentials_close(struct credentials *k)
 {
 	acme_close(&k->acme);
+	dkim_close(&k->dkim);
 	k->is_ending = true;
 	while (k->turner != NULL) {
 		fiber_wake(k->turner);

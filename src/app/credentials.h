@@ -2,8 +2,8 @@
  * credentials.h -- what a worker has to show, and looks after.
  *
  * The promise: the certificates that are shown (identity.h), another keyring when
- * master starts one, tickets' keys that turn, and the fiber that renews
- * (acme.h), together from credentials_open() to credentials_close().
+ * master starts one, tickets' keys that turn, and the fibers that renew
+ * (acme.h) and look after keys of DKIM (dkim.h), together from credentials_open() to credentials_close().
  * Not for: private keys.
  * Waiting: credentials_renew(), credentials_visit() and credentials_close()
  * yield.
@@ -15,10 +15,12 @@
 #define NM_APP_CREDENTIALS_H
 
 #include "app/acme_control.h"
+#include "app/dkim_control.h"
 
 struct credentials {
 	struct identity identity;
 	struct acme acme;
+	struct dkim dkim;
 	struct node *node;
 	int fds[CORES_MOST];		/* lines to a keyring that comes */
 	struct fiber *turner;		/* of tickets; NULL: it has ended */
@@ -27,6 +29,8 @@ struct credentials {
 
 void credentials_init(struct credentials *, unsigned cores, int public_fd,
     const int *fds, enum tls_version least);
+/* The configuration is another. */
+void credentials_wake(struct credentials *);
 /* On core 0, when all cores accept. */
 int credentials_open(struct credentials *, struct node *,
     void (*kept)(void *), void *arg);

@@ -371,7 +371,7 @@ reload_swap(struct worker *w, uint32_t generation)
 	reload_tell(w, rc == 0, rc == 0 ? b->room : err_text());
 	free(b);
 	err_clear();
-	acme_wake(&w->credentials.acme);
+	credentials_wake(&w->credentials);
 	dns_watch_wake(&w->dns_watch);
 }
 
@@ -416,6 +416,7 @@ tls_take(void *arg, struct node_core *core)
 {
 	struct worker *w = arg;
 
+	core->intake.signer = dkim_signer_of(&w->credentials.dkim, core->index);
 	return identity_take(&w->credentials.identity, core);
 }
 
@@ -664,6 +665,7 @@ control_fill(struct worker *w)
 	s->stop = stop_ask;
 	s->cancel = cancel_start;
 	s->tls = acme_control(&w->credentials.acme);
+	s->dkim = dkim_control(&w->credentials.dkim);
 	s->dns = dns_watch_control(&w->dns_watch);
 	s->arg = w;
 	for (unsigned i = 0; i < s->n_cores; i++) {

@@ -65,6 +65,23 @@ struct control_dns {
 	void *arg;
 };
 
+/* What is asked about keys of DKIM.  A domain is A-labels in lower case; n == 0:
+ * all of them. */
+enum control_dkim_verb { CONTROL_DKIM_MAKE, CONTROL_DKIM_ROTATE,
+	CONTROL_DKIM_CHECK, CONTROL_DKIM_REMOVE, CONTROL_DKIM_REMOVE_SURELY };
+struct control_dkim_sum {
+	size_t active, next;		/* keys */
+	const char *trouble;		/* "": none */
+};
+struct control_dkim {
+	/* Members of an object that is open. */
+	yields void (*show)(void *dkim_arg, struct str domain, struct json *);
+	void (*sum)(void *dkim_arg, struct control_dkim_sum *);
+	yields int (*act)(void *dkim_arg, enum control_dkim_verb,
+	    struct str domain, struct str selector);
+	void *arg;
+};
+
 struct control_setup {
 	unsigned n_cores;
 	struct control_core cores[CORES_MOST];
@@ -81,6 +98,7 @@ struct control_setup {
 	void *arg;
 	struct control_tls tls;		/* show NULL: there is no TLS */
 	struct control_dns dns;		/* show NULL: nobody looks */
+	struct control_dkim dkim;	/* show NULL: there are no keys */
 };
 
 struct control {
