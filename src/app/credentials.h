@@ -3,7 +3,8 @@
  *
  * The promise: the certificates that are shown (identity.h), another keyring when
  * master starts one, tickets' keys that turn, and the fibers that renew
- * (acme.h) and look after keys of DKIM (dkim.h), together from credentials_open() to credentials_close().
+ * (acme.h) and look after keys of DKIM (dkim.h), together from
+ * credentials_open() to credentials_close().
  * Not for: private keys.
  * Waiting: credentials_renew(), credentials_visit() and credentials_close()
  * yield.

@@ -1,7 +1,7 @@
 /*
  * The life of a key:
  *
- *	-         dkim_make, dkim_rotate   the keyring makes it
+ *	-         dkim_ensure, dkim_rotate the keyring makes it
  *	NEXT      key_look                 the DNS is asked for its record, again
  *	                                   and again, later and later
  *	ACTIVE    key_activate             the record was seen: it signs, and the one
@@ -184,7 +184,7 @@ page_read(struct dkim *d, struct listing *l, struct str body)
 		if (!listed_take(&body, &l->arena, &k->is))
 			return err_set("the keyring tells no keys");
 		old = known_find(d->known, d->n, k->is.domain, k->is.selector);
-		if (old == NULL || old->is.state != k->is.state)
+		if (old == NULL)
 			continue;
 		k->is.seen = old->is.seen;
 		k->is.asked = old->is.asked;
@@ -632,7 +632,7 @@ command_begin(struct dkim *d)
 	return -1;
 }
 
-static yields int
+static int
 command_end(struct dkim *d, int rc)
 {
 	permit_give(&d->turn);
@@ -661,7 +661,7 @@ domain_check(struct dkim *d, struct str domain)
 }
 
 yields int
-dkim_make(struct dkim *d, struct str domain)
+dkim_ensure(struct dkim *d, struct str domain)
 {
 	if (domain_check(d, domain) != 0 || command_begin(d) != 0)
 		return -1;

@@ -67,7 +67,7 @@ void dkim_wake(struct dkim *);
 /* What the keyring has; not waiting for who is at it. */
 yields void dkim_look(struct dkim *);
 /* Keys for a domain that has none. */
-yields int dkim_make(struct dkim *, struct str domain);
+yields int dkim_ensure(struct dkim *, struct str domain);
 /* A successor to each of its keys, unless there is one. */
 yields int dkim_rotate(struct dkim *, struct str domain);
 /* Ask the DNS now, and let those sign whose record is there. */

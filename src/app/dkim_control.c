@@ -37,7 +37,7 @@ control_act(void *arg, enum control_dkim_verb verb, struct str domain,
 
 	switch (verb) {
 	case CONTROL_DKIM_MAKE:
-		return dkim_make(d, domain);
+		return dkim_ensure(d, domain);
 	case CONTROL_DKIM_ROTATE:
 		return dkim_rotate(d, domain);
 	case CONTROL_DKIM_CHECK:

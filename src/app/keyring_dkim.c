@@ -118,7 +118,7 @@ file_look(struct keyring_dkim *d, const char *file)
 
 	if (fstatat(d->store.fd, file, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return err_set("%m");
-	if (file_check(&st, geteuid()) != 0)
+	if (file_check(&st, d->owner) != 0)
 		return -1;
 	if (h != NULL && h->ino == st.st_ino &&
 	    h->changed_ns == ns_of(st.st_mtim)) {
@@ -207,6 +207,7 @@ void
 keyring_dkim_open(struct keyring_dkim *d, struct str path, uid_t uid, gid_t gid)
 {
 	d->trouble[0] = '\0';
+	d->owner = uid;
 	if (store_open(&d->store, "dkim.state", path, uid, gid) == 0)
 		return;
 	(void)snprintf(d->trouble, sizeof d->trouble, "%s", err_text());

@@ -35,6 +35,7 @@ struct keyring_dkim_held {
 
 struct keyring_dkim {
 	struct keyring_store store;	/* fd -1: there is none; trouble says why */
+	uid_t owner;			/* of the files */
 	struct keyring_dkim_held *held;	/* by file */
 	size_t n, room;
 	int64_t looked_ns;		/* the directory's time, then; 0: again */

@@ -606,6 +606,23 @@ text_certificate(const struct event *e, const char *words, struct buf *out)
 	text_put_prose(out, event_get_str(e, FIELD_text));
 }
 
+/* What is to be done by somebody is a warning. */
+static void
+text_dkim_key(const struct event *e, const char *words, struct buf *out)
+{
+	struct str reason = event_get_str(e, FIELD_reason);
+	bool is_good = !str_eq(reason, STR("trouble")) &&
+	    !str_eq(reason, STR("made"));
+
+	buf_printf(out, "%s%s", is_good ? "" : "warning: ", words);
+	if (event_get_str(e, FIELD_selector).n > 0)
+		buf_printf(out, " " STR_FMT "._domainkey." STR_FMT,
+		    STR_ARG(event_get_str(e, FIELD_selector)),
+		    STR_ARG(event_get_str(e, FIELD_domain)));
+	buf_put(out, STR(": "));
+	text_put_prose(out, event_get_str(e, FIELD_text));
+}
+
 static void
 text_expired(const struct event *e, const char *words, struct buf *out)
 {
@@ -625,6 +642,7 @@ static const struct shape {
 	[EVENT_connected] = { text_connection, "connect" },
 	[EVENT_delayed] = { text_outcome, "deferred" },
 	[EVENT_delivered] = { text_outcome, "sent" },
+	[EVENT_dkim_key] = { text_dkim_key, "key" },
 	[EVENT_directory_back] = { text_trouble, "restored" },
 	[EVENT_directory_down] = { text_trouble, "warning" },
 	[EVENT_discarded] = { text_outcome, "sent" },
@@ -645,6 +663,7 @@ static const struct shape {
 	[EVENT_reloaded] = { text_reload, "reload" },
 	[EVENT_report_sent] = { text_report, "report" },
 	[EVENT_rescheduled] = { text_plain, "requeued" },
+	[EVENT_sign_failed] = { text_trouble, "warning: not signed" },
 	[EVENT_started] = { text_plain, "daemon started" },
 	[EVENT_stopped] = { text_plain, "daemon stopped" },
 	[EVENT_tls_session] = { text_tls, "TLS connection" },

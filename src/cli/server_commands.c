@@ -136,6 +136,20 @@ status_dns_print(struct cli *c, const json_t *j)
 }
 
 static void
+status_dkim_print(struct cli *c, const json_t *j)
+{
+	const char *trouble = text_at(j, "dkim", "trouble");
+
+	if (number_at(j, "dkim", "active") + number_at(j, "dkim", "next") > 0)
+		printf("dkim    %jd keys sign, %jd wait for their record in the "
+		    "DNS%s\n", number_at(j, "dkim", "active"),
+		    number_at(j, "dkim", "next"), number_at(j, "dkim", "next") >
+		    0 ? ": see nightmail dkim list" : "");
+	if (trouble[0] != '\0')
+		printf("dkim    WARNING: %s\n", cli_visible(c, trouble));
+}
+
+static void
 status_print(struct cli *c, const json_t *j)
 {
 	printf("%s up %jd s on %jd cores\n", cli_visible(c, text_at(j, "hostname", NULL)),
@@ -168,6 +182,7 @@ status_print(struct cli *c, const json_t *j)
 	failing_print(c, json_object_get(j, "failing"));
 	status_tls_print(j);
 	status_dns_print(c, json_object_get(j, "dns"));
+	status_dkim_print(c, j);
 	down_print(c, json_object_get(j, "directories_down"));
 }
 

@@ -215,6 +215,22 @@ tls_json(struct json *j, const struct control_tls *t)
 }
 
 static void
+dkim_json(struct json *j, const struct control_dkim *d)
+{
+	struct control_dkim_sum sum;
+
+	if (d->sum == NULL)
+		return;
+	d->sum(d->arg, &sum);
+	json_put_object(j, "dkim");
+	json_put_u64(j, "active", sum.active);
+	json_put_u64(j, "next", sum.next);
+	if (sum.trouble[0] != '\0')
+		json_put_str(j, "trouble", str_of(sum.trouble));
+	json_end_object(j);
+}
+
+static void
 down_json(struct json *j, const struct status_work *w)
 {
 	json_put_array(j, "directories_down");
@@ -266,6 +282,7 @@ route_status_show(struct request *q)
 	tls_json(&j, &c->setup.tls);
 	if (c->setup.dns.show != NULL)
 		c->setup.dns.show(c->setup.dns.arg, &j);
+	dkim_json(&j, &c->setup.dkim);
 	down_json(&j, w);
 	json_end_object(&j);
 	buf_putc(&b, '\n');

@@ -7,7 +7,7 @@
 enum { DKIM_ANSWER_MOST = 768 * 1024 };
 
 /* domain=, as A-labels; n == 0: not said. */
-static bool
+static yields bool
 dkim_domain(struct request *q, struct str *out)
 {
 	struct str said = talk_query(q->talk, STR("domain"));
@@ -43,7 +43,7 @@ dkim_say(struct request *q, struct str domain)
 		talk_say(q->talk, 200, "application/json", buf_str(&b));
 }
 
-static bool
+static yields bool
 dkim_is_there(struct request *q)
 {
 	if (q->control->setup.dkim.show != NULL)
