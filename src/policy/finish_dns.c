@@ -54,9 +54,6 @@ spf_finish(struct load *l)
 		if (terms[i].kind == SPF_ALL || terms[i].kind == SPF_REDIRECT)
 			wrong = "must not stand here: these terms come before the "
 			    "record's own all";
-		else if ((terms[i].kind == SPF_IP4 || terms[i].kind == SPF_IP6) &&
-		    !spf_term_has_address(&terms[i]))
-			wrong = "has an address that is none";
 	if (wrong != NULL)
 		dns_wrong(l, "dns.spf", wrong, text);
 }

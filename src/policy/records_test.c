@@ -235,7 +235,7 @@ mistakes_are_told(void **state)
 		    "is not a host's name" },
 		{ "dns: { imap: '-' }\n", NULL },
 		{ "dns: { spf: 'include:' }\n", "'include:'" },
-		{ "dns: { spf: 'mx ip4:1.2.3' }\n", "an address that is none" },
+		{ "dns: { spf: 'mx ip4:1.2.3' }\n", "is not an address" },
 		{ "dns: { spf: 'mx -all' }\n", "before the record's own all" },
 		{ "dns: { spf: 'redirect=x.example' }\n",
 		    "before the record's own all" },

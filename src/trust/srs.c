@@ -94,7 +94,8 @@ srs_of_sender(struct str local, struct str domain, struct srs *srs)
 {
 	struct srs given;
 
-	if (!srs_is_meant(local) || !srs_read(local, &given))
+	if (!srs_is_meant(local) || !srs_read(local, &given) ||
+	    !domain_is_valid(given.domain, MAILBOX_STRICT))
 		*srs = (struct srs){ .domain = domain, .local = local };
 	else if (given.is_second)
 		*srs = given;

@@ -78,6 +78,8 @@ senders_come_back(void **state)
 		    "SRS0+GGGG=TT=a.example=bob@b.example" },
 		/* meant to be one, but is none: a local part like any other */
 		{ "SRS0=GGGG", "b.example", "SRS0=GGGG@b.example" },
+		{ "SRS1=GGGG=+b==HHHH=TT=a=b", "b.example",
+		    "SRS1=GGGG=+b==HHHH=TT=a=b@b.example" },
 	};
 
 	(void)state;

@@ -180,15 +180,16 @@ static bool
 is_domain_spec(struct str s)
 {
 	struct str end = s;
-	struct macro m = { .letter = '%' };
+	bool is_expand = false;
+	struct macro m;
 
 	if (s.n == 0 || !is_macro_string(s, SPF_IN_DOMAIN))
 		return false;
-	while (end.n > 0)
+	while (end.n > 0) {
+		is_expand = end.p[0] == '%';
 		(void)macro_next(&end, SPF_IN_DOMAIN, &m);
-	if (m.letter != '%' || s.p[s.n - 1] == '}')
-		return true;
-	if (s.n >= 2 && s.p[s.n - 2] == '%')	/* "%%", "%_", "%-" */
+	}
+	if (is_expand)
 		return true;
 	if (s.p[s.n - 1] == '.')
 		s.n--;
@@ -349,7 +350,61 @@ dual_cidr_cut(struct str *s, struct spf_term *t)
 	    cidr_read(digits, 32, &t->bits4);
 }
 
-/* "192.0.2.0/24", "2001:db8::/32": the address is left to who has addresses. */
+/* qnum "." qnum "." qnum "." qnum: 0 to 255, without zeros in front */
+static bool
+is_ip4(struct str s)
+{
+	for (int i = 0; i < 4; i++) {
+		bool has_more = str_find(s, '.') < s.n;
+		struct str qnum = str_cut(&s, '.');
+		uint64_t n;
+
+		if (has_more != (i < 3) || qnum.n > 3 ||
+		    (qnum.n > 1 && qnum.p[0] == '0') ||
+		    !parse_u64(qnum, 255, &n))
+			return false;
+	}
+	return true;
+}
+
+/* How many of eight groups it has; 9: it is malformed. */
+static unsigned
+ip6_groups(struct str s, bool may_end_in_ip4)
+{
+	unsigned n = 0;
+
+	while (s.n > 0) {
+		bool has_more = str_find(s, ':') < s.n;
+		struct str group = str_cut(&s, ':');
+
+		if (!has_more && may_end_in_ip4 && is_ip4(group))
+			return n + 2;
+		if (group.n == 0 || group.n > 4 || n == 8 ||
+		    (has_more && s.n == 0))
+			return 9;
+		for (size_t i = 0; i < group.n; i++)
+			if (!ascii_is_digit(group.p[i]) &&
+			    (ascii_lower(group.p[i]) < 'a' ||
+			    ascii_lower(group.p[i]) > 'f'))
+				return 9;
+		n++;
+	}
+	return n;
+}
+
+/* RFC 4291 2.2 */
+static bool
+is_ip6(struct str s)
+{
+	size_t gap = str_find_str(s, STR("::"));
+
+	if (gap == s.n)
+		return ip6_groups(s, true) == 8;
+	return ip6_groups(str_sub(s, 0, gap), false) +
+	    ip6_groups(str_sub(s, gap + 2, s.n), true) < 8;
+}
+
+/* "192.0.2.0/24", "2001:db8::/32" */
 static bool
 ip_read(struct str s, struct spf_term *t)
 {
@@ -357,7 +412,7 @@ ip_read(struct str s, struct spf_term *t)
 	bool is_four = t->kind == SPF_IP4;
 
 	t->ip = str_sub(s, 0, slash);
-	if (t->ip.n == 0 || (str_find(t->ip, ':') == t->ip.n) != is_four)
+	if (is_four ? !is_ip4(t->ip) : !is_ip6(t->ip))
 		return false;
 	return slash == s.n || cidr_read(str_sub(s, slash + 1, s.n),
 	    is_four ? 32 : 128, is_four ? &t->bits4 : &t->bits6);
