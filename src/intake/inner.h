@@ -42,6 +42,8 @@ struct intake {
 	struct verify *verify;
 	struct str results;		/* of the proof: proof_results() */
 	bool is_junk;
+	int seal_wish;			/* of the digest; -1: it is not sealed */
+	struct str seal_domain;		/* by whom */
 };
 
 struct verdict intake_yes(void);
@@ -65,6 +67,12 @@ int verify_header_end(struct intake *);
 yields int verify_conclude(struct intake *);
 /* The event `checked'. */
 void verify_tell(const struct intake *);
+
+/* ---- seal.c: an ARC set for those behind us ---- */
+
+void seal_begin(struct intake *);	/* behind the last field */
+/* When all is found out.  -1: refused. */
+yields int seal_put(struct intake *);
 
 /* ---- author.c ---- */
 

@@ -10,6 +10,7 @@ enum { TOP_ROOM = 2 * PROOF_RESULTS_MOST };
 int
 top_begin(struct intake *in)
 {
+	seal_begin(in);
 	return verify_header_end(in);
 }
 
@@ -65,5 +66,5 @@ top_finish(struct intake *in)
 		return intake_refuse(in, intake_no_memory());
 	if (in->proof != NULL && top_prove(in) != 0)
 		return -1;
-	return 0;
+	return seal_put(in);
 }
