@@ -127,6 +127,13 @@ sim_verbs(void)
 	return sim_get()->verbs;
 }
 
+uint64_t
+sim_verbs_of(enum sim_verb v)
+{
+	must(v < SIM_VERBS);
+	return sim_get()->verbs_of[v];
+}
+
 struct mono
 sim_crashed_at(void)
 {

@@ -62,6 +62,7 @@ enum sim_ending sim_life(void (*fn)(void *), void *arg);
 void sim_crash_at(uint64_t verb, enum sim_crash);
 void sim_crash_at_time(struct mono, enum sim_crash);
 uint64_t sim_verbs(void);	/* of this life, or of the last one */
+uint64_t sim_verbs_of(enum sim_verb);	/* of one kind */
 struct mono sim_crashed_at(void);	/* the last crash, by that life's mono */
 /* A run is broken after so many turns of its cores; 0: never. */
 void sim_turns_most(uint64_t);

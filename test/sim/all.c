@@ -15,6 +15,7 @@ static const struct scenario *const all[] = {
 	&scenario_alias,
 	&scenario_crash,
 	&scenario_crash_lying,
+	&scenario_evil,
 	&scenario_lmtp,
 	&scenario_notes,
 	&scenario_notes_unsynced,
