@@ -34,7 +34,7 @@ static const struct { const char *property, *words; } inputs[] = {
 	{ "header.from", "author" },
 	{ "header.oldest-pass", "unchanged since instance" },
 	{ "header.s", "selector" },
-	{ "policy.dmarc", "published policy" },
+	{ "policy.dmarc", "policy" },
 	{ "policy.iprev", "address" },
 	{ "smtp.helo", "HELO" },
 	{ "smtp.mailfrom", "sender's domain" },

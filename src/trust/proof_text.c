@@ -72,7 +72,7 @@ text_dmarc(const struct proof *p, struct buf *out)
 	authres_put_property(out, "header.from", p->author);
 	if (p->dmarc.where.n > 0)
 		authres_put_property(out, "policy.dmarc",
-		    str_of(dmarc_policy_name(p->dmarc.published)));
+		    str_of(dmarc_policy_name(p->dmarc.policy)));
 }
 
 /* Results stand there whole, or not at all. */
