@@ -295,8 +295,19 @@ watch_show(void *arg, struct json *j)
 	json_end_object(j);
 }
 
+static size_t
+watch_look(void *arg)
+{
+	struct dns_watch *w = arg;
+
+	for (size_t i = 0; i < w->n; i++)
+		w->list[i].due = clock_wall();
+	dns_watch_wake(w);
+	return w->n;
+}
+
 struct control_dns
 dns_watch_control(struct dns_watch *w)
 {
-	return (struct control_dns){ watch_show, w };
+	return (struct control_dns){ watch_show, watch_look, w };
 }

@@ -3,7 +3,6 @@
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/disk.h"
-#include "fiber/offload.h"
 #include "fiber/world_sim.h"
 
 #include <setjmp.h>

@@ -1,6 +1,7 @@
 /* dns_commands.c -- dns print: the records that a domain needs; dns check: does
  * the DNS have them? */
 #include "base/json.h"
+#include "cli/ask.h"
 #include "cli/dns_facts.h"
 #include "cli/dns_formats.h"
 #include "fiber/clock.h"
@@ -209,4 +210,23 @@ command_dns_check(struct cli *c)
 		rc = domain_check(c, f);
 	dns_facts_end(f);
 	return rc;
+}
+
+static int
+said_line(struct ask *a, struct str line)
+{
+	if (a->cli->json)
+		printf("{\"done\":true}\n");
+	else
+		printf(STR_FMT "\n", STR_ARG(line));
+	return 0;
+}
+
+int
+command_dns_watch(struct cli *c)
+{
+	struct ask a = { .method = "POST", .target = STR("/v1/dns/look"),
+		.body_fd = -1, .line = said_line };
+
+	return c->n_words > 0 ? cli_usage("dns watch") : ask(c, &a);
 }

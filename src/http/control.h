@@ -62,6 +62,7 @@ struct control_tls {
 /* What is known of the DNS of own domains. */
 struct control_dns {
 	void (*show)(void *dns_arg, struct json *);	/* a member */
+	size_t (*look)(void *dns_arg);	/* now; how many domains */
 	void *arg;
 };
 

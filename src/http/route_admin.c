@@ -311,3 +311,19 @@ route_stop(struct request *q)
 	(void)stream_flush(&q->talk->net);
 	s->stop(s->arg);
 }
+
+yields void
+route_dns_look(struct request *q)
+{
+	const struct control_dns *d = &q->control->setup.dns;
+	size_t n = d->look == NULL ? 0 : d->look(d->arg);
+
+	if (n == 0)
+		talk_error(q->talk, 422, "dns", "no domain is looked at: is "
+		    "dns.watch off, or are all of them names of this network "
+		    "only?");
+	else
+		talk_say(q->talk, 200, "text/plain", STR("The domains are looked "
+		    "at, one after the other; what has changed is told when it "
+		    "was seen twice.\n"));
+}

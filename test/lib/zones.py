@@ -1,5 +1,6 @@
 """zones -- a DNS of one's own, from the root: nsd serves a signed root, a signed
-"example" and the domains below it, which are signed, badly signed, or not.
+"example" and the domains below it, which are signed, badly signed, or not; and
+others, as 11.in-addr.arpa, below the root.
 
     zones = Zones(where, {"a.example": text}, plain=["b.example"])
     ...             zones.hints and zones.anchor are what a resolver begins with
@@ -39,10 +40,12 @@ class Zones:
                 ds[name] = self.sign(name, text, *(LONG_AGO if name in expired else ()))
         for name, change in (spoil or {}).items():
             self.path(name).write_text(change(self.path(name).read_text()))
-        below = "".join(f"{name}. NS ns.{name}.\nns.{name}. A {self.at['leaf']}\n{ds.get(name, '')}" for name in leaves)
-        ds = self.sign("example", TTL + f"@ NS ns\nns A {self.at['example']}\n" + below)
+        below = {name: f"{name}. NS ns.{name}.\nns.{name}. A {self.at['leaf']}\n{ds.get(name, '')}" for name in leaves}
+        inside = "".join(text for name, text in below.items() if name.endswith(".example"))
+        beside = "".join(text for name, text in below.items() if not name.endswith(".example"))
+        ds = self.sign("example", TTL + f"@ NS ns\nns A {self.at['example']}\n" + inside)
         self.sign(".", TTL + f"@ NS a.root-servers.example.\na.root-servers.example. A {self.at['root']}\n"
-                  f"example. NS ns.example.\nns.example. A {self.at['example']}\n{ds}")
+                  f"example. NS ns.example.\nns.example. A {self.at['example']}\n{ds}{beside}")
         self.serve("root", ["."])
         self.serve("example", ["example"])
         self.serve("leaf", list(leaves))
