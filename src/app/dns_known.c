@@ -39,3 +39,32 @@ dns_known_certificates(const struct identity *id, struct arena *a,
 	ask->n_certificates = n;
 	ask->knows_certificates = n == id->n_shown;
 }
+
+static enum record_key_state
+key_state(enum dkim_state s)
+{
+	return s == DKIM_NEXT ? RECORD_KEY_NEXT : s == DKIM_RETIRING ?
+	    RECORD_KEY_RETIRING : RECORD_KEY_ACTIVE;
+}
+
+void
+dns_known_keys(const struct dkim *d, struct arena *a, struct records_ask *ask)
+{
+	struct record_key *list = arena_alloc(a, (d->n + 1) * sizeof *list);
+	bool has_room = list != NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; has_room && i < d->n; i++) {
+		const struct dkim_published *k = &d->known[i].is;
+
+		if (!str_eq(k->domain, ask->domain))
+			continue;
+		list[n] = (struct record_key){ arena_copy(a, k->selector),
+			arena_copy(a, k->text), key_state(k->state) };
+		has_room = list[n].selector.p != NULL && list[n].text.p != NULL;
+		n++;
+	}
+	ask->keys = list;
+	ask->n_keys = has_room ? n : 0;
+	ask->knows_keys = has_room && d->reads > 0;
+}

@@ -446,6 +446,7 @@ dns_facts_take(void *arg, struct arena *a, struct records_ask *ask)
 	struct worker *w = arg;
 
 	dns_known_certificates(&w->credentials.identity, a, ask);
+	dns_known_keys(&w->credentials.dkim, a, ask);
 }
 
 /* ---- master's voice ---- */

@@ -48,7 +48,7 @@ command_dns_print(struct cli *c)
 		return cli_usage("dns print");
 	if (f == NULL)
 		return cli_fail(EX_OSERR, "no memory");
-	rc = dns_facts_find(c, c->words[0], f);
+	rc = dns_facts_find(c, c->words[0], true, f);
 	if (rc == 0)
 		rc = records_print(c, format, f);
 	dns_facts_end(f);
@@ -205,7 +205,7 @@ command_dns_check(struct cli *c)
 		return cli_usage("dns check");
 	if (f == NULL)
 		return cli_fail(EX_OSERR, "no memory");
-	rc = dns_facts_find(c, c->words[0], f);
+	rc = dns_facts_find(c, c->words[0], false, f);
 	if (rc == 0)
 		rc = domain_check(c, f);
 	dns_facts_end(f);

@@ -7,6 +7,7 @@
 #include "cli/resolve.h"
 #include "policy/domain.h"
 #include "policy/tls_wish.h"
+#include "trust/dkim_published.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -57,6 +58,58 @@ chains_line(struct ask *a, struct str line)
 	return 0;
 }
 
+static enum record_key_state
+key_state(enum dkim_state s)
+{
+	return s == DKIM_NEXT ? RECORD_KEY_NEXT : s == DKIM_RETIRING ?
+	    RECORD_KEY_RETIRING : RECORD_KEY_ACTIVE;
+}
+
+static int
+keys_line(struct ask *a, struct str line)
+{
+	struct dns_facts *f = a->owner;
+	struct dkim_published *list;
+	struct record_key *keys;
+	size_t n = 0;
+
+	if (dkim_published_read(line, &a->cli->arena, &list, &n) != 0)
+		return cli_fail(EX_DATAERR, "%s", err_text());
+	keys = arena_alloc(&a->cli->arena, (n + 1) * sizeof *keys);
+	if (keys == NULL)
+		return cli_fail(EX_OSERR, "no memory");
+	f->records.keys = keys;
+	f->records.n_keys = 0;
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(list[i].domain, f->records.domain))
+			keys[f->records.n_keys++] = (struct record_key){
+			    list[i].selector, list[i].text,
+			    key_state(list[i].state) };
+	f->records.knows_keys = true;
+	return 0;
+}
+
+/* Those that it has; those that it would get by the first mail. */
+static int
+keys_find(struct cli *c, struct dns_facts *f)
+{
+	struct ask shown = { .method = "GET", .body_fd = -1,
+		.line = keys_line, .owner = f };
+	struct ask made = { .method = "POST", .body_fd = -1,
+		.line = keys_line, .owner = f };
+	int rc;
+
+	shown.target = arena_printf(&c->arena, "/v1/dkim?domain=" STR_FMT,
+	    STR_ARG(f->records.domain));
+	made.target = arena_printf(&c->arena, "/v1/dkim/make?domain=" STR_FMT,
+	    STR_ARG(f->records.domain));
+	rc = ask(c, &shown);
+	if (rc == 0 && f->records.n_keys == 0 && f->makes_keys &&
+	    f->config->outbound.dkim == DKIM_AUTO)
+		rc = ask(c, &made);
+	return rc;
+}
+
 static int
 server_find(struct cli *c, struct dns_facts *f)
 {
@@ -64,6 +117,8 @@ server_find(struct cli *c, struct dns_facts *f)
 		.body_fd = -1, .line = chains_line, .owner = f };
 	int rc = ask(c, &chains);
 
+	if (rc == 0)
+		rc = keys_find(c, f);
 	f->records.knows_certificates = rc == 0;
 	f->is_served = rc == 0;
 	return rc;
@@ -150,11 +205,13 @@ config_need(struct cli *c, struct dns_facts *f)
 }
 
 int
-dns_facts_find(struct cli *c, struct str domain, struct dns_facts *f)
+dns_facts_find(struct cli *c, struct str domain, bool makes_keys,
+    struct dns_facts *f)
 {
 	int rc;
 
-	*f = (struct dns_facts){ .records.sends_nothing = c->no_mail };
+	*f = (struct dns_facts){ .records.sends_nothing = c->no_mail,
+		.makes_keys = makes_keys };
 	rc = config_need(c, f);
 	if (rc != 0)
 		return rc;

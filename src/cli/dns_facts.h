@@ -26,9 +26,12 @@ struct dns_facts {
 	struct str anchors;		/* PEM for HTTPS; p == NULL: the system's */
 	struct record_certificate certificates[FACTS_CERTIFICATES];
 	bool is_served;			/* the server was asked */
+	bool makes_keys;
 };
 
-int dns_facts_find(struct cli *, struct str domain, struct dns_facts *);
+/* makes_keys: of DKIM, when the domain is to sign and has none. */
+int dns_facts_find(struct cli *, struct str domain, bool makes_keys,
+    struct dns_facts *);
 void dns_facts_end(struct dns_facts *);
 
 #endif

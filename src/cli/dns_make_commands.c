@@ -6,15 +6,18 @@
 #include "cli/resolve.h"
 #include "policy/domain.h"
 #include "policy/record_text.h"
+#include "trust/dkim_published.h"
 #include "trust/spf.h"
 #include "trust/spf_walk.h"
 #include "wire/dmarc.h"
 #include "wire/mta_sts.h"
 
+#include <openssl/pem.h>
 #include <stdio.h>
 #include <sysexits.h>
 
-enum { LINE_MOST = 3000, TEXT_MOST = 2048, SPF_TEXT_MOST = 450, PORT_SMTP = 25 };
+enum { LINE_MOST = 3000, TEXT_MOST = 2048, SPF_TEXT_MOST = 450, PORT_SMTP = 25,
+	KEY_BITS_LEAST = 1024, KEY_BITS_GOOD = 2048 };
 
 static int
 line_print(const struct dns_entry *r)
@@ -331,6 +334,88 @@ file_take(struct cli *c, struct str path, struct str *out)
 		    STR_ARG(path));
 	*out = file.bytes;
 	return 0;
+}
+
+/* ---- DKIM ---- */
+
+/* A public key, or the public half of a private one: that is refused, so that
+ * nobody gets used to handing it about. */
+static int
+key_take(struct cli *c, struct str path, EVP_PKEY **out)
+{
+	struct str pem;
+	BIO *bio;
+	int rc = file_take(c, path, &pem);
+
+	*out = NULL;
+	if (rc != 0)
+		return rc;
+	if (str_find_str(pem, STR("PRIVATE KEY")) < pem.n)
+		return cli_fail(EX_DATAERR, STR_FMT " holds a private key; "
+		    "openssl pkey -pubout gives the public one", STR_ARG(path));
+	bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+	if (bio != NULL)
+		*out = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	return *out != NULL ? 0 : cli_fail(EX_DATAERR, STR_FMT
+	    " holds no public key in PEM", STR_ARG(path));
+}
+
+static int
+key_put(EVP_PKEY *key, struct buf *b)
+{
+	unsigned char raw[32], *der = NULL;
+	size_t n = sizeof raw;
+	int bits = EVP_PKEY_get_bits(key), size;
+
+	if (EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519) {
+		if (EVP_PKEY_get_raw_public_key(key, raw, &n) != 1)
+			return cli_fail(EX_DATAERR, "the key cannot be read");
+		dkim_record_put(b, DKIM_ED25519_SHA256,
+		    (struct str){ (const char *)raw, n });
+		return 0;
+	}
+	if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA)
+		return cli_fail(EX_DATAERR, "DKIM has keys of RSA and Ed25519 "
+		    "only");
+	if (bits < KEY_BITS_LEAST)
+		return cli_fail(EX_DATAERR, "RSA with %d bits is refused by "
+		    "receivers (RFC 8301): take 2048", bits);
+	if (bits < KEY_BITS_GOOD)
+		(void)cli_fail(0, "RSA with %d bits is weak: 2048 are what RFC "
+		    "8301 wants", bits);
+	size = i2d_PUBKEY(key, &der);
+	if (size <= 0)
+		return cli_fail(EX_DATAERR, "the key cannot be read");
+	dkim_record_put(b, DKIM_RSA_SHA256,
+	    (struct str){ (const char *)der, (size_t)size });
+	OPENSSL_free(der);
+	return 0;
+}
+
+int
+command_dns_dkim(struct cli *c)
+{
+	char room[TEXT_MOST];
+	struct buf b = BUF_OF(room);
+	EVP_PKEY *key = NULL;
+	struct str domain;
+	int rc;
+
+	if (c->n_words != 3)
+		return cli_usage("dns dkim");
+	rc = domain_of(c, c->words[0], &domain);
+	if (rc == 0 && !dns_name_fits(c->words[1]))
+		rc = cli_fail(EX_USAGE, "'" STR_FMT "' is no selector",
+		    STR_ARG(c->words[1]));
+	if (rc == 0)
+		rc = key_take(c, c->words[2], &key);
+	if (rc == 0)
+		rc = key_put(key, &b);
+	EVP_PKEY_free(key);
+	return rc != 0 ? rc : text_print(arena_printf(&c->arena, STR_FMT
+	    "._domainkey." STR_FMT, STR_ARG(c->words[1]), STR_ARG(domain)),
+	    buf_str(&b));
 }
 
 /* ---- MTA-STS ---- */
