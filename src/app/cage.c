@@ -138,6 +138,7 @@ mailboxes_keep(struct cage *c, const struct config *conf)
 	template_keep(c, conf->deliver.by.maildir);
 	template_keep(c, conf->deliver.virtual);
 	template_keep(c, conf->deliver.admin);
+	template_keep(c, conf->reports.copy);
 	for (size_t i = 0; i < conf->n_transports; i++)
 		template_keep(c, conf->transports[i].maildir);
 	for (size_t i = 0; i < conf->n_domains; i++) {

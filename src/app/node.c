@@ -378,7 +378,8 @@ deliver_begin(struct node_core *c)
 		.n_cores = n->setup->cores, .cores = n->delivers,
 		.intake = &c->intake, .holder = &c->holder, .map = &n->map,
 		.key = n->key, .porter_fd = n->setup->porter_fd,
-		.own_uid = n->setup->own_uid, .own_gid = n->setup->own_gid };
+		.login = n->setup->login, .own_uid = n->setup->own_uid,
+		.own_gid = n->setup->own_gid };
 
 	c->deliver = n->delivers[c->index] = deliver_open(&s);
 	return c->deliver == NULL ? EX_OSERR : 0;

@@ -28,6 +28,7 @@
 
 #include "app/passed.h"
 #include "app/porter_run.h"
+#include "app/report_child.h"
 #include "app/rights.h"
 #include "base/err.h"
 #include "base/must.h"
@@ -64,6 +65,7 @@ struct carrying {			/* one request, in the child */
 	struct route route;		/* of the mailbox, without target */
 	struct mailbox_place place;
 	struct arena *arena;
+	bool is_report;			/* for reports.inbox */
 	int message, reply_to;
 };
 
@@ -284,21 +286,33 @@ maildir_carry(struct carrying *c)
 	return core_run_all(1, carry, c);
 }
 
+static void
+report_carry(const struct carrying *c)
+{
+	struct porter_reply reply;
+
+	report_child_run(c->message, c->request->size, &reply);
+	reply_send(c->reply_to, &reply);
+}
+
 /* The alarm is for a home that hangs. */
 static _Noreturn void
 child_main(struct carrying *c)
 {
+	bool is_maildir = c->place.pipe == NULL && !c->is_report;
 	int64_t seconds = c->place.pipe == NULL ? CHILD_SECONDS :
 	    c->config->timeouts.pipe / NS_PER_SECOND + GRACE_SECONDS;
 
 	(void)alarm((unsigned)seconds);
 	umask(077);
 	if (chdir("/") != 0 || become(c->place.uid, c->place.gid) != 0 ||
-	    (c->place.pipe == NULL && maildir_carry(c) != 0)) {
+	    (is_maildir && maildir_carry(c) != 0)) {
 		reply_trouble(c->reply_to, EPERM, err_text());
 		_exit(1);
 	}
-	if (c->place.pipe != NULL)
+	if (c->is_report)
+		report_carry(c);
+	else if (c->place.pipe != NULL)
 		command_run(c);
 	_exit(0);
 }
@@ -316,6 +330,12 @@ place_look_up(struct carrying *c)
 		    c->arena, &c->place);
 	}
 	c->route = route_find(c->config, STR_NONE, c->mailbox);
+	if (c->route.kind == ROUTE_REPORTS) {
+		c->is_report = true;
+		c->place = (struct mailbox_place){ .uid = PLACE_NOBODY,
+			.gid = PLACE_NOBODY };
+		return 0;
+	}
 	if (c->route.kind != ROUTE_LOCAL)
 		return err_set("'" STR_FMT "' has no mailbox here",
 		    STR_ARG(c->mailbox));
@@ -437,12 +457,13 @@ porter_main(const struct config *conf, int socket)
 	}
 }
 
-/* Mailboxes of other uids are written by root alone; commands are started by
- * nobody else. */
+/* Mailboxes of other uids are written by root alone; commands are started, and
+ * reports read, by nobody else. */
 static bool
 porter_is_needed(const struct config *conf)
 {
-	return geteuid() == 0 || place_has_commands(conf);
+	return geteuid() == 0 || place_has_commands(conf) ||
+	    conf->reports.inbox.n > 0;
 }
 
 int

@@ -5,8 +5,10 @@
  * one that starts children.  It takes requests of fixed form: the mailbox of a
  * recipient whom it looks up in its own configuration, and a descriptor with
  * the message.  A child becomes that user and writes his Maildir or runs his
- * command; no path, uid or command comes from the worker.  Without root there is
- * a porter only where the configuration has commands, and it changes no uid.
+ * command; no path, uid or command comes from the worker.  A report for
+ * reports.inbox is read by a child that may do nothing else (report_child.h).
+ * Without root there is a porter only where the configuration has commands or such
+ * an inbox, and it changes no uid.
  * Not for: mailboxes of the server's own user (deliver/local writes them).
  * Waiting: porter_restart() and porter_stop() block shortly; the porter's own
  * loop blocks in poll.

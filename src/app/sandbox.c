@@ -330,3 +330,33 @@ sandbox_signer_enter(const int *dirs, size_t n)
 	seccomp_release(f);
 	return rc == 0 ? 0 : err_set("seccomp: the filter was refused (%d)", rc);
 }
+
+/* ---- one that only reads ---- */
+
+static const int computing[] = {
+	SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(write), SCMP_SYS(brk),
+	SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(mremap), SCMP_SYS(futex),
+	SCMP_SYS(getrandom), SCMP_SYS(rt_sigreturn), SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+};
+
+int
+sandbox_reader_enter(void)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int rc = 0;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return err_set("no_new_privs: %m");
+	if (f == NULL)
+		return err_set("seccomp: no filter");
+	for (size_t i = 0; i < sizeof computing / sizeof *computing; i++)
+		rc |= seccomp_rule_add(f, SCMP_ACT_ALLOW, computing[i], 0);
+	rc |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
+	    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
+	    SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS));
+	if (rc == 0)
+		rc = seccomp_load(f);
+	seccomp_release(f);
+	return rc == 0 ? 0 : err_set("seccomp: the filter was refused (%d)", rc);
+}

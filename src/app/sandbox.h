@@ -32,4 +32,8 @@ int sandbox_enter(const struct sandbox_paths *, int *landlock);
  * the n directories that it has open. */
 int sandbox_signer_enter(const int *dirs, size_t n);
 
+/* For a process that reads one descriptor, writes to it and to another, and
+ * computes: not even files by name. */
+int sandbox_reader_enter(void);
+
 #endif

@@ -516,6 +516,23 @@ text_report(const struct event *e, const char *words, struct buf *out)
 	buf_putc(out, ')');
 }
 
+/* One that came. */
+static void
+text_report_in(const struct event *e, const char *words, struct buf *out)
+{
+	text_put_id(out, e->id, "");
+	buf_printf(out, "report");
+	text_put_word(out, " of ", event_get_str(e, FIELD_class));
+	text_put_word(out, " about ", event_get_str(e, FIELD_domain));
+	text_put_word(out, " from ", event_get_str(e, FIELD_author));
+	buf_printf(out, " %s", words);
+	text_put_word(out, ": ", event_get_str(e, FIELD_reason));
+	text_put_word(out, ", to=", event_get_str(e, FIELD_recipient));
+	buf_put(out, STR(" ("));
+	text_put_prose(out, event_get_str(e, FIELD_text));
+	buf_putc(out, ')');
+}
+
 /* As local(8) tells of an alias: the copies keep the message's id here. */
 static void
 text_expanded(const struct event *e, const char *words, struct buf *out)
@@ -661,7 +678,9 @@ static const struct shape {
 	[EVENT_relay_login] = { text_trouble, "warning" },
 	[EVENT_released] = { text_plain, "released from hold" },
 	[EVENT_reloaded] = { text_reload, "reload" },
+	[EVENT_report_refused] = { text_report_in, "refused" },
 	[EVENT_report_sent] = { text_report, "report" },
+	[EVENT_report_taken] = { text_report_in, "taken" },
 	[EVENT_rescheduled] = { text_plain, "requeued" },
 	[EVENT_sign_failed] = { text_trouble, "warning: not signed" },
 	[EVENT_started] = { text_plain, "daemon started" },

@@ -1,9 +1,11 @@
 #include "deliver/carrier.h"
 
+#include "base/err.h"
 #include "base/must.h"
-#include "deliver/porter_wire.h"
 #include "fiber/clock.h"
+#include "fiber/disk.h"
 #include "fiber/process.h"
+#include "fiber/random.h"
 
 #include <errno.h>
 
@@ -100,6 +102,11 @@ reply_verdict(const struct porter_reply *reply, struct delivery *d,
 		    "the command took longer than timeouts.pipe");
 	case PORTER_UNFIT:
 		return verdict_of(FAILED, 0, (struct esc){ 5, 1, 3 }, text);
+	case PORTER_REPORT:
+	case PORTER_NO_REPORT:
+	case PORTER_REFUSED:
+		return verdict_make(DEFERRED, 0, "4.3.5",
+		    "its route has changed; it is tried again");
 	case PORTER_TROUBLE:
 	case PORTER_ENDS:
 		break;
@@ -177,25 +184,59 @@ porter_ask(struct delivery *d, const struct porter_request *q, int fd,
 	return got;
 }
 
+yields int
+carrier_file(const struct config *conf, struct arena *a)
+{
+	struct str path = arena_printf(a, STR_FMT "/porter.%016llx",
+	    STR_ARG(conf->spool.path), (unsigned long long)random_u64());
+	int fd;
+
+	if (path.p == NULL) {
+		err_set("no memory");
+		return -ENOMEM;
+	}
+	fd = disk_open(path.p, DISK_WRITE | DISK_CREATE | DISK_EXCLUSIVE, 0600);
+	if (fd >= 0)
+		(void)disk_unlink(path.p);
+	return fd;
+}
+
+yields bool
+carrier_hand(struct delivery *d, const struct delivery_recipient *r,
+    const struct carrier_copy *copy, int64_t wait, struct arena *a,
+    struct porter_reply *reply, struct verdict *v)
+{
+	struct porter_request *q = arena_new(a, struct porter_request);
+	int got;
+
+	must(r->address.n > 0 && copy->fd >= 0);
+	if (q == NULL) {
+		*v = verdict_make(DEFERRED, 0, "4.3.0", "no memory");
+		return false;
+	}
+	if (!request_fill(q, d, r, copy->size)) {
+		*v = verdict_make(FAILED, 0, "5.1.3",
+		    "the address is too long for a mailbox");
+		return false;
+	}
+	got = porter_ask(d, q, copy->fd, reply, wait);
+	if (reply_is_sound(reply, got))
+		return true;
+	*v = silence_verdict(got);
+	return false;
+}
+
 yields struct verdict
 carrier_ask(struct delivery *d, struct delivery_recipient *r,
     const struct carrier_copy *copy, const struct config *conf,
     struct arena *a)
 {
-	struct porter_request *q = arena_new(a, struct porter_request);
 	int64_t wait = PORTER_WAIT_S * NS_PER_SECOND;
 	struct porter_reply reply;
-	int got;
+	struct verdict v;
 
-	must(r->address.n > 0 && copy->fd >= 0);
-	if (q == NULL)
-		return verdict_make(DEFERRED, 0, "4.3.0", "no memory");
-	if (!request_fill(q, d, r, copy->size))
-		return verdict_make(FAILED, 0, "5.1.3",
-		    "the address is too long for a mailbox");
 	if (copy->is_command)
 		wait = conf->timeouts.pipe + COMMAND_GRACE_S * NS_PER_SECOND;
-	got = porter_ask(d, q, copy->fd, &reply, wait);
-	return reply_is_sound(&reply, got) ? reply_verdict(&reply, d, r) :
-	    silence_verdict(got);
+	return carrier_hand(d, r, copy, wait, a, &reply, &v) ?
+	    reply_verdict(&reply, d, r) : v;
 }

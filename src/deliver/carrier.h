@@ -15,6 +15,7 @@
 #define NM_DELIVER_CARRIER_H
 
 #include "deliver/delivery.h"
+#include "deliver/porter_wire.h"
 #include "policy/config.h"
 
 struct carrier_copy {
@@ -22,6 +23,16 @@ struct carrier_copy {
 	uint64_t size;
 	bool is_command;
 };
+
+/* A file without a name, that the porter's child can read and nobody else: its
+ * descriptor, or -errno. */
+yields int carrier_file(const struct config *, struct arena *);
+
+/* For whoever judges the answer himself: true when it is sound, else *verdict
+ * says what became of the question. */
+yields bool carrier_hand(struct delivery *, const struct delivery_recipient *,
+    const struct carrier_copy *, int64_t wait, struct arena *,
+    struct porter_reply *, struct verdict *);
 
 yields struct verdict carrier_ask(struct delivery *,
     struct delivery_recipient *, const struct carrier_copy *,

@@ -201,6 +201,7 @@ deliver_open(const struct deliver_setup *s)
 	d->intake = s->intake;
 	d->holder = s->holder;
 	d->porter_fd = s->porter_fd;
+	d->login = s->login;
 	d->own_uid = s->own_uid;
 	d->own_gid = s->own_gid;
 	list_init(&d->connections);

@@ -37,6 +37,7 @@ struct deliver_counts {
 
 struct connection;
 struct handing;
+struct login;
 
 struct deliver {
 	unsigned core, n_cores;
@@ -64,6 +65,7 @@ struct deliver {
 	unsigned n_overdue;		/* items being ended without a try */
 	unsigned n_guests;		/* fibers sent by other cores */
 	int porter_fd;			/* -1: none */
+	struct login *login;		/* has the database; NULL: none */
 	uint32_t own_uid, own_gid;
 	bool is_stopping;
 	char local_site[LOCAL_SITE_MOST];	/* site keys that this core */
@@ -82,6 +84,7 @@ struct deliver_setup {
 	const struct shard_map *map;
 	struct hash_key key;
 	int porter_fd;
+	struct login *login;
 	uint32_t own_uid, own_gid;
 };
 

@@ -136,6 +136,7 @@ destination_find(struct deliver *d, struct str key, const struct config *conf,
 		destination_by_mx(d, key, &r, conf, a);
 		break;
 	case ROUTE_LOCAL:
+	case ROUTE_REPORTS:
 	case ROUTE_DISCARD:	/* what becomes of each recipient is said */
 	case ROUTE_REFUSED:	/* where mailboxes are filled (local.c) */
 		destination_found(d, key, str_of(key_has_commands(key, &r) ?

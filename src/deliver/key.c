@@ -49,6 +49,14 @@ domain_is_mixed(const struct domain *d)
 	return d != NULL && d->users != NULL && d->users->has_transports;
 }
 
+/* Reports are taken one by one, and for a while. */
+static bool
+key_is_inbox(const struct config *c, struct str from, struct str address)
+{
+	return c->reports.inbox.n > 0 &&
+	    route_find(c, from, address).kind == ROUTE_REPORTS;
+}
+
 struct str
 key_make(const struct config *c, struct str sender,
     const struct recipient *rcpt, struct arena *a)
@@ -59,9 +67,9 @@ key_make(const struct config *c, struct str sender,
 	must(domain.n > 0 && domain.n <= KEY_MOST);
 	if (rcpt->transport.p != NULL)
 		return arena_join(a, STR("|"), arena_lower(a, domain));
-	/* The configuration sees to it that a mixed domain leaves room. */
-	if (rcpt->address.n <= KEY_MOST &&
-	    domain_is_mixed(config_domain(c, domain)))
+	/* The configuration sees to it that such a domain leaves room. */
+	if (rcpt->address.n <= KEY_MOST && (domain_is_mixed(config_domain(c,
+	    domain)) || key_is_inbox(c, from, rcpt->address)))
 		return arena_lower(a, rcpt->address);
 	if (!sender_matters(c, from) || domain.n + 1 + from.n > KEY_MOST)
 		return arena_lower(a, domain);
@@ -124,5 +132,6 @@ key_route(const struct config *c, struct str key, struct arena *a)
 bool
 key_has_commands(struct str key, const struct route *r)
 {
-	return key_is_alias(key) || (r->by != NULL && r->by->pipe != NULL);
+	return key_is_alias(key) || r->kind == ROUTE_REPORTS ||
+	    (r->by != NULL && r->by->pipe != NULL);
 }

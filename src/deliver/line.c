@@ -535,6 +535,7 @@ line_open(struct line *l)
 		l->domain = STR_NONE;
 		break;
 	case ROUTE_LOCAL:
+	case ROUTE_REPORTS:
 	case ROUTE_DISCARD:
 	case ROUTE_REFUSED:
 		l->verdict = verdict_make(DEFERRED, 0, "4.3.5",

@@ -7,10 +7,10 @@
 #include "deliver/junk.h"
 #include "deliver/maildir.h"
 #include "deliver/remote.h"
+#include "deliver/report_taker.h"
 #include "deliver/strip.h"
 #include "fiber/clock.h"
 #include "fiber/disk.h"
-#include "fiber/random.h"
 #include "policy/place.h"
 #include "wire/recode.h"
 
@@ -244,24 +244,6 @@ maildir_deliver(struct delivery *d, struct delivery_recipient *r,
 
 /* ---- another uid's mailbox ---- */
 
-/* A file without a name, that the porter's child can read and nobody else. */
-static yields int
-unnamed_file(const struct config *conf, struct arena *a)
-{
-	struct str path = arena_printf(a, STR_FMT "/porter.%016llx",
-	    STR_ARG(conf->spool.path), (unsigned long long)random_u64());
-	int fd;
-
-	if (path.p == NULL) {
-		err_set("no memory");
-		return -ENOMEM;
-	}
-	fd = disk_open(path.p, DISK_WRITE | DISK_CREATE | DISK_EXCLUSIVE, 0600);
-	if (fd >= 0)
-		(void)disk_unlink(path.p);
-	return fd;
-}
-
 static yields struct verdict
 porter_deliver(struct delivery *d, struct delivery_recipient *r,
     bool is_command, const struct config *conf, struct arena *a)
@@ -271,7 +253,7 @@ porter_deliver(struct delivery *d, struct delivery_recipient *r,
 
 	if (d->at->porter_fd < 0)
 		return verdict_make(DEFERRED, 0, "4.3.5", "there is no porter");
-	c.fd = unnamed_file(conf, a);
+	c.fd = carrier_file(conf, a);
 	if (c.fd < 0)
 		return carrier_trouble(-c.fd);
 	v = message_copy(&c, r, a) == 0 ? carrier_ask(d, r,
@@ -320,6 +302,45 @@ mailbox_deliver(struct delivery *d, struct delivery_recipient *r,
 	return v;
 }
 
+/* ---- reports of others ---- */
+
+/* A copy as it came, for people who want to look at it. */
+static yields struct verdict
+copy_deliver(struct delivery *d, struct delivery_recipient *r,
+    struct str path, const struct config *conf)
+{
+	struct mailbox_place place = { .uid = d->at->own_uid };
+	struct verdict v = verdict_make(DEFERRED, 0, "4.3.0", "no memory");
+	struct arena a;
+
+	arena_init(&a, COPY_MEMORY);
+	place.path = arena_copy(&a, path);
+	if (place.path.p != NULL)
+		v = maildir_deliver(d, r, &place, conf, &a);
+	arena_clear(&a);
+	return v;
+}
+
+/* What is no report is for people: the admin's. */
+static yields void
+inbox_deliver(struct delivery *d, struct delivery_recipient *r,
+    const struct route *route, const struct config *conf)
+{
+	struct route admin = { .kind = ROUTE_LOCAL, .domain = route->domain,
+		.home = route->home };
+	struct verdict v;
+
+	if (!report_take(d, r, conf)) {
+		r->verdict = mailbox_deliver(d, r, &admin, conf);
+		return;
+	}
+	if (r->verdict.disposition != DELIVERED || conf->reports.copy.n == 0)
+		return;
+	v = copy_deliver(d, r, conf->reports.copy, conf);
+	if (v.disposition != DELIVERED)
+		r->verdict = v;
+}
+
 static yields void
 route_deliver(struct delivery *d, struct delivery_recipient *r,
     const struct route *route, const struct config *conf)
@@ -327,6 +348,9 @@ route_deliver(struct delivery *d, struct delivery_recipient *r,
 	switch (route->kind) {
 	case ROUTE_LOCAL:
 		r->verdict = mailbox_deliver(d, r, route, conf);
+		break;
+	case ROUTE_REPORTS:
+		inbox_deliver(d, r, route, conf);
 		break;
 	case ROUTE_DISCARD:
 		r->is_discarded = true;

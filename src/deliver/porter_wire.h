@@ -38,6 +38,11 @@ enum porter_end {
 	PORTER_KILLED,			/* status: the signal; text: its words */
 	PORTER_OVERTIME,		/* killed by us; text: its words */
 	PORTER_UNFIT,			/* text: why no command can take it */
+	PORTER_REPORT,			/* a report: `form' octets of its rows stand
+					 * behind the message (report_form.h);
+					 * status: enum report_kind */
+	PORTER_NO_REPORT,		/* nothing in it is meant to be one */
+	PORTER_REFUSED,			/* text: what is wrong with the report */
 	PORTER_ENDS
 };
 
@@ -47,7 +52,7 @@ struct porter_reply {
 	uint16_t end;			/* enum porter_end */
 	uint16_t status;
 	uint16_t length;		/* of text */
-	uint32_t zero;
+	uint32_t form;			/* octets; REPORT */
 	char text[PORTER_TEXT];
 };
 

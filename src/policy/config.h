@@ -462,6 +462,11 @@ struct config {
 		enum report_success success;
 		struct str from, organization, contact;	/* reporter.h */
 		struct { enum yes_no send; uint64_t most; } dmarc, tls;
+		/* those of others */
+		struct conf_strings inbox;	/* mailboxes */
+		struct conf_strings about;	/* domains besides ours */
+		struct str copy;	/* Maildir; n == 0: none */
+		int64_t keep;		/* ns */
 	} reports;
 };
 

@@ -43,6 +43,7 @@ domain_knows_srs(const struct domain *d, struct str local)
 	case RESIDENT_USER:
 	case RESIDENT_ALIAS:
 	case RESIDENT_RELAYED:
+	case RESIDENT_REPORTS:
 		return true;
 	case RESIDENT_NONE:
 	case RESIDENT_CATCH_ALL:
@@ -157,11 +158,22 @@ domain_is_open(const struct domain *d)
 	    (d->relay_to != NULL || d->transport->lmtp != NULL);
 }
 
+static bool
+domain_has_inbox(const struct domain *d, struct str local)
+{
+	for (size_t i = 0; i < d->inbox.n; i++)
+		if (str_eq_icase(d->inbox.v[i], local))
+			return true;
+	return false;
+}
+
 struct resident
 domain_resident(const struct domain *d, struct str local)
 {
 	struct resident found = { .kind = RESIDENT_NONE };
 
+	if (domain_has_inbox(d, local))
+		return (struct resident){ .kind = RESIDENT_REPORTS };
 	if (resident_named(d, local, &found) ||
 	    resident_detailed(d, local, &found))
 		return found;

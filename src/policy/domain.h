@@ -96,6 +96,7 @@ struct domain {
 	struct transport deliver;	/* as configured */
 	struct str admin;		/* Maildir; n == 0: deliver.admin */
 	const struct transport *transport;	/* of users without their own */
+	struct conf_strings inbox;	/* local parts that take reports */
 	struct relay *relay_to;		/* mail goes on to there; or NULL */
 	struct relay_keys relay_keys;	/* what stands beside it */
 	enum dkim_use dkim;		/* whether mail from it is signed */
@@ -109,7 +110,8 @@ enum resident_kind {
 	RESIDENT_ALIAS,
 	RESIDENT_CATCH_ALL,
 	RESIDENT_ROLE,			/* postmaster, abuse: to admin */
-	RESIDENT_RELAYED		/* the next hop knows (relay_to, lmtp) */
+	RESIDENT_RELAYED,		/* the next hop knows (relay_to, lmtp) */
+	RESIDENT_REPORTS		/* of others about us: reports.inbox */
 };
 struct resident {
 	enum resident_kind kind;

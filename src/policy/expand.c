@@ -218,7 +218,8 @@ walk_user(struct walk *w, struct str local, struct str domain,
 	who = domain_resident(d, local);
 	if (who.kind == RESIDENT_ROLE)
 		walk_role(w, s);
-	else if (who.user != NULL || who.kind == RESIDENT_RELAYED)
+	else if (who.user != NULL || who.kind == RESIDENT_RELAYED ||
+	    who.kind == RESIDENT_REPORTS)
 		walk_ends(w, s);
 }
 
@@ -304,6 +305,7 @@ walk_own(struct walk *w, const struct step *s, const struct domain *d)
 		break;			/* a dead end; advice.c told it */
 	case RESIDENT_USER:
 	case RESIDENT_RELAYED:
+	case RESIDENT_REPORTS:
 		walk_ends(w, s);
 		break;
 	case RESIDENT_ALIAS:

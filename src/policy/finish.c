@@ -167,6 +167,7 @@ finish_config(struct load *l)
 	finish_deliver_by(l);
 	finish_transports(l);
 	finish_domains(l);
+	finish_reports(l);
 	finish_accounts(l);
 	finish_auth(l);
 	finish_certificates(l);

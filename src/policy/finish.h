@@ -28,6 +28,7 @@ void finish_tls(struct load *);
 void finish_forward(struct load *);	/* after the domains */
 void finish_logins(struct load *);	/* after finish_auth() and the domains */
 void finish_domains(struct load *);
+void finish_reports(struct load *);	/* after the domains */
 void finish_routes(struct load *);
 void finish_transports(struct load *);
 void finish_deliver_by(struct load *);

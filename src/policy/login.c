@@ -29,7 +29,7 @@ login_open(struct login *l, const struct config *c)
 
 	random_bytes(l->key, sizeof l->key);
 	/* A reload may turn it on, and then it may not be opened any more. */
-	rc = login_database_open(l, c->database);
+	rc = login_database_open(l, c->database, c->reports.inbox.n > 0);
 	return rc == -1 && c->auth.database == AUTH_DATABASE_ON ? -1 : 0;
 }
 

@@ -89,6 +89,11 @@ void login_close(struct login *);
 int login_begin(struct login *, unsigned cores);
 yields void login_end(struct login *);
 
+/* For what else is kept in the database: fn runs on its thread, with the database
+ * open, made if there was none.  fn's result; -1 also when it cannot be had. */
+yields int login_database_with(struct login *, const struct config *,
+    int (*fn)(struct database *, void *arg), void *arg);
+
 /* Does any source know such? */
 bool login_takes(const struct config *, enum login_kind);
 

@@ -24,19 +24,48 @@ login_database_takes(const struct config *c, enum login_kind kind)
 }
 
 int
-login_database_open(struct login *l, struct str url)
+login_database_open(struct login *l, struct str url, bool may_create)
 {
-	static const struct sqlite_owner nobody = { .may_create = false };
+	struct sqlite_owner owner = { .may_create = may_create,
+		.uid = UINT32_MAX, .gid = UINT32_MAX };
 	unsigned char secret[KEPT_SECRET];
 	int rc;
 
 	if (l->database.handle != NULL)
 		return 0;
-	rc = database_open(&l->database, url, &nobody);
+	rc = database_open(&l->database, url, &owner);
 	if (rc == 0 && kept_secret(&l->database, secret) == 0)
 		memcpy(l->key, secret, sizeof l->key);
 	OPENSSL_cleanse(secret, sizeof secret);
 	return rc;
+}
+
+/* ---- others who keep something there ---- */
+
+struct keeping {
+	struct login *login;
+	struct str url;
+	int (*fn)(struct database *, void *);
+	void *arg;
+};
+
+static int
+keeping_run(void *arg)
+{
+	struct keeping *k = arg;
+
+	if (login_database_open(k->login, k->url, true) != 0)
+		return err_add("the database is not there");
+	return k->fn(&k->login->database, k->arg);
+}
+
+yields int
+login_database_with(struct login *l, const struct config *c,
+    int (*fn)(struct database *, void *), void *arg)
+{
+	struct keeping k = { l, c->database, fn, arg };
+
+	return lane_run(l->records, keeping_run, &k);
 }
 
 /* ---- looking, on the records' thread ---- */
@@ -82,7 +111,7 @@ static int
 look_run(void *arg)
 {
 	struct look *k = arg;
-	int rc = login_database_open(k->login, k->url);
+	int rc = login_database_open(k->login, k->url, false);
 
 	if (rc != 0)
 		return rc == DATABASE_ABSENT ? 0 : rc;

@@ -34,8 +34,8 @@ struct login_core {
 /* Seconds that a good login is remembered, and until last uses are told. */
 enum { LOGIN_GOOD_S = 300, LOGIN_USES_S = 60, LOGIN_RETRY_S = 10 };
 
-/* Open the database if it is there and not open yet; on the records' thread.
- * 0, -1, DATABASE_ABSENT. */
-int login_database_open(struct login *, struct str url);
+/* Open the database if it is there (or may be made) and not open yet; on the
+ * records' thread.  0, -1, DATABASE_ABSENT. */
+int login_database_open(struct login *, struct str url, bool may_create);
 
 #endif

@@ -88,6 +88,10 @@ route_home(struct route *r, const struct domain *d, const struct mailbox *m)
 	r->detail_n = (unsigned char)who.detail.n;
 	if (who.detail.n > 0)
 		memcpy(r->detail, who.detail.p, who.detail.n);
+	if (who.kind == RESIDENT_REPORTS) {
+		r->kind = ROUTE_REPORTS;
+		return;
+	}
 	/* An alias that names itself means the user; expand() followed others. */
 	if (d->relay_to != NULL && who.kind != RESIDENT_NONE)
 		route_to_relay(r, d->relay_to);
@@ -152,6 +156,8 @@ route_kind_name(enum route_kind kind)
 		return "mx";
 	case ROUTE_RELAY_HOST:
 		return "relay";
+	case ROUTE_REPORTS:
+		return "reports";
 	case ROUTE_DISCARD:
 		return "discard";
 	case ROUTE_REFUSED:

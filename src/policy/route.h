@@ -22,6 +22,7 @@ enum route_kind {
 	ROUTE_LOCAL,			/* a mailbox here: place.h */
 	ROUTE_RELAY_MX,			/* the MX of `domain' */
 	ROUTE_RELAY_HOST,		/* the hosts of `relay' */
+	ROUTE_REPORTS,			/* reports of others are taken there */
 	ROUTE_DISCARD,			/* drop it, by the rule `rule' */
 	ROUTE_REFUSED			/* `why' */
 };
@@ -29,7 +30,7 @@ enum route_kind {
 struct route {
 	enum route_kind kind;
 	struct str domain;		/* of the recipient, as it was given */
-	const struct domain *home;	/* LOCAL */
+	const struct domain *home;	/* LOCAL, REPORTS */
 	const struct user *user;	/* LOCAL; NULL: the admin's mailbox */
 	const struct transport *by;	/* LOCAL: maildir or pipe of the user;
 					 * NULL: the admin's mailbox */

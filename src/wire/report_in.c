@@ -365,6 +365,8 @@ part_is_meant(const struct content_type *t)
 	static const struct { struct str type, subtype; } rows[] = {
 		{ STR_INIT("application"), STR_INIT("tlsrpt+gzip") },
 		{ STR_INIT("application"), STR_INIT("tlsrpt+json") },
+		{ STR_INIT("application"), STR_INIT("xml") },
+		{ STR_INIT("text"), STR_INIT("xml") },
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
