@@ -131,7 +131,7 @@ def why(where):
         for want in ("checked: from <ann@a.test>, by mx.a.test [127.0.0.5] who says mx.a.test; author a.test",
                      "iprev  pass -- address 127.0.0.5", "spf    pass -- sender's domain a.test",
                      "spf    none -- HELO mx.a.test", "dkim   none", "arc    none",
-                     "dmarc  pass -- author a.test, published policy reject",
+                     "dmarc  pass -- author a.test, policy reject",
                      "the record at _dmarc.a.test: v=DMARC1; p=reject; rua=mailto:reports@a.test", "so it was taken",
                      "accepted from <ann@a.test>"):
             check(want in said, f"not '{want}'", said)
