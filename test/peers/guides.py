@@ -490,4 +490,55 @@ def guide_submission(where):
                   "Users in a file": lambda: g.mail_of("bob", "from the printer"), "When somebody leaves": left})
 
 
-CASES = [guide_from_postfix, guide_beside_dovecot, guide_certificates, guide_submission, guide_that_is_wrong]
+# ---- DNS ----
+
+class DnsGuide(Guide):
+    """The DNS is a file there, and so is what the guide's reader gives to his provider."""
+
+    def step(self, kind, what="", text=""):
+        if what == "/etc/nightmail/nightmail.yaml":
+            text = text.replace("dns:\n", "dns:\n  zone: /run/zone\n")
+        super().step(kind, what, text)
+
+
+OTHERS = """
+5.113.0.203.in-addr.arpa. PTR mail.example.org.
+gmail.com. MX 5 mail.example.org.
+2.0.0.127.zen.spamhaus.org. A 127.0.0.2
+2.0.0.127.bl.spamcop.net. A 127.0.0.2
+"""
+
+
+def guide_dns(where):
+    with DnsGuide(where / "box", "guide-dns.md", [], {}, has_outside=False) as g:
+        g.person("alice")
+        g.sh("ip address add 203.0.113.5/32 dev lo")
+        g.box.write("/run/zone", "")
+        nightmail_as_the_guide_has_it(g)
+
+        def published():
+            zone = g.said["nightmail dns print example.org"]
+            expect(zone.count("._domainkey.example.org. TXT") == 2, zone)
+            g.box.write("/run/zone", zone + OTHERS)
+            g.sh("systemctl restart nightmail")
+
+        def looked():
+            said = g.said["nightmail dns check example.org"]
+            expect("0 errors, 0 unknown" in said and "\N{CHECK MARK} MX " in said and "~ DMARC" in said, said)
+            expect("active" in g.said["nightmail dkim list"] or "next" in g.said["nightmail dkim list"], said)
+
+        def stricter():
+            g.sh("sed -i '/^_dmarc/d' /run/zone")
+            said = g.said["nightmail dns dmarc example.org p=reject rua=mailto:postmaster@example.org"]
+            g.sh("cat >>/run/zone", said)
+            expect("asked to be refused" in g.sh("nightmail dns check example.org"), said)
+
+        def policy():
+            text = g.box.path("/var/www/mta-sts/.well-known/mta-sts.txt").read_text()
+            said = next(v for k, v in g.said.items() if k.startswith("nightmail dns mta-sts"))
+            expect("".join(line[5:] + "\n" for line in said.splitlines() if line.startswith(";    ")) == text, said)
+        g.follow({"Publish": published, "Look at it": looked, "The first weeks of DMARC": stricter, "MTA-STS": policy,
+                  "Domains without mail": lambda: words_are_known(g)})
+
+
+CASES = [guide_dns, guide_from_postfix, guide_beside_dovecot, guide_certificates, guide_submission, guide_that_is_wrong]
