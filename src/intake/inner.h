@@ -44,6 +44,14 @@ struct intake {
 	bool is_junk;
 	int seal_wish;			/* of the digest; -1: it is not sealed */
 	struct str seal_domain;		/* by whom */
+	struct signing {
+		unsigned authors;	/* From fields */
+		bool is_mixed;		/* they are of several signers, or such
+					 * as nobody signs for */
+		struct str domain;	/* that signs; n == 0: none */
+		int wish;		/* of the digest */
+		struct str by;		/* "s._domainkey.d ..." that signed */
+	} signing;
 };
 
 struct verdict intake_yes(void);
@@ -73,6 +81,20 @@ void verify_tell(const struct intake *);
 void seal_begin(struct intake *);	/* behind the last field */
 /* When all is found out.  -1: refused. */
 yields int seal_put(struct intake *);
+
+/* ---- sign.c: our own signatures ---- */
+
+/* Is it known who brings it, so that it may be signed at all? */
+bool sign_may(const struct intake *);
+/* Each field that came. */
+void sign_field(struct intake *, const struct field *);
+/* Fields that we have added: they are digested here.  -1: refused. */
+int sign_added(struct intake *, struct str fields);
+/* It cannot be digested, and leaves unsigned. */
+void sign_give_up(struct intake *);
+void sign_header_end(struct intake *);
+/* The digest has ended, and all that is signed is known.  -1: refused. */
+yields int sign_finish(struct intake *);
 
 /* ---- author.c ---- */
 

@@ -304,7 +304,8 @@ intake_complete(struct intake *in)
 		in->message_id = str_sub(message_id, 1, message_id.n - 2);
 	}
 	must(!out.full);
-	return intake_append(in, buf_str(&out));
+	return sign_added(in, buf_str(&out)) != 0 ? -1 :
+	    intake_append(in, buf_str(&out));
 }
 
 /* The header section is over.  The line between it and a body is written by us:
@@ -352,6 +353,7 @@ intake_take_field(struct intake *in, const struct field *field)
 	if (intake_see_field(in, field) != 0 ||
 	    verify_field(in, field, &is_kept) != 0)
 		return -1;
+	sign_field(in, field);
 	return is_kept ? intake_append(in, field->raw) : 0;
 }
 
@@ -478,6 +480,7 @@ intake_tell_queued(const struct intake *in)
 	intake_tell_some(&event, FIELD_tenant, e->tenant);
 	intake_tell_some(&event, FIELD_stream, e->stream);
 	intake_tell_some(&event, FIELD_message_id, in->message_id);
+	intake_tell_some(&event, FIELD_signed, in->signing.by);
 	if (e->parent != 0)
 		event_str(&event, FIELD_parent, str_of(parent.text));
 	event_num(&event, FIELD_fsync_us, (uint64_t)(sync_ns / NS_PER_US));

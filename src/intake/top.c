@@ -11,7 +11,10 @@ int
 top_begin(struct intake *in)
 {
 	seal_begin(in);
-	return verify_header_end(in);
+	if (verify_header_end(in) != 0)
+		return -1;
+	sign_header_end(in);
+	return 0;
 }
 
 /* RFC 8601 2.2, 4.1: one field, whatever it says; "none" when nothing was
@@ -66,5 +69,5 @@ top_finish(struct intake *in)
 		return intake_refuse(in, intake_no_memory());
 	if (in->proof != NULL && top_prove(in) != 0)
 		return -1;
-	return seal_put(in);
+	return seal_put(in) != 0 ? -1 : sign_finish(in);
 }

@@ -128,7 +128,7 @@ intake_welcome(struct intake *in, const struct path *to)
 static bool
 verify_needs_digest(const struct intake *in)
 {
-	return in->proof != NULL || in->core->signer != NULL;
+	return in->proof != NULL || sign_may(in);
 }
 
 yields struct verdict
@@ -175,8 +175,11 @@ int
 verify_field(struct intake *in, const struct field *field, bool *is_kept)
 {
 	*is_kept = !verify_is_forged(in, field);
-	if (in->digest != NULL && !digest_field(in->digest, field))
-		return intake_refuse(in, intake_no_memory());
+	if (in->digest != NULL && !digest_field(in->digest, field)) {
+		if (in->proof != NULL)
+			return intake_refuse(in, intake_no_memory());
+		sign_give_up(in);
+	}
 	if (in->proof == NULL)
 		return 0;
 	disposition_field(&in->verify->facts, field);

@@ -209,12 +209,25 @@ field_sign(struct composing *c, struct dkim_signer *signer,
 	c->input.full = false;
 	if (!digest_signed(c->digest, &what, &c->input) || c->input.full)
 		return err_set("no memory for what is signed");
+	must(c->input.n <= DKIM_INPUT_MOST);
 	if (signer->sign(signer, c->ask->domain, key, buf_str(&c->input),
 	    &signature) != 0)
 		return -1;
 	dkim_put_signature(&c->field, buf_str(&signature));
 	buf_put(&c->field, STR("\r\n"));
 	return c->field.full ? err_set("a signature is too long") : 0;
+}
+
+static size_t
+field_room(size_t names)
+{
+	return FIELD_SLACK + 2 * VALUE_MOST + 2 * names + 2 * DKIM_SIGNED_MOST;
+}
+
+size_t
+dkim_sign_room(const struct digest *d, const struct dkim_ask *ask)
+{
+	return DKIM_KEYS_MOST * field_room(names_room(d, ask));
 }
 
 static bool
@@ -225,8 +238,7 @@ composing_begin(struct composing *c, struct arena *a, struct buf *names,
 
 	names->cap = names_room(c->digest, c->ask);
 	names->p = arena_alloc(a, names->cap);
-	c->field.cap = FIELD_SLACK + 2 * VALUE_MOST + 2 * names->cap +
-	    2 * DKIM_SIGNED_MOST;
+	c->field.cap = field_room(names->cap);
 	c->field.p = arena_alloc(a, c->field.cap);
 	if (names->p == NULL || c->field.p == NULL ||
 	    !digest_body_hash(c->digest, c->ask->wish, octets, NULL))
@@ -267,22 +279,22 @@ dkim_sign_all(struct dkim_signer *signer, struct composing *c, struct arena *a,
 
 yields int
 dkim_sign(struct dkim_signer *signer, struct digest *d,
-    const struct dkim_ask *ask, struct arena *a, struct buf *out, size_t *n)
+    const struct dkim_ask *ask, struct arena *a, struct buf *out,
+    struct dkim_signed *by)
 {
-	struct dkim_key_ref keys[DKIM_KEYS_MOST];
 	struct composing c = { .digest = d, .ask = ask };
 	struct arena_mark mark = arena_mark(a);
 	int rc;
 
 	must(ask->domain.n > 0 && ask->domain.n <= DOMAIN_MOST);
 	must(ask->identity.n <= VALUE_MOST);
-	*n = 0;
-	if (signer->keys(signer, ask->domain, keys, n) != 0)
+	by->n = 0;
+	if (signer->keys(signer, ask->domain, by->keys, &by->n) != 0)
 		return -1;
-	must(*n <= DKIM_KEYS_MOST);
-	if (*n == 0)
+	must(by->n <= DKIM_KEYS_MOST);
+	if (by->n == 0)
 		return 0;
-	rc = dkim_sign_all(signer, &c, a, keys, *n, out);
+	rc = dkim_sign_all(signer, &c, a, by->keys, by->n, out);
 	arena_back(a, mark);
 	return rc;
 }

@@ -23,7 +23,8 @@
 
 enum { DKIM_KEYS_MOST = 4, DKIM_SELECTOR_MOST = 63,
 	DKIM_SIGNED_MOST = 512,		/* octets of a signature: RSA of 4096 bits */
-	DKIM_FIELD_MOST = 4096 };	/* of a DKIM-Signature */
+	DKIM_INPUT_MOST = 320 * 1024 };	/* octets of what is signed: a whole
+					 * header section, and more */
 
 /* A key that signs. */
 struct dkim_key_ref {
@@ -59,9 +60,18 @@ struct dkim_ask {
 	struct wall now;
 };
 
-/* After digest_end().  *n signatures; 0: the domain has no key that signs. */
+/* The keys that signed; n == 0: the domain has none that does. */
+struct dkim_signed {
+	size_t n;
+	struct dkim_key_ref keys[DKIM_KEYS_MOST];
+};
+
+/* Octets of out that always suffice. */
+size_t dkim_sign_room(const struct digest *, const struct dkim_ask *);
+/* After digest_end(). */
 yields int dkim_sign(struct dkim_signer *, struct digest *,
-    const struct dkim_ask *, struct arena *, struct buf *out, size_t *n);
+    const struct dkim_ask *, struct arena *, struct buf *out,
+    struct dkim_signed *);
 
 /* "b=" of a field that ends with it, folded: RFC 6376 3.5.  ARC's fields, too. */
 void dkim_put_signature(struct buf *field, struct str signature);
