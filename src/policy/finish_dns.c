@@ -2,7 +2,7 @@
 
 #include "base/num.h"
 #include "fiber/dns.h"
-#include "trust/spf_walk.h"
+#include "wire/spf.h"
 
 enum { TERMS_MOST = 64 };
 

@@ -422,12 +422,18 @@ arc_verify_end(struct arc_verify *v, const struct dns_quest *quest,
 
 /* ---- whom to believe ---- */
 
+/* "a.example", or "*.a.example" for any below it. */
 static bool
 domain_is_one(struct str domain, const struct str *domains, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		if (str_eq_icase(domain, domains[i]))
+	for (size_t i = 0; i < n; i++) {
+		struct str below = domains[i];
+
+		if (str_eq_icase(domain, below) || (str_skip(&below, STR("*")) &&
+		    below.n > 1 && domain.n > below.n &&
+		    str_has_suffix_icase(domain, below)))
 			return true;
+	}
 	return false;
 }
 

@@ -345,7 +345,7 @@ body_structure(void *arg)
 				at = 0;
 			one = str_sub(all, at, all.n);
 			assert_true(str_has_prefix_icase(one, str_of(names[i])));
-			for (n = 2; str_sub(one, n, 1).p[0] == '\t' ||
+			for (n = 2; str_sub(one, n, 1).p[0] == ' ' ||
 			    str_sub(one, n - 1, 1).p[0] != '\n'; n++)
 				;
 			assert_true(n < sizeof copy);
@@ -408,7 +408,7 @@ body_unreadable(void *arg)
 	arena_clear(&c.arena);
 	assert_true(seal("a.example") > 0);
 	assert_true(str_find_str(buf_str(&message), STR("cv=fail; d=a.example;"
-	    "\r\n\ti=1;")) < message.n);
+	    "\r\n i=1;")) < message.n);
 }
 
 /* A thousand fields cost what their length costs. */
@@ -435,6 +435,8 @@ body_trusted(void *arg)
 {
 	static const struct str ab[] = { STR_INIT("A.example"),
 		STR_INIT("b.example") }, c_only[] = { STR_INIT("c.example") };
+	static const struct str below[] = { STR_INIT("*.example"),
+		STR_INIT("*"), STR_INIT("*.b.example") };
 	struct checked c;
 
 	(void)arg;
@@ -450,6 +452,8 @@ body_trusted(void *arg)
 	assert_null(arc_first_trusted(&c.is, ab, 1));
 	assert_null(arc_first_trusted(&c.is, c_only, 1));
 	assert_null(arc_first_trusted(&c.is, ab, 0));
+	assert_ptr_equal(arc_first_trusted(&c.is, below, 1), &c.is.sets[0]);
+	assert_null(arc_first_trusted(&c.is, below + 1, 2));
 	c.is.sets[3].signs_author = false;
 	assert_null(arc_first_trusted(&c.is, ab, 2));
 	c.is.sets[3].signs_author = true;
