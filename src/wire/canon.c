@@ -217,17 +217,32 @@ body_line(struct canon_body *b)
 	b->has_space = false;
 }
 
-/* How many octets at the front are neither CR nor, if relaxed, white space. */
+static bool
+is_text(char c)
+{
+	return c != '\r' && c != ' ' && c != '\t';
+}
+
+/* How many octets at the front stay as they are: up to a CR, and, if relaxed, up
+ * to white space, but for one SP between two octets of text. */
 static size_t
 body_plain(const struct canon_body *b, struct str s)
 {
+	bool begun = !b->has_space;
 	size_t n = 0;
 
 	if (b->canon == CANON_SIMPLE)
 		return str_find(s, '\r');
-	while (n < s.n && s.p[n] != '\r' && !is_blank(s.p[n]))
-		n++;
-	return n;
+	for (;;) {
+		while (n < s.n && is_text(s.p[n])) {
+			begun = true;
+			n++;
+		}
+		if (!begun || n + 1 >= s.n || s.p[n] != ' ' ||
+		    !is_text(s.p[n + 1]))
+			return n;
+		n += 2;
+	}
 }
 
 void
