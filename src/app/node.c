@@ -385,6 +385,21 @@ deliver_begin(struct node_core *c)
 	return c->deliver == NULL ? EX_OSERR : 0;
 }
 
+/* Without them mail goes on all the same. */
+static yields void
+reports_start(struct node_core *c)
+{
+	for (unsigned kind = REPORT_OF_DMARC; kind <= REPORT_OF_TLS; kind++) {
+		struct report_post *p = &c->node->reports[kind];
+
+		*p = (struct report_post){ .kind = (enum report_kind)kind,
+			.intake = &c->intake, .holder = &c->holder,
+			.key = c->node->key };
+		if (report_post_start(p) != 0)
+			trouble_tell(c, err_text());
+	}
+}
+
 static yields int
 core_open(struct node_core *c)
 {
@@ -415,6 +430,8 @@ core_open(struct node_core *c)
 			.index = c->index, .n = n->setup->cores };
 		rc = usage_start(&c->usage) == 0 ? 0 : EX_IOERR;
 	}
+	if (rc == 0 && c->index == 0)
+		reports_start(c);
 	if (rc == 0 && n->setup->tls != NULL &&
 	    n->setup->tls(n->setup->arg, c) != 0)
 		rc = EX_OSERR;
@@ -514,6 +531,9 @@ core_close(struct node_core *c)
 {
 	c->is_over = true;
 	usage_stop(&c->usage);
+	for (unsigned kind = REPORT_OF_DMARC; c->index == 0 &&
+	    kind <= REPORT_OF_TLS; kind++)
+		report_post_stop(&c->node->reports[kind]);
 	if (!atomic_load(&c->node->is_cut)) {
 		spools_close(c);
 		if (c->node->setup->login != NULL)

@@ -15,6 +15,7 @@
 
 #include "app/doors.h"
 #include "app/project.h"
+#include "app/report_post.h"
 #include "app/srs_secret.h"
 #include "app/usage.h"
 #include "base/event.h"
@@ -99,6 +100,7 @@ struct node {
 	const struct node_setup *setup;
 	struct node_core cores[CORES_MOST];
 	struct deliver *delivers[CORES_MOST];
+	struct report_post reports[2];	/* by enum report_kind; of core 0 */
 	struct server_house house;
 	struct server_login login;
 	struct shard_map map;

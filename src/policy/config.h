@@ -187,6 +187,7 @@ enum dkim_use { DKIM_AUTO, DKIM_OFF };
 enum dkim_algorithms { DKIM_BOTH, DKIM_RSA_ONLY, DKIM_ED25519_ONLY };
 enum dkim_trouble { DKIM_DEFER, DKIM_SEND };
 enum double_bounces { DOUBLE_ADMIN, DOUBLE_DISCARD };
+enum report_send { REPORT_SEND_YES, REPORT_SEND_NO, REPORT_SEND_UNSIGNED };
 enum report_return { RETURN_FULL, RETURN_HEADERS };
 enum report_success { SUCCESS_TOLD, SUCCESS_UNTOLD };
 enum yes_no { ANSWER_YES, ANSWER_NO };
@@ -461,7 +462,7 @@ struct config {
 		enum report_return returns;	/* where RET does not say */
 		enum report_success success;
 		struct str from, organization, contact;	/* reporter.h */
-		struct { enum yes_no send; uint64_t most; } dmarc, tls;
+		struct { enum report_send send; uint64_t most; } dmarc, tls;
 		/* those of others */
 		struct conf_strings inbox;	/* mailboxes */
 		struct conf_strings about;	/* domains besides ours */

@@ -25,6 +25,7 @@ _Static_assert(sizeof(enum listener_role) == sizeof(unsigned) &&
     sizeof(enum double_bounces) == sizeof(unsigned) &&
     sizeof(enum language) == sizeof(unsigned) &&
     sizeof(enum report_return) == sizeof(unsigned) &&
+    sizeof(enum report_send) == sizeof(unsigned) &&
     sizeof(enum report_success) == sizeof(unsigned) &&
     sizeof(enum yes_no) == sizeof(unsigned) && sizeof(enum relay_level) == sizeof(unsigned) &&
     sizeof(enum forward_arc) == sizeof(unsigned) &&

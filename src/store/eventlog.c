@@ -258,20 +258,34 @@ days_continue(struct eventlog *l)
 	return day_open(l, latest);	/* it is empty now */
 }
 
+/* A power cut must not take it away with the days that stand in it. */
+static yields int
+directory_make(const char *path)
+{
+	char above[512];
+	struct str s = str_of(path);
+	size_t slash = str_find_last(s, '/');
+	int rc = disk_mkdir(path, 0750);
+
+	if (rc != 0 && rc != -EEXIST)
+		return -1;
+	if (slash == s.n || slash == 0 ||
+	    !str_cstr(str_sub(s, 0, slash), above, sizeof above))
+		return 0;		/* not one of ours */
+	return disk_sync_directory(above) == 0 ? 0 : -1;
+}
+
 yields int
 eventlog_open(struct eventlog *l, struct str directory, unsigned spool,
     struct eventlog_mark *mark)
 {
-	int rc;
-
 	*l = (struct eventlog){ .spool = spool, .fd = -1, .day = -1,
 		.batch = malloc(EVENTLOG_BATCH) };
 	*mark = l->mark;
 	if (l->batch == NULL ||
 	    !str_cstr(directory, l->directory, sizeof l->directory))
 		return err_set("events: no memory, or too long a path");
-	rc = disk_mkdir(l->directory, 0750);
-	if ((rc != 0 && rc != -EEXIST) || days_continue(l) != 0)
+	if (directory_make(l->directory) != 0 || days_continue(l) != 0)
 		return err_add("events");
 	*mark = l->mark;
 	return 0;
