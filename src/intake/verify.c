@@ -243,6 +243,15 @@ verify_tell_reply(struct event *e, const struct verdict *v)
 	event_str(e, FIELD_reply, str_of(v->text));
 }
 
+/* What passed in the name of the author's domain; reports need it. */
+static const char *
+verify_aligned(const struct dmarc_answer *dmarc)
+{
+	if (dmarc->dkim_aligned)
+		return dmarc->spf_aligned ? "dkim spf" : "dkim";
+	return dmarc->spf_aligned ? "spf" : "";
+}
+
 static void
 verify_tell_policy(struct event *e, const struct dmarc_answer *dmarc)
 {
@@ -251,6 +260,7 @@ verify_tell_policy(struct event *e, const struct dmarc_answer *dmarc)
 	event_str(e, FIELD_domain, dmarc->where);
 	event_str(e, FIELD_policy, str_of(dmarc_policy_name(dmarc->published)));
 	event_str(e, FIELD_policy_text, dmarc->text);
+	intake_tell_some(e, FIELD_aligned, str_of(verify_aligned(dmarc)));
 }
 
 static void
