@@ -46,11 +46,21 @@ day_parse(struct str text)
 
 /* ---- reading ---- */
 
+/* Two servers must not report each other's reports for ever. */
+static bool
+event_is_of_report(const struct report_day *r, const struct event *e)
+{
+	struct str to = event_get_str(e, FIELD_recipient);
+
+	return to.n > 0 && reporter_is(r->by, to);
+}
+
 static int
 event_take(struct report_day *r, const struct event *e)
 {
 	if (r->kind == REPORT_OF_DMARC)
-		return dmarc_tally_take(&r->dmarc, e);
+		return event_is_of_report(r, e) ? 0 :
+		    dmarc_tally_take(&r->dmarc, e);
 	tls_tally_take(&r->tls, e);
 	return 0;
 }
@@ -74,14 +84,16 @@ events_take(struct report_day *r, struct eventread *in)
 
 yields int
 report_day_read(struct report_day *r, enum report_kind kind, int64_t day,
-    struct str directory, struct hash_key key)
+    const struct config *conf, const struct reporter *by, struct hash_key key)
 {
 	struct wall since = { day * DAY_SECONDS * US_PER_SECOND };
 	struct eventread *in;
+	struct str directory;
 	int rc;
 
-	*r = (struct report_day){ .kind = kind, .day = day };
+	*r = (struct report_day){ .kind = kind, .day = day, .by = by };
 	arena_init(&r->arena, NAMES_MOST);
+	directory = arena_join(&r->arena, conf->spool.path, STR("/events"));
 	dmarc_tally_init(&r->dmarc, key, DMARC_TALLY_MOST);
 	tls_tally_init(&r->tls, key, TLS_TALLY_MOST);
 	in = eventread_open(directory, since);

@@ -25,6 +25,7 @@ enum { DAY_SECONDS = 86400 };
 struct report_day {
 	enum report_kind kind;
 	int64_t day;			/* since 1970 */
+	const struct reporter *by;
 	struct dmarc_tally dmarc;	/* one of both is used */
 	struct tls_tally tls;
 	struct arena arena;
@@ -37,8 +38,9 @@ struct report_sink {
 	yields int (*piece)(struct report_sink *, struct str);
 };
 
+/* What came to reporter or reports.inbox is left out: reports are not reported. */
 yields int report_day_read(struct report_day *, enum report_kind, int64_t day,
-    struct str directory, struct hash_key);
+    const struct config *, const struct reporter *, struct hash_key);
 void report_day_close(struct report_day *);
 
 struct str report_day_name(const struct report_day *, size_t i);

@@ -11,6 +11,7 @@
 #include "app/report_post.h"
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/fetch.h"
@@ -216,16 +217,12 @@ pass_keeping(void *arg, uint64_t id)
 static yields int
 pass_open(struct pass *s, struct report_post *p, int64_t day, struct arena *a)
 {
-	char room[EVENTS_PATH];
-	struct buf path = BUF_OF(room);
-
 	s->post = p;
 	s->config = config_pin(p->holder);
 	if (!reporter_of(s->config, a, &s->by))
 		return err_set("there is no mailbox to send from");
-	if (!events_directory(p, &path))
-		return err_set("the path of the spool is too long");
-	return report_day_read(&s->day, p->kind, day, buf_str(&path), p->key);
+	return report_day_read(&s->day, p->kind, day, s->config, &s->by,
+	    p->key);
 }
 
 static void
@@ -418,6 +415,166 @@ post_run(void *arg)
 	p->is_running = false;
 	p->fiber = NULL;
 }
+
+/* ---- asked by somebody ---- */
+
+struct asking {
+	struct report_sink sink;
+	const struct report_ask *ask;
+	struct pass pass;
+	char line[8 * 1024];
+};
+
+static yields int
+piece_hand(struct report_sink *sink, struct str piece)
+{
+	struct asking *a = (struct asking *)(void *)sink;
+
+	return a->ask->give(a->ask->to, piece);
+}
+
+/* What came, or would come, of a domain's report. */
+static yields int
+line_give(struct asking *a, bool was_sent)
+{
+	const struct report_mailing *m = &a->pass.mailing;
+	struct buf b = BUF_OF(a->line);
+	struct json j;
+
+	json_begin(&j, &b);
+	json_put_object(&j, NULL);
+	json_put_str(&j, "day", str_of(day_print(m->day->day).text));
+	json_put_str(&j, "domain", report_day_name(m->day, m->i));
+	json_put_u64(&j, "count", report_day_count(m->day, m->i));
+	json_put_u64(&j, "rows", report_day_rows(m->day, m->i));
+	json_put_u64(&j, "octets", m->octets);
+	json_put_str(&j, was_sent ? "end" : "would_be",
+	    str_of(report_end_name(m->end)));
+	json_put_cut(&j, "to", str_of(m->to), sizeof m->to);
+	json_put_cut(&j, "text", str_of(m->text), sizeof m->text);
+	json_end_object(&j);
+	buf_putc(&b, '\n');
+	must(!b.full);
+	return a->ask->give(a->ask->to, buf_str(&b));
+}
+
+static yields int
+one_answer(struct asking *a, size_t i)
+{
+	struct pass *s = &a->pass;
+
+	switch (a->ask->verb) {
+	case REPORT_ASK_DOCUMENT:
+		return report_day_write(&s->day, i, &s->by, &a->sink);
+	case REPORT_ASK_LOOK:
+		pass_aim(s, i, true);
+		report_mailing(&s->mailing);
+		return line_give(a, false);
+	case REPORT_ASK_SEND:
+		break;
+	}
+	if (a->ask->domain.n == 0 && s->is_marked &&
+	    report_mark_has(&s->post->mark, report_day_name(&s->day, i)))
+		return 0;		/* of all, those that are left */
+	return pass_send(s, i) == 0 ? line_give(a, true) : -1;
+}
+
+static yields int
+all_answer(struct asking *a)
+{
+	struct pass *s = &a->pass;
+	size_t most = most_of(s->post), i = 0;
+	int rc = 0;
+
+	if (a->ask->domain.n > 0) {
+		i = report_day_find(&s->day, a->ask->domain);
+		if (i == s->day.n)
+			return err_set("nothing of " STR_FMT " is to be "
+			    "reported", STR_ARG(a->ask->domain));
+		return one_answer(a, i);
+	}
+	if (a->ask->verb == REPORT_ASK_DOCUMENT && s->day.n > 1 &&
+	    s->post->kind == REPORT_OF_DMARC)
+		return err_set("there are %zu reports: name one by --domain",
+		    s->day.n);
+	for (; rc == 0 && i < s->day.n && i < most && !s->post->is_closing; i++)
+		rc = one_answer(a, i);
+	return rc;
+}
+
+/* What is sent of the day whose turn it is, is marked as sent. */
+static yields int
+sending_begin(struct asking *a, struct report_post *p, int64_t day)
+{
+	char room[800];
+	const char *ban = ban_of(p, room, sizeof room);
+
+	if (day >= today())
+		return err_set("%s is not over", day_print(day).text);
+	if (ban != NULL)
+		return err_set("%s", ban);
+	if (day == day_next(&p->mark) && day_begin(p, day) != 0)
+		return -1;
+	a->pass.is_marked = p->mark.day == day && !p->mark.is_over;
+	return 0;
+}
+
+static int
+day_asked(const struct report_ask *ask, int64_t *day)
+{
+	*day = today() - (ask->verb == REPORT_ASK_SEND);
+	if (ask->day.n > 0)
+		*day = day_parse(ask->day);
+	return *day >= 0 && *day <= today() ? 0 : err_set("'" STR_FMT
+	    "' is not a day of the past (example: 2026-11-21)",
+	    STR_ARG(ask->day));
+}
+
+static yields int
+asking_run(struct asking *a, struct report_post *p, struct arena *arena)
+{
+	bool sends = a->ask->verb == REPORT_ASK_SEND;
+	int64_t day;
+	int rc;
+
+	if (day_asked(a->ask, &day) != 0 ||
+	    (sends && sending_begin(a, p, day) != 0))
+		return -1;
+	rc = pass_open(&a->pass, p, day, arena);
+	if (rc == 0)
+		rc = all_answer(a);
+	pass_close(&a->pass);
+	return rc;
+}
+
+yields int
+report_post_ask(struct report_post *p, const struct report_ask *ask)
+{
+	bool sends = ask->verb == REPORT_ASK_SEND;
+	struct arena arena;
+	struct asking *a;
+	int rc;
+
+	if (!p->is_running)
+		return err_set("no reports now");
+	if (sends && !permit_try(&p->turn))
+		return err_set("reports are being sent just now");
+	arena_init(&arena, sizeof *a + REPORTER_MEMORY);
+	a = arena_new(&arena, struct asking);
+	if (a == NULL)
+		rc = err_set("no memory");
+	else {
+		a->sink.piece = piece_hand;
+		a->ask = ask;
+		rc = asking_run(a, p, &arena);
+	}
+	arena_clear(&arena);
+	if (sends)
+		permit_give(&p->turn);
+	return rc;
+}
+
+/* ---- a life ---- */
 
 yields int
 report_post_start(struct report_post *p)

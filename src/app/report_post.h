@@ -42,6 +42,15 @@ struct report_post {
 yields int report_post_start(struct report_post *);
 yields void report_post_stop(struct report_post *);
 
+/* For the control socket. */
+struct report_ask {
+	enum { REPORT_ASK_LOOK, REPORT_ASK_DOCUMENT, REPORT_ASK_SEND } verb;
+	struct str day, domain;		/* as in http/control.h */
+	yields int (*give)(void *to, struct str);
+	void *to;
+};
+yields int report_post_ask(struct report_post *, const struct report_ask *);
+
 /* When the reports of a day are due. */
 struct wall report_post_due(struct str hostname, int64_t day);
 

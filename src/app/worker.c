@@ -8,6 +8,7 @@
 #include "app/logins.h"
 #include "app/node.h"
 #include "app/notice.h"
+#include "app/report_control.h"
 #include "base/err.h"
 #include "base/list.h"
 #include "deliver/delivery.h"
@@ -665,6 +666,7 @@ control_fill(struct worker *w)
 	s->reload = reload_ask;
 	s->stop = stop_ask;
 	s->cancel = cancel_start;
+	s->reports = report_control(w->node.reports);
 	s->tls = acme_control(&w->credentials.acme);
 	s->dkim = dkim_control(&w->credentials.dkim);
 	s->dns = dns_watch_control(&w->dns_watch);

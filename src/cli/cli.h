@@ -34,7 +34,7 @@ struct cli {
 	struct str domains, expires, limits, networks, scopes, tenant;
 	struct str to[CLI_WORDS_MOST];
 	size_t n_to;
-	bool no_mail, no_probe;
+	bool no_mail, no_probe, send, xml;
 	bool json, yes, follow, no_cage, dry_run, has_filter, all;
 	bool implicit, relay_check, generate, scram;
 	bool asks_help;			/* --help behind a command */

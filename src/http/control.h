@@ -83,6 +83,24 @@ struct control_dkim {
 	void *arg;
 };
 
+/* Reports to other domains, of mail or of TLS: what is asked. */
+enum control_report_verb { CONTROL_REPORT_LOOK, CONTROL_REPORT_DOCUMENT,
+	CONTROL_REPORT_SEND };
+struct control_report_ask {
+	enum control_report_verb verb;
+	bool is_tls;
+	struct str day;			/* "2026-11-21"; n == 0: today, or of
+					 * what is sent yesterday */
+	struct str domain;		/* n == 0: all */
+};
+struct control_reports {
+	/* The answer goes to `give' in pieces.  -1 and the trail: there is none, or
+	 * it is not whole. */
+	yields int (*ask)(void *arg, const struct control_report_ask *,
+	    yields int (*give)(void *to, struct str), void *to);
+	void *arg;
+};
+
 struct control_setup {
 	unsigned n_cores;
 	struct control_core cores[CORES_MOST];
@@ -98,6 +116,7 @@ struct control_setup {
 	void (*cancel)(void *arg, unsigned core, const struct handoff *);
 	void *arg;
 	struct control_tls tls;		/* show NULL: there is no TLS */
+	struct control_reports reports;	/* ask NULL: there are none */
 	struct control_dns dns;		/* show NULL: nobody looks */
 	struct control_dkim dkim;	/* show NULL: there are no keys */
 };

@@ -26,7 +26,21 @@ tls_rpt_type_of(struct str name, enum tls_rpt_type *t)
 	return false;
 }
 
-/* RFC 8460 4.4: date-time is RFC 3339's. */
+/* RFC 8460 4.4: date-time is RFC 3339's; of whole seconds. */
+static void
+instant_put(struct json *j, const char *key, struct wall w)
+{
+	struct wall_text told = wall_print(w);
+	struct str text = str_of(told.text), seconds;
+	char room[32];
+	struct buf b = BUF_OF(room);
+
+	seconds = str_cut(&text, '.');
+	buf_put(&b, seconds);
+	buf_putc(&b, 'Z');
+	json_put_str(j, key, buf_str(&b));
+}
+
 void
 tls_rpt_begin(struct tls_rpt_writer *w, struct buf *out,
     const struct tls_rpt *r)
@@ -38,8 +52,8 @@ tls_rpt_begin(struct tls_rpt_writer *w, struct buf *out,
 	json_put_object(j, NULL);
 	json_put_str(j, "organization-name", r->organization);
 	json_put_object(j, "date-range");
-	json_put_wall(j, "start-datetime", r->begin);
-	json_put_wall(j, "end-datetime", r->end);
+	instant_put(j, "start-datetime", r->begin);
+	instant_put(j, "end-datetime", r->end);
 	json_end_object(j);
 	json_put_str(j, "contact-info", r->contact);
 	json_put_str(j, "report-id", r->report_id);

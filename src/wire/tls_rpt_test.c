@@ -10,8 +10,8 @@ static char room[TLS_RPT_PIECE];
 
 static const char whole[] =
     "{\"organization-name\":\"A \\\"B\\\"\","
-    "\"date-range\":{\"start-datetime\":\"2026-11-20T00:00:00.000Z\","
-    "\"end-datetime\":\"2026-11-20T23:59:59.000Z\"},"
+    "\"date-range\":{\"start-datetime\":\"2026-11-20T00:00:00Z\","
+    "\"end-datetime\":\"2026-11-20T23:59:59Z\"},"
     "\"contact-info\":\"tls@mx.example\",\"report-id\":\"1@mx.example\","
     "\"policies\":[{\"policy\":{\"policy-type\":\"sts\","
     "\"policy-string\":[\"version: STSv1\",\"mode: testing\"],"
