@@ -29,6 +29,7 @@ PEERS = {
                       " libmail-deliverystatus-bounceparser-perl libmailtools-perl libmime-tools-perl"
                       " libtimedate-perl libconvert-binhex-perl"
                       " libsisimai-perl libclass-accessor-lite-perl libjson-perl".split(),
+    "dmarc-cat": "dmarc-cat libassuan0 libgpg-error0 libgpgme11".split(),
     "readers": "fail2ban pflogsumm logwatch libdate-calc-perl libbit-vector-perl libcarp-clan-perl"
                " libdate-manip-perl".split(),
     "ldns": "ldnsutils libldns3".split(),
