@@ -33,7 +33,9 @@ class OpenDKIM:
         text = CONF.format(port=self.port, mode="s" if sign else "v")
         if nameserver:
             text += f"Nameservers {nameserver}\n"
-        if sign:
+        if not sign:
+            text += "InternalHosts 192.0.2.1\n"  # 127.0.0.1 is checked too
+        else:
             text += f"Domain {sign[0]}\nSelector {sign[1]}\nKeyFile {sign[2]}\nInternalHosts 0.0.0.0/0\n"
         (self.dir / "conf").write_text(text)
         self.process = None

@@ -36,10 +36,10 @@ worker "rspamd_proxy" {{
   bind_socket = "127.0.0.1:{milter}"; milter = yes; count = 1; timeout = 30s;
   upstream "local" {{ default = yes; self_scan = yes; }}
 }}
-spf {{ }}
-dkim {{ trusted_only = false; skip_multi = false; max_sigs = 10; }}
-dmarc {{ }}
-arc {{ }}
+spf {{ check_local = true; check_authed = true; }}
+dkim {{ check_local = true; check_authed = true; trusted_only = false; skip_multi = false; max_sigs = 10; }}
+dmarc {{ check_local = true; check_authed = true; }}
+arc {{ check_local = true; check_authed = true; }}
 dkim_signing {{ {signing} }}
 actions {{ reject = 1000; }}
 """
