@@ -30,6 +30,7 @@ demo.test        MX 10 mx.demo.test
 mx.demo.test     A 127.0.0.1
 sink.test        MX 10 mx.sink.test
 mx.sink.test     A 127.0.0.2
+1.0.0.127.in-addr.arpa PTR mx.demo.test
 """
 OURS = """\
 hostname: mx.demo.test
@@ -41,7 +42,8 @@ listen: [ {{ address: 127.0.0.1, port: {port}, role: submission }} ]
 domains:
   demo.test: {{ users: [ demo, alice, postmaster ] }}
 deliver: {{ maildir: "{{dir}}/Maildir/%u" }}
-dns: {{ zone: "{{dir}}/zone" }}
+dns: {{ zone: "{{dir}}/zone", addresses: [ 127.0.0.1 ] }}
+dkim: {{ state: "{{dir}}-keys" }}
 outbound: {{ port: {sink}, retry: [ 1s, 2s, 5s ] }}
 log: {{ to: "{{dir}}/mail.log" }}
 """
@@ -49,11 +51,13 @@ THEIRS = """\
 hostname: mx.sink.test
 admin: postmaster@sink.test
 cores: 1
+trusted: []
 listen: [ {{ address: 127.0.0.2, port: {sink}, role: mx }} ]
 domains:
   sink.test: {{ users: [ bob, postmaster ] }}
 deliver: {{ maildir: "{{dir}}/Maildir/%u" }}
 dns: {{ zone: "{{dir}}/../ours/zone" }}
+dkim: {{ state: "{{dir}}-keys" }}
 log: {{ to: "{{dir}}/mail.log" }}
 """
 
@@ -197,6 +201,32 @@ class Demo:
         self.verdict(message["Return-Path"] == "<demo@demo.test>" and same,
                      f"{path.stat().st_size} octets, Return-Path and Received on top, content unchanged")
 
+    def publish(self):
+        self.step("dns", "Publish what the domain needs in the DNS: nightmail dns print demo.test")
+        run = subprocess.run([self.ours.binary, "dns", "print", "demo.test", "--json", "--config", str(self.ours.config),
+                              "--socket", self.ours.socket], capture_output=True, text=True)
+        records = [r for r in json.loads(run.stdout)["records"] if r["in_zone"] and r["type"] == "TXT"]
+        for record in records:
+            text = "".join(record["strings"])
+            self.say(f"{record['name']} TXT {text if len(text) < 70 else text[:67] + '...'}")
+        with open(self.ours.dir / "zone", "a") as zone:
+            zone.writelines(f"{r['name']}. TXT {r['data']}\n" for r in records)
+        for server in (self.ours, self.theirs):
+            server.ask("reload")
+        said = self.ours.ask("dkim", "check", "demo.test")
+        keys = json.loads(self.ours.ask("dkim", "list", "--json").stdout)["keys"]
+        active = sorted(k["algorithm"] for k in keys if k["state"] == "active")
+        self.verdict(said.returncode == 0 and len(active) == 2,
+                     "the keys are seen in the DNS, and sign: " + ", ".join(active))
+
+    def proved(self, message):
+        """What the other side found out about who sent it."""
+        text = " ".join(str(message["Authentication-Results"]).split())
+        found = [m for m in ("spf", "dkim", "dmarc") if f"{m}=pass" in text]
+        self.say(f"Authentication-Results: {text}")
+        self.verdict(len(found) == 3 and text.count("dkim=pass") == 2,
+                     "the other side proved who sent it: " + " ".join(f"{m}=pass" for m in found))
+
     def relay(self):
         self.step("relayed", "An 8-bit message for bob@sink.test: found by MX, refused by 451 once, tried again")
         mail = next(m for m in sorted(MAILS.glob("*/*.eml"))
@@ -211,7 +241,8 @@ class Demo:
         tls = self.log_has(self.ours, r"to=<bob@sink\.test>.*status=sent.*tls=(TLS\S+)")
         self.verdict(tls, "between the servers: " + (tls[1] if tls else "clear text"))
         got = wait_for(lambda: maildir(self.theirs.dir / "Maildir" / "bob"), 10)
-        self.verdict(got and len(got) == 1, "bob has it, once" + (f": {got[0][0]}" if got else ""))
+        if self.verdict(got and len(got) == 1, "bob has it, once" + (f": {got[0][0]}" if got else "")):
+            self.proved(got[0][1])
 
     def bounce(self):
         self.step("bounced", "A message for nobody@sink.test comes back as a report")
@@ -298,7 +329,8 @@ def main():
     demo = Demo(pathlib.Path(args.binary).resolve(), args.json)
     good = False
     try:
-        for step in (demo.start, demo.user, demo.login, demo.accept, demo.local, demo.relay, demo.bounce, demo.crash):
+        for step in (demo.start, demo.user, demo.login, demo.publish, demo.accept, demo.local, demo.relay,
+                     demo.bounce, demo.crash):
             step()
         good = demo.table()
         if args.keep:
