@@ -62,9 +62,9 @@ yields void arc_verify_end(struct arc_verify *, const struct dns_quest *,
 
 /*
  * Of a chain that passed: the oldest set of those that, counted from the newest,
- * were sealed by one of these domains (*.a.example: any below it) without a gap; what it says came of a
- * message that nobody else had in between.  NULL: the newest is not by them, or
- * does not sign From.
+ * were sealed by one of these domains (*.a.example: any below it) without a gap;
+ * what it says came of a message that nobody else had in between.  NULL: the
+ * newest is not by them, or does not sign From.
  */
 const struct arc_set *arc_first_trusted(const struct arc_answer *,
     const struct str *domains, size_t n);
