@@ -297,9 +297,8 @@ is_forged(const struct judging *j)
 	const struct spf_answer *spf = proof_spf(p);
 
 	return spf != NULL && spf->result == SPF_FAIL &&
-	    is_of_author(j, spf->domain) && p->ask.wants_dkim &&
-	    !has_signature_of_author(j) && j->facts->traces == 0 &&
-	    p->arc.newest == 0;
+	    is_of_author(j, spf->domain) && !has_signature_of_author(j) &&
+	    j->facts->traces == 0 && p->arc.newest == 0;
 }
 
 static bool

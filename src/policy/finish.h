@@ -25,6 +25,7 @@ void finish_certificates(struct load *);
 void finish_dkim(struct load *);
 void finish_listeners(struct load *);
 void finish_tls(struct load *);
+void finish_verify(struct load *);
 void finish_forward(struct load *);	/* after the domains */
 void finish_logins(struct load *);	/* after finish_auth() and the domains */
 void finish_domains(struct load *);
