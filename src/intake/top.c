@@ -24,7 +24,7 @@ top_put_results(const struct intake *in, struct buf *out)
 {
 	struct str id = in->config->inbound.verify.authserv_id, value;
 
-	value = arena_printf(in->arena, STR_FMT "; " STR_FMT, STR_ARG(id),
+	value = arena_printf(in->proof->arena, STR_FMT "; " STR_FMT, STR_ARG(id),
 	    STR_ARG(in->results.n > 0 ? in->results : STR("none")));
 	return value.p != NULL &&
 	    header_put(out, STR("Authentication-Results"), value);
@@ -52,7 +52,7 @@ top_prove(struct intake *in)
 
 	if (verify_conclude(in) != 0)
 		return -1;
-	out.p = arena_alloc(in->arena, out.cap);
+	out.p = arena_alloc(in->proof->arena, out.cap);
 	if (out.p == NULL || !top_put_results(in, &out) ||
 	    !top_put_received_spf(in, &out) || (in->is_junk &&
 	    !header_put(&out, str_of(header_text(HEADER_X_SPAM_FLAG)),
