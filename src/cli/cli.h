@@ -27,7 +27,7 @@ struct cli {
 	struct str socket;		/* --socket */
 	struct str spool;		/* --spool */
 	struct str query;		/* filters, as a URL's query */
-	struct str from, since, day;
+	struct str from, since, day, days;
 	struct str helo, ip;		/* analyze */
 	struct str mx, name, ports, timeout, user;	/* test smtp */
 	struct str addresses, format;		/* dns */

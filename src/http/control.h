@@ -36,7 +36,7 @@ struct control_core {
 	struct ready *ready;
 	struct quota_table *quotas;
 	const struct sentinel *sentinel;
-	const struct login *login;	/* or NULL */
+	struct login *login;		/* or NULL */
 	const uint64_t *tls;		/* by enum tls_kind */
 	struct spool *const *spools;	/* by number, CONTROL_SPOOLS */
 	void (*wake)(void *arg, unsigned core);	/* the queue was changed */
