@@ -1,5 +1,5 @@
 /* received_commands.c -- what others report about our domains: dmarc show, dmarc
- * reports, dmarc failures, tls received. */
+ * received, dmarc failures, tls received. */
 #include "base/num.h"
 #include "cli/ask.h"
 #include "cli/dmarc_sources.h"
