@@ -106,7 +106,7 @@ indirect_read(struct value_reader *r, const struct schema *row,
 {
 	if (is_text && !indirect_text(r, n, text, is_secret))
 		return false;
-	if (row->type == TYPE_SECRET)
+	if (row->type == TYPE_SECRET || row->type == TYPE_SECRETS)
 		return indirect_secret(r, n, is_secret);
 	if (row->type == TYPE_PATH || row->type == TYPE_PATHS)
 		return indirect_path(r, n, text);

@@ -380,6 +380,25 @@ static const struct { const char *yaml, *says; } cases[] = {
 	{ "dns: { forwarders: [ resolver.example ] }",
 	    "1:22+16 'resolver.example' is not an IP address (examples: "
 	    "192.0.2.1, 2001:db8::1)\n" },
+	{ "forward: { srs_domain: away.example }",
+	    "1:12+10 'forward.srs_domain': away.example is no domain of this "
+	    "server; add it to domains, and let its MX lead here\n" },
+	{ "forward: { arc: on, arc_domain: away.example }",
+	    "1:21+10 'forward.arc_domain': away.example is no domain of this "
+	    "server; add it to domains, and let its MX lead here\n" },
+	{ "forward: { srs_secret: mysecretmysecret }",
+	    "1:24+16 a secret does not stand in the configuration: say cred:NAME "
+	    "(a file of systemd's LoadCredential), env:NAME or file:PATH\n" },
+	{ "forward: { srs_secret: \"file:/short\" }",
+	    "1:12+10 'forward.srs_secret': a secret has at least 16 characters; "
+	    "openssl rand -base64 18 makes one\n" },
+	{ "forward: { srs_secret: \"file:/many\" }",
+	    "1:12+10 'forward.srs_secret': it has more than 16 lines\n" },
+	{ "forward: { srs_secret: \"file:/nowhere\" }",
+	    "1:25+13 'file:/nowhere': there is no such thing\n" },
+	{ "forward: { arc: on }\ninbound: { verify: { arc: no } }",
+	    "1:12+3 'forward.arc' says what ARC was when a message came, and "
+	    "inbound.verify.arc is no; turn it on\n" },
 	{ "spool: { path: spool }",
 	    "1:16+5 'spool' is not an absolute path\n" },
 	{ "spool: { segment: 1K }",
@@ -495,12 +514,19 @@ static const struct { const char *yaml, *says; } cases[] = {
 	    "1:40+9 this text has 9 octets; it may have 1 to 8 octets\n" },
 };
 
+/* Seventeen secrets. */
+#define FOUR "0123456789abcdef\n0123456789abcdef\n0123456789abcdef\n" \
+	"0123456789abcdef\n"
+static const char many_lines[] = FOUR FOUR FOUR FOUR "0123456789abcdef\n";
+
 static void
 test_says_what_is_wrong(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		conf_begin();
+		conf_file("/short", "0123456789abcdef0\n0123456789abcde\n");
+		conf_file("/many", many_lines);
 		conf_file("/bad-users", "alice:x:one:1::/h:/s\n:x:\nb/b\nbob\n"
 		    "bob\n");
 		conf_file("/bad-aliases", "a: b\nA: c\nnocolon\nx: |cmd\n"

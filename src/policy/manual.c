@@ -370,6 +370,7 @@ json_pattern(enum schema_type type)
 	case TYPE_PIPE:
 		return "^/";
 	case TYPE_SECRET:
+	case TYPE_SECRETS:
 		return "^(cred|env|file):";
 	case TYPE_NONE:
 	case TYPE_ADDRESSES:

@@ -74,6 +74,8 @@ static const struct type_words type_words[SCHEMA_TYPES] = {
 	[TYPE_RELAY] = { "a relay", "mx, smtp://mail.example.org:2525, "
 		"lmtp://localhost:24" },
 	[TYPE_SECRET] = { "a secret", "cred:NAME, env:NAME, file:PATH" },
+	[TYPE_SECRETS] = { "secrets, a line each",
+		"cred:NAME, env:NAME, file:PATH" },
 	[TYPE_SENDERS] = { "a sender",
 		"bob@example.org, @example.org, @*.example.org, *, <>" },
 	[TYPE_SIZE] = { "a size", "512, 64K, 50M, 2G" },

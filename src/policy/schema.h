@@ -40,6 +40,7 @@ enum schema_type {
 	TYPE_RATE,		/* struct rate */
 	TYPE_RELAY,		/* struct relay * */
 	TYPE_SECRET,		/* struct str, from elsewhere */
+	TYPE_SECRETS,		/* struct str, a secret a line, from elsewhere */
 	TYPE_SENDERS,		/* struct conf_strings: account_sender_read() */
 	TYPE_SIZE,		/* uint64_t, octets */
 	TYPE_STRING,		/* struct str */

@@ -78,6 +78,7 @@ range_value(const struct schema *row, const void *to, uint64_t *v)
 	case TYPE_MAILBOX:
 	case TYPE_PATH:
 	case TYPE_SECRET:
+	case TYPE_SECRETS:
 	case TYPE_STRING:
 	case TYPE_TEMPLATE:
 		*v = ((const struct str *)to)->n;
@@ -116,6 +117,7 @@ static bool
 type_is_text(enum schema_type type)
 {
 	return type == TYPE_STRING || type == TYPE_SECRET ||
+	    type == TYPE_SECRETS ||
 	    type == TYPE_PATH || type == TYPE_MAILBOX || type == TYPE_TEMPLATE;
 }
 

@@ -182,12 +182,31 @@ size_read(struct value_reader *r, const struct schema *row, struct str s,
 }
 
 static bool
+has_controls(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+			return true;
+	return false;
+}
+
+static bool
 string_read(struct value_reader *r, const struct schema *row, struct str s,
     void *to)
 {
 	(void)row;
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+	return !has_controls(s) && str_keep(r, s, to);
+}
+
+static bool
+lines_read(struct value_reader *r, const struct schema *row, struct str s,
+    void *to)
+{
+	struct str rest = s;
+
+	(void)row;
+	while (rest.n > 0)
+		if (has_controls(str_trim(str_cut(&rest, '\n'))))
 			return false;
 	return str_keep(r, s, to);
 }
@@ -422,6 +441,7 @@ const struct value_kind value_kinds[SCHEMA_TYPES] = {
 	[TYPE_RATE] = { rate_read, rate_put, ONE(struct rate) },
 	[TYPE_RELAY] = { NULL, relay_put, ONE(struct relay *) },
 	[TYPE_SECRET] = { string_read, value_put_text, TEXT },
+	[TYPE_SECRETS] = { lines_read, value_put_text, TEXT },
 	[TYPE_FINGERPRINTS] = { sender_read, value_put_text, LIST(struct str) },
 	[TYPE_SENDERS] = { sender_read, value_put_text, LIST(struct str) },
 	[TYPE_SIZE] = { size_read, size_put, ONE(uint64_t) },

@@ -37,6 +37,7 @@ PEERS = {
                 " libmilter1.0.1 libopendbx1 librbl1 libunbound8 libvbr2 libevent-2.1-7 libsasl2-2 libmd0"
                 " libhashkit2".split(),
     "pebble": ["pebble"],
+    "postsrsd": ["postsrsd"],
     "rspamd": "rspamd libglib2.0-0 libhyperscan5 libicu72 libluajit2-5.1-2 libluajit-5.1-2 libluajit2-5.1-common"
               " libpcre2-8-0 libsodium23 libunwind8".split(),
     "slapd": "slapd libldap-2.5-0 libltdl7 libodbc2 libwrap0 libsasl2-2 libnsl2 libtirpc3".split(),

@@ -51,7 +51,9 @@ class Node:
             self.zone.chmod(0o644)
         text = CONFIG.format(hostname=hostname, mx=self.mx, relay=self.relay, zone=self.zone, more=more,
                              deliver=deliver)
-        text += "domains:\n" + "".join(f"  {d}: {{ users: [ {', '.join(users)} ] }}\n" for d in domains)
+        if not isinstance(domains, dict):
+            domains = {d: f"{{ users: [ {', '.join(users)} ] }}" for d in domains}
+        text += "domains:\n" + "".join(f"  {d}: {what}\n" for d, what in domains.items())
         self.server = Server(BINARY, where / hostname, text, cage=not IS_ASAN)
 
     def __enter__(self):
