@@ -360,20 +360,30 @@ exists_judge(struct check *c, const struct spf_term *t, struct str domain)
 	return got.n > 0 ? MATCH_YES : MATCH_NO;
 }
 
+/* 5.6: "ip6:::ffff:192.0.2.1/0" is a network of IPv6, though its address was read
+ * as the one of IPv4 that it stands for. */
+static void
+address_widen(struct address *a)
+{
+	unsigned char mapped[16] = { [10] = 0xff, [11] = 0xff };
+
+	memcpy(mapped + 12, a->of.ip, 4);
+	memcpy(a->of.ip, mapped, sizeof mapped);
+	a->family = ADDRESS_V6;
+}
+
 static enum match
 ip_judge(struct check *c, const struct spf_term *t)
 {
-	enum address_family family = t->kind == SPF_IP4 ? ADDRESS_V4 :
-	    ADDRESS_V6;
 	struct address a;
 
-	/* An IPv4 address in the form of IPv6 becomes one of IPv4: it may match
-	 * nobody then, as 5.6 says. */
 	if (!address_parse(t->ip, 0, &a))
 		return check_break(c, SPF_PERMERROR, t->text,
 		    "has an address that is none");
-	return a.family == family && client_is_near(c, &a, t) ? MATCH_YES :
-	    MATCH_NO;
+	if (t->kind == SPF_IP6 && a.family == ADDRESS_V4)
+		address_widen(&a);
+	return (a.family == ADDRESS_V4) == (t->kind == SPF_IP4) &&
+	    client_is_near(c, &a, t) ? MATCH_YES : MATCH_NO;
 }
 
 static yields enum match
