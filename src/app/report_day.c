@@ -50,8 +50,12 @@ day_parse(struct str text)
 static bool
 event_is_of_report(const struct report_day *r, const struct event *e)
 {
+	const struct conf_strings *inbox = &r->conf->reports.inbox;
 	struct str to = event_get_str(e, FIELD_recipient);
 
+	for (size_t i = 0; i < inbox->n; i++)
+		if (str_eq_icase(inbox->v[i], to))
+			return true;
 	return to.n > 0 && reporter_is(r->by, to);
 }
 
@@ -91,7 +95,8 @@ report_day_read(struct report_day *r, enum report_kind kind, int64_t day,
 	struct str directory;
 	int rc;
 
-	*r = (struct report_day){ .kind = kind, .day = day, .by = by };
+	*r = (struct report_day){ .kind = kind, .day = day, .by = by,
+		.conf = conf };
 	arena_init(&r->arena, NAMES_MOST);
 	directory = arena_join(&r->arena, conf->spool.path, STR("/events"));
 	dmarc_tally_init(&r->dmarc, key, DMARC_TALLY_MOST);

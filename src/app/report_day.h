@@ -25,6 +25,7 @@ enum { DAY_SECONDS = 86400 };
 struct report_day {
 	enum report_kind kind;
 	int64_t day;			/* since 1970 */
+	const struct config *conf;
 	const struct reporter *by;
 	struct dmarc_tally dmarc;	/* one of both is used */
 	struct tls_tally tls;

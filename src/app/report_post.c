@@ -15,6 +15,7 @@
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/fetch.h"
+#include "policy/signing.h"
 #include "store/eventread.h"
 #include "trust/dkim_sign.h"
 
@@ -316,13 +317,15 @@ wish_of(const struct report_post *p)
 }
 
 static yields bool
-has_key(struct report_post *p, struct str domain)
+has_key(struct report_post *p, const struct config *c, struct str from)
 {
 	struct dkim_signer *s = p->intake->signer;
 	struct dkim_key_ref keys[DKIM_KEYS_MOST];
+	struct str domain = signing_domain(c, from);
 	size_t n = 0;
 
-	return s != NULL && s->keys(s, domain, keys, &n) == 0 && n > 0;
+	return s != NULL && c->outbound.dkim == DKIM_AUTO && domain.n > 0 &&
+	    s->keys(s, domain, keys, &n) == 0 && n > 0;
 }
 
 /* RFC 8460 3: reports MUST be signed; RFC 9990 3.5.2: they must pass DMARC.  NULL,
@@ -338,7 +341,7 @@ ban_of(struct report_post *p, char *room, size_t size)
 	arena_init(&a, REPORTER_MEMORY);
 	if (!reporter_of(c, &a, &by))
 		why = "there is no mailbox to send from";
-	else if (wish_of(p) == REPORT_SEND_YES && !has_key(p, by.domain)) {
+	else if (wish_of(p) == REPORT_SEND_YES && !has_key(p, c, by.domain)) {
 		snprintf(room, size, "none are sent: " STR_FMT ", in whose "
 		    "name they would be, has no DKIM key that signs "
 		    "(nightmail dns check " STR_FMT "); or set "

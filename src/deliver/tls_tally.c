@@ -2,6 +2,7 @@
 
 #include "base/list.h"
 #include "base/must.h"
+#include "wire/report_mail.h"
 
 #include <stdlib.h>
 
@@ -160,8 +161,8 @@ tls_tally_take(struct tls_tally *t, const struct event *e)
 	struct tls_tally_policy *p = NULL;
 
 	if (e->type != EVENT_tls_session ||
-	    event_get_str(e, FIELD_domain).n == 0)
-		return;
+	    !report_domain_fits(event_get_str(e, FIELD_domain)))
+		return;			/* an address asks for nothing */
 	d = domain_get(t, event_get_str(e, FIELD_domain));
 	if (d != NULL)
 		p = policy_get(t, d, event_get_str(e, FIELD_policy),

@@ -2,24 +2,20 @@
 
 Days of the past are made by a clock that is set back (libfaketime) for a server's first life.
 """
-import base64
 import collections
 import datetime
 import email
 import email.policy
 import gzip
-import http.server
 import json
 import os
 import re
-import ssl
 import subprocess
-import threading
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import package
-from rig import Node, check, letter
+from rig import IS_ASAN, Node, check, letter
 from server import wait_for
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors" / "dmarc-aggregate"
@@ -41,7 +37,8 @@ q.test. TXT "v=spf1 ip4:127.0.0.2 -all"
 _dmarc.q.test. TXT "v=DMARC1; p=quarantine; rua=mailto:reports@b.test!1k"
 q.test._report._dmarc.b.test. TXT "v=DMARC1"
 _dmarc.n.test. TXT "v=DMARC1; p=none"
-_smtp._tls.a.test. TXT "v=TLSRPTv1; rua=mailto:tls@b.test"
+mx.a.test. A 127.0.0.1
+_smtp._tls.mx.a.test. TXT "v=TLSRPTv1; rua=mailto:tls@b.test"
 _mta-sts.a.test. NXDOMAIN
 """
 
@@ -84,6 +81,7 @@ class Past:
             what(self.node)
         finally:
             server.stop()
+        server.cage = not IS_ASAN
         server.start()
 
     def __enter__(self):
@@ -94,7 +92,7 @@ class Past:
 
     def ask(self, *words):
         done = self.node.server.ask(*words)
-        check(done.returncode == 0, " ".join(words), done, self.node.server.tail())
+        check(done.returncode == 0, " ".join(map(str, words)), done, self.node.server.tail())
         return done.stdout
 
     def lines(self, *words):
@@ -183,4 +181,90 @@ def contents_are_right(root):
     check(sum(rows.values()) == 5, "rows", rows)
 
 
-CASES = [aggregate_report]
+# ---- between two of ours ----
+
+def two_servers(where):
+    """B's report, signed, goes to A over SMTP; A's checks say whose it is, and A reports nothing about it."""
+    with Node(where, "mx.a.test", ZONE + B_ASKS, A_READS,
+              domains=("a.test",)) as a, \
+            Past(where, ROUTE.format(port=a.mx), users=("bob",)) as past:
+        past.yesterday(lambda n: n.send(letter("ann@p.test"), source="127.0.0.2") and n.events("checked"))
+        none = past.node.server.ask("dmarc", "report", "--send")
+        check(none.returncode != 0 and "no DKIM key" in none.stderr, "without a key", none)
+        publish(past, a)
+        sent = past.lines("dmarc", "report", "--send")["p.test"]
+        check(sent["end"] == "sent" and sent["to"] == "reports@a.test", "sent", sent)
+        event = a.events("checked")[0]
+        check("dkim=pass header.d=b.test" in event["results"] and "dmarc=pass header.from=b.test" in event["results"],
+              "what A found", event)
+        taken = a.events("report_taken")[0]
+        check(taken["id"] == event["id"], "what A kept", taken, event)
+        looked = a.server.ask("dmarc", "report", "--json")
+        check(looked.returncode == 0 and looked.stdout == "", "about a report", looked)
+
+
+A_READS = """\
+reports: { inbox: [ reports@a.test ], about: [ p.test ] }
+database: sqlite:{dir}/state.db
+"""
+B_ASKS = """\
+_dmarc.b.test. TXT "v=DMARC1; p=reject; rua=mailto:reports@b.test"
+_dmarc.p.test. TXT "v=DMARC1; p=none; rua=mailto:reports@a.test"
+p.test._report._dmarc.a.test. TXT "v=DMARC1;"
+p.test. A 127.0.0.2
+"""
+ROUTE = """\
+outbound: {{ bind: 127.0.0.6, tls: none, dane: no, mta_sts: no }}
+route: [ {{ if: {{ rcpt_domain: a.test }}, relay: "smtp://mx.a.test:{port}" }} ]
+"""
+
+
+def publish(past, other):
+    """B's keys are in the zone that both read."""
+    made = json.loads(past.ask("dkim", "show", "b.test", "--config", past.node.server.config, "--json"))["keys"]
+    with open(past.node.zone, "a") as zone:
+        for k in made:
+            parts = " ".join(f'"{k["text"][i:i + 255]}"' for i in range(0, len(k["text"]), 255))
+            zone.write(f'{k["name"]}. TXT {parts}\n')
+    for server in (past.node.server, other.server):
+        done = server.ask("reload")
+        check(done.returncode == 0, "reload", done)
+    past.ask("dkim", "check", "b.test", "--config", past.node.server.config)
+
+
+# ---- TLS ----
+
+def some_sessions(node):
+    """One to a host that offers no TLS."""
+    node.send(letter("bob@b.test"), sender="bob@b.test", to="x@a.test", source="127.0.0.1", port=node.relay)
+    check(wait_for(lambda: [e for e in node.server.events() if e["event"] == "tls_session"], 60), "no session",
+          node.server.tail())
+
+
+def tls_report(where):
+    """A day's TLS to a domain that asks, as JSON and as the message that carries it."""
+    with Node(where, "mx.a.test", ZONE, domains=("a.test",),
+              users=("x",)) as a:
+        more = UNSIGNED + ROUTE.format(port=a.mx).replace("tls: none", "tls: may")
+        with Past(where, more) as past:
+            past.yesterday(some_sessions)
+            report = json.loads(past.ask("tls", "report", "--day", YESTERDAY, "--json"))
+            one = report["policies"][0]
+            check(report["contact-info"] == "postmaster@b.test" and one["policy"]["policy-domain"] == "mx.a.test" and
+                  one["policy"]["policy-type"] == "no-policy-found", "report", report)
+            sums = one["summary"]
+            check(sum(sums.values()) == 1, "sums", sums)
+            told = past.lines("tls", "report", "--day", YESTERDAY, "--send")["mx.a.test"]
+            check(told["end"] == "sent" and told["to"] == "tls@b.test", "sent", told)
+            mail = past.mail("tls")
+            check(mail.get_content_type() == "multipart/report" and mail.get_param("report-type") == "tlsrpt", "type",
+                  mail)
+            check(mail["TLS-Report-Domain"] == "mx.a.test" and mail["TLS-Report-Submitter"] == "b.test" and
+                  mail["TLS-Required"] == "No", "fields", mail.items())
+            packed = list(mail.iter_parts())[1]
+            check(packed.get_content_type() == "application/tlsrpt+gzip" and packed.get_filename().endswith(".json.gz"),
+                  "part", packed.items())
+            check(json.loads(gzip.decompress(packed.get_content())) == report, "what is in it")
+
+
+CASES = [aggregate_report, tls_report, two_servers]
