@@ -541,4 +541,54 @@ def guide_dns(where):
                   "Domains without mail": lambda: words_are_known(g)})
 
 
-CASES = [guide_dns, guide_from_postfix, guide_beside_dovecot, guide_certificates, guide_submission, guide_that_is_wrong]
+class SigningGuide(DnsGuide):
+    def step(self, kind, what="", text=""):
+        if what == "/etc/nightmail/nightmail.yaml" and "relay" in text:
+            text += "dns: { zone: /run/zone }\n"
+        super().step(kind, what, text)
+
+
+def guide_signing(where):
+    with SigningGuide(where / "box", "guide-signing.md", [], {}, has_outside=False) as g:
+        g.person("alice")
+        g.box.write("/run/zone", "")
+        nightmail_as_the_guide_has_it(g)
+
+        def publish(text, more=""):
+            g.box.write("/run/zone", text + more)
+            g.sh("nightmail reload")
+
+        def standing():
+            return sorted(line.split()[4] for line in g.sh("nightmail dkim list").splitlines())
+
+        def made():
+            zone = g.said["nightmail dkim show example.org"]
+            expect(zone.count("._domainkey.example.org. TXT") == 2 and standing() == ["next"] * 2, zone)
+            publish(zone)
+
+        def seen():
+            expect(standing() == ["active"] * 2, lambda: g.said["nightmail dkim check"])
+            g.sh("mkdir -p /etc/dkimkeys && cd /etc/dkimkeys && openssl genrsa -traditional -out mail.private 2048 && "
+                 "chmod 600 mail.private && openssl rsa -in mail.private -pubout -out mail.public")
+            public = "".join(g.box.path("/etc/dkimkeys/mail.public").read_text().splitlines()[1:-1])
+            publish(g.said["nightmail dkim show example.org"],
+                    f'mail._domainkey.example.org. TXT "v=DKIM1; k=rsa; p=" "{public[:200]}" "{public[200:]}"\n')
+
+        def taken():
+            expect(standing() == ["active", "active", "retiring"], g.sh("nightmail dkim list"))
+
+        def rotated():
+            expect(standing() == ["active", "active", "next", "next", "retiring"], g.sh("nightmail dkim list"))
+            publish(g.said["nightmail dkim rotate example.org"])
+
+        def switched():
+            expect(standing() == ["active"] * 2 + ["retiring"] * 3, g.sh("nightmail dkim list"))
+            g.sh("nightmail send --from alice@example.org --to alice@example.org",
+                 "From: alice@example.org\r\nSubject: signed\r\n\r\nhi\r\n")
+            expect(g.mail_of("alice", "signed").count(b"DKIM-Signature: v=1;") == 2, "it is not signed")
+            words_are_known(g)
+        g.follow({"The keys of a domain": made, "When they are published": seen, "From OpenDKIM": taken,
+                  "Another key": rotated, "The switch": switched})
+
+
+CASES = [guide_dns, guide_signing, guide_from_postfix, guide_beside_dovecot, guide_certificates, guide_submission, guide_that_is_wrong]
