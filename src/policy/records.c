@@ -323,7 +323,15 @@ dkim_make(struct making *m)
 struct str
 records_report_to(const struct config *c, struct str domain, struct arena *a)
 {
-	(void)c;
+	for (size_t i = 0; i < c->reports.inbox.n; i++) {
+		struct str at = c->reports.inbox.v[i];
+
+		if (str_eq_icase(str_sub(at, str_find_last(at, '@') + 1, at.n),
+		    domain))
+			return at;
+	}
+	if (c->reports.inbox.n > 0)
+		return c->reports.inbox.v[0];
 	return arena_printf(a, "postmaster@" STR_FMT, STR_ARG(domain));
 }
 
