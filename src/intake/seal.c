@@ -71,13 +71,14 @@ seal_begin(struct intake *in)
 static void
 seal_tell(const struct intake *in)
 {
-	struct event e = event_make(EVENT_trouble, clock_wall(),
-	    in->envelope.id);
+	struct event e = event_make(EVENT_sign_failed, clock_wall(),
+	    intake_id(in));
 	char text[512];
 	struct buf b = BUF_OF(text);
 
-	buf_printf(&b, "the message goes on without an ARC set of " STR_FMT
-	    ": %s", STR_ARG(in->seal_domain), err_text());
+	buf_printf(&b, "it goes on without an ARC set: %s", err_text());
+	event_str(&e, FIELD_domain, in->seal_domain);
+	event_str(&e, FIELD_sender, in->origin.sender);
 	event_str(&e, FIELD_text, buf_str(&b));
 	intake_tell(in->core, &e);
 	err_clear();
