@@ -57,6 +57,12 @@ def has_length_zero(letter, i, our, their):
     return tags_of(letter, i).get("l") == "0" and our["pass"]
 
 
+def is_no_base64(letter, i, our, their):
+    """RFC 6376 6.1.1: "Implementers MUST meticulously validate the format and values";
+    RFC 4648 3.3, 3.5: other characters and bits left over are refused."""
+    return our["why"].endswith("is no base64")
+
+
 def is_shorter(letter, i, our, their):
     """RFC 6376 3.5, l=: "This value MUST NOT be larger than the actual number of
     octets in the canonicalized message body"."""
@@ -136,7 +142,7 @@ def has_junk(letter, i, our, their):
 def settled(function):
     """Where they pass what we do not, nothing is settled but by what says so."""
     def holds(letter, i, our, their):
-        return (our["pass"] or function in (is_shorter, has_junk)) and function(letter, i, our, their)
+        return (our["pass"] or function in (is_no_base64, is_shorter, has_junk)) and function(letter, i, our, their)
     return function.__name__, holds
 
 
@@ -209,22 +215,23 @@ def against(scratch, name, judge, settled):
 
 def dkimpy(scratch):
     against(scratch, "dkimpy", lambda r: rig.Judge("/usr/bin/python3", HERE / "by_dkimpy.py", r.texts), [
-        settled(has_odd_b), settled(has_two_from), settled(has_space_at_colon), settled(has_no_end), settled(is_shorter), settled(signs_signatures),
-        settled(has_junk)])
+        settled(has_odd_b), settled(has_two_from), settled(has_space_at_colon), settled(has_no_end),
+        settled(is_shorter), settled(signs_signatures), settled(is_no_base64), settled(has_junk)])
 
 
 def mail_dkim(scratch):
     against(scratch, "Mail::DKIM", lambda r: rig.Judge("perl", HERE / "by_maildkim.pl", r.texts), [
-        settled(is_ed25519), settled(has_no_end), settled(has_length_zero), settled(is_cut_in_end), settled(is_shorter), settled(signs_signatures),
-        settled(has_junk)])
+        settled(is_ed25519), settled(has_no_end), settled(has_length_zero), settled(is_cut_in_end),
+        settled(is_shorter), settled(signs_signatures), settled(is_no_base64), settled(has_junk)])
 
 
 def opendkim(scratch):
     top = package.root("opendkim")
     library = top / "usr/lib/x86_64-linux-gnu/libopendkim.so.11"
     against(scratch, "OpenDKIM", lambda r: rig.Judge(
-        "/usr/bin/python3", HERE / "by_opendkim.py", library, r.lines, env=package.env(top)), [
-            settled(has_odder_b), settled(has_no_end), settled(signs_signatures), settled(has_junk)])
+        "/usr/bin/python3", HERE / "by_opendkim.py", library, r.lines, env=package.env(top), may_die=True), [
+        settled(has_odder_b), settled(has_no_end), settled(signs_signatures), settled(is_no_base64),
+        settled(has_junk)])
 
 
 class ByRspamd:
@@ -258,7 +265,7 @@ def rspamd(scratch):
         raise rig.Skip("a name server at port 53 wants root")
     against(scratch, "rspamd", ByRspamd, [
         settled(is_shorter), settled(has_length), settled(has_odder_b), settled(has_unknown_tag), settled(has_no_end),
-        settled(ends_blank), settled(has_repeats), settled(has_space_at_colon), settled(has_junk)])
+        settled(ends_blank), settled(has_repeats), settled(has_space_at_colon), settled(is_no_base64), settled(has_junk)])
 
 
 # ---- they sign, we verify ----

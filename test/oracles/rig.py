@@ -45,12 +45,16 @@ def die_with_parent():
 
 
 class Judge:
-    """A program that is asked about files, one after the other."""
+    """A program that is asked about files, one after the other.  may_die: one of
+    others that ends at some inputs; it took no part in these."""
 
-    def __init__(self, *command, env=None):
-        self.name = str(command[0])
+    def __init__(self, *command, env=None, may_die=False):
+        self.command, self.env, self.may_die = [str(c) for c in command], env, may_die
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen(
-            [str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, text=True, cwd=TOP,
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.env, text=True, cwd=TOP,
             preexec_fn=die_with_parent)
 
     def ask(self, path):
@@ -58,9 +62,13 @@ class Judge:
         self.process.stdin.write(f"{path}\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.name} ended with {self.process.wait()} at {path}")
-        return json.loads(line)
+        if line:
+            return json.loads(line)
+        ended = self.process.wait()
+        if not self.may_die or ended >= 0:
+            raise RuntimeError(f"{self.command[0]} ended with {ended} at {path}")
+        self.start()
+        return {"skip": f"it died of signal {-ended}"}
 
     def close(self):
         self.process.stdin.close()
