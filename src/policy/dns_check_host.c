@@ -325,7 +325,8 @@ check_lists(struct checking *c)
 			    address_print(&c->addresses.v[i]);
 			struct blocklist_answer a;
 
-			if (!address_is_public(&c->addresses.v[i]))
+			if (list.n == 0 ||	/* none */
+			    !address_is_public(&c->addresses.v[i]))
 				continue;
 			blocklist_ask(list, &c->addresses.v[i], &c->quest,
 			    c->arena, &a);
