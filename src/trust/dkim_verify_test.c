@@ -600,6 +600,17 @@ test_rsa_forms(void **state)
 	verify_as(DKIM_PERMERROR, "the key " KEY " is no RSA key");
 	OPENSSL_free(der);
 	der = NULL;
+	n = i2d_PUBKEY(rsa, &der);
+	memcpy(longer, der, (size_t)n);
+	zone_der(longer, (size_t)n + 1);
+	verify_as(DKIM_PERMERROR, "the key " KEY " is no RSA key");
+	zone_der(longer, (size_t)n - 1);
+	verify_as(DKIM_PERMERROR, "the key " KEY " is no RSA key");
+	longer[3 + 1] ^= 1;		/* the length of the algorithm */
+	zone_der(longer, (size_t)n);
+	verify_as(DKIM_PERMERROR, "the key " KEY " is no RSA key");
+	OPENSSL_free(der);
+	der = NULL;
 	n = i2d_PUBKEY(ec, &der);
 	zone_der(der, (size_t)n);
 	verify_as(DKIM_PERMERROR, "the key " KEY " is no RSA key");
