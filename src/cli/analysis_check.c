@@ -257,8 +257,8 @@ check_helo(struct checking *c)
 	bool is_full = str_find(helo, '.') < helo.n && host_parse(helo,
 	    MAILBOX_STRICT) == HOST_DOMAIN;
 
-	if (helo.n == 0) {
-		IS(ANALYSIS_FAIR, "not known");
+	if (helo.n == 0 || !str_is_printable(helo)) {
+		IS(ANALYSIS_FAIR, helo.n == 0 ? "not known" : "no name at all");
 		return;
 	}
 	IS(is_full ? ANALYSIS_GOOD : ANALYSIS_FAIR, STR_FMT, STR_ARG(helo));
@@ -277,8 +277,8 @@ check_tls(struct checking *c)
 	}
 	IS(h->is_private ? ANALYSIS_GOOD : ANALYSIS_BAD, "%s, by " STR_FMT,
 	    h->is_private ? "inside TLS" : "in clear text, or nobody says "
-	    "otherwise", STR_ARG(h->read.by.n > 0 ? h->read.by :
-	    STR("nobody knows whom")));
+	    "otherwise", STR_ARG(h->read.by.n > 0 && str_is_printable(
+	    h->read.by) ? h->read.by : STR("nobody knows whom")));
 	if (!h->is_private)
 		MEND("let the sending server use STARTTLS where it is offered");
 }
