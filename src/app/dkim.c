@@ -474,13 +474,14 @@ all_turn(struct dkim *d, const struct config *c)
 {
 	struct wall now = clock_wall();
 	uint64_t reads = d->reads;
+	int rc = 0;
 
 	/* who makes a key reads the list again; what is left comes next time */
 	for (size_t i = 0; i < d->n && d->reads == reads; i++)
 		if (known_turn(d, c, &d->known[i], now) != 0)
-			return -1;
+			rc = -1;	/* and the others go on */
 	d->is_stale = d->is_stale || d->reads != reads;
-	return 0;
+	return rc;
 }
 
 static yields int

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/must.h"
+#include "fiber/clock.h"
 
 #include <stdlib.h>
 
@@ -44,6 +45,8 @@ remembered_keep(struct dkim_core *c, struct str domain,
 	must(str_cstr(domain, r->domain, sizeof r->domain));
 	memcpy(r->keys, keys, n * sizeof *keys);
 	r->n = n;
+	r->until = n > 0 ? MONO_NEVER : mono_add(clock_mono(),
+	    DKIM_NONE_S * NS_PER_SECOND);
 }
 
 void
@@ -141,7 +144,7 @@ core_keys(struct dkim_signer *s, struct str domain,
 	struct buf b = BUF_OF(room);
 
 	must(domain.n > 0 && domain.n <= DKIM_DOMAIN_MOST);
-	if (r != NULL) {
+	if (r != NULL && mono_is_before(clock_mono(), r->until)) {
 		memcpy(out, r->keys, r->n * sizeof *out);
 		*n = r->n;
 		return 0;

@@ -17,12 +17,14 @@
 #include "app/node.h"
 #include "trust/dkim_pair.h"
 
-enum { DKIM_REMEMBERED = 64 };
+enum { DKIM_REMEMBERED = 64,
+	DKIM_NONE_S = 60 };	/* that a domain without keys stays so */
 
 struct dkim;
 
 struct dkim_remembered {
 	char domain[DKIM_DOMAIN_MOST + 1];	/* "": none */
+	struct mono until;
 	size_t n;
 	struct dkim_key_ref keys[DKIM_KEYS_MOST];
 };

@@ -71,6 +71,7 @@ say_queued(struct cli *c, const json_t *j)
 	say_some(c, j, " at listener ", "listener", "");
 	say_some(c, j, ", user ", "user", "");
 	say_some(c, j, ", Message-ID <", "message_id", ">");
+	say_some(c, j, ", signed by ", "signed", "");
 	say_some(c, j, "; it is a report about ", "parent", "");
 }
 
