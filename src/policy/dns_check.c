@@ -214,6 +214,9 @@ machine_check(struct checking *c)
 {
 	check_tlsa(c);
 	check_caa(c);
+	if (!c->leaves_here)
+		return;
+	check_ptr(c);
 	check_lists(c);
 	check_port(c);
 }
@@ -235,8 +238,6 @@ mail_check(struct checking *c)
 {
 	check_mx(c);
 	host_check(c);
-	if (!c->ask->skips_host)
-		check_ptr(c);
 	check_spf(c);
 	check_dkim(c);
 	check_dmarc(c);
@@ -305,6 +306,7 @@ dns_check(const struct dns_check_ask *ask, struct arena *arena,
 	*c = (struct checking){ .ask = ask, .config = ask->records.config,
 		.arena = arena, .out = out, .budget = CHECK_QUESTIONS,
 		.helo = ask->records.config->outbound.ehlo,
+		.leaves_here = !records_leave_by_relay(ask->records.config),
 		.addresses = ask->records.addresses, .has_room = true };
 	c->quest = (struct dns_quest){ .deadline = ask->deadline,
 		.budget = ask->budget != NULL ? ask->budget : &c->budget,

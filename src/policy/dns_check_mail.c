@@ -44,7 +44,7 @@ spf_missing(struct checking *c, struct finding *f)
 {
 	struct str terms = STR("");
 
-	for (size_t i = 0; i < c->addresses.n; i++) {
+	for (size_t i = 0; c->leaves_here && i < c->addresses.n; i++) {
 		const struct address *at = &c->addresses.v[i];
 		struct address_text text = address_print(at);
 		struct spf_answer got;
@@ -156,7 +156,8 @@ helo_check(struct checking *c)
 {
 	struct finding *f;
 
-	if (str_eq_icase(c->helo, c->out->domain) || c->ask->skips_host)
+	if (str_eq_icase(c->helo, c->out->domain) || c->ask->skips_host ||
+	    !c->leaves_here)
 		return;
 	f = finding_add(c, RECORD_SPF, MARK_WELL, c->helo,
 	    "the name said in EHLO may send from here");

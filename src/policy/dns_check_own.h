@@ -24,6 +24,7 @@ struct checking {
 	struct dns_quest quest;
 	unsigned budget;
 	struct str helo;
+	bool leaves_here;		/* others see our own addresses */
 	struct conf_addresses addresses;	/* told or found, else what the
 						 * host's name leads to */
 	bool has_room;

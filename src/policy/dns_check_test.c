@@ -448,6 +448,33 @@ others_are_told(void *arg)
 	assert_int_equal(r->marks[MARK_WRONG], 2);
 }
 
+/* Others see the relay: what our own addresses are named, and whether SPF has
+ * them, does not matter. */
+static yields void
+relays_are_seen(void *arg)
+{
+	struct dns_report *r = arena_new(&a, struct dns_report);
+
+	(void)arg;
+	assert_int_equal(sim_zone(STR("example.org. MX 10 mx.example.org.\n"
+	    "mx.example.org. A 203.0.113.5\n"
+	    "mx.example.org. AAAA 2001:db8::5\n"
+	    "example.org. TXT \"v=spf1 ip4:192.0.2.1 -all\"\n"
+	    "s1._domainkey.example.org. TXT \"" KEY "\"\n"
+	    "_dmarc.example.org. TXT \"v=DMARC1; p=reject; "
+	    "rua=mailto:a@example.org\"\n")), 0);
+	assert_true(check(r));
+	if (r->marks[MARK_WRONG] != 0)
+		report_show(r);
+	assert_int_equal(r->marks[MARK_WRONG], 0);
+	for (size_t i = 0; i < r->n; i++)
+		assert_true(r->v[i].topic != RECORD_PTR &&
+		    r->v[i].topic != RECORD_PORT &&
+		    r->v[i].topic != RECORD_LISTED);
+}
+
+static const char *more_yaml = "";
+
 static int
 begin(void **state)
 {
@@ -458,7 +485,8 @@ begin(void **state)
 	(void)state;
 	conf_begin();
 	arena_init(&a, 1 << 26);
-	config = conf_of(yaml);
+	config = conf_of(arena_cstr(&a, arena_join(&a, str_of(yaml),
+	    str_of(more_yaml))));
 	assert_int_equal(certificate_make(STR("mx.example.org"),
 	    (struct wall){ 0 }, &shown.cert, &key), 0);
 	EVP_PKEY_free(key);
@@ -483,6 +511,13 @@ begin(void **state)
 }
 
 static int
+begin_relayed(void **state)
+{
+	more_yaml = "route: [ { relay: 'smtp://relay.test' } ]\n";
+	return begin(state);
+}
+
+static int
 end(void **state)
 {
 	(void)state;
@@ -499,6 +534,8 @@ static void test_policy(void **s) { (void)s; on_core(policies_are_read); }
 static void test_keys(void **state) { (void)state; on_core(keys_have_states); }
 static void test_others(void **s) { (void)s; on_core(others_are_told); }
 
+static void test_relay(void **s) { (void)s; on_core(relays_are_seen); }
+
 int
 main(void)
 {
@@ -508,6 +545,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_policy, begin, end),
 		cmocka_unit_test_setup_teardown(test_keys, begin, end),
 		cmocka_unit_test_setup_teardown(test_others, begin, end),
+		cmocka_unit_test_setup_teardown(test_relay, begin_relayed, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

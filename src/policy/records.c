@@ -255,6 +255,15 @@ rule_is_for_all(const struct route_rule *rule)
 	return rule->rcpt_domain.n == 0;
 }
 
+bool
+records_leave_by_relay(const struct config *c)
+{
+	for (size_t i = 0; i < c->n_routes; i++)
+		if (rule_is_for_all(&c->routes[i]))
+			return true;
+	return false;
+}
+
 /* Whoever relays for us is who the receiver sees. */
 static void
 relay_note(struct making *m)

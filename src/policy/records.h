@@ -95,6 +95,10 @@ bool address_is_public(const struct address *);
 bool records_addresses(const struct config *, struct arena *,
     struct conf_addresses *out);
 
+/* Does a relay take all that leaves?  Then it is the relay's addresses that
+ * others see. */
+bool records_leave_by_relay(const struct config *);
+
 /* Whom reports about a domain go to. */
 struct str records_report_to(const struct config *, struct str domain,
     struct arena *);
