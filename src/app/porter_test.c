@@ -176,13 +176,13 @@ test_names_come_from_the_configuration(void **state)
 static void
 test_malformed_requests(void **state)
 {
-	static struct porter_request good, q[12];
+	static struct porter_request good, q[13];
 	static char more[sizeof good + 8];
 	size_t n = 0;
 
 	(void)state;
 	good = request("me@a.example", "s@x", "");
-	for (size_t i = 0; i < 12; i++)
+	for (size_t i = 0; i < 13; i++)
 		q[i] = good;
 	q[n++].magic++;
 	q[n++].version++;
@@ -192,6 +192,7 @@ test_malformed_requests(void **state)
 	q[n++].sender_length = PORTER_MAILBOX + 1;
 	q[n++].orig_length = PORTER_MAILBOX + 1;
 	q[n++].target_length = PORTER_TARGET + 1;
+	q[n++].is_junk = 2;
 	q[n++].mailbox[1] = '\0';
 	q[n++].mailbox[1] = '\n';
 	q[n++].sender[0] = 0x7f;

@@ -448,6 +448,38 @@ test_every_octet_everywhere(void **state)
 	}
 }
 
+/* What was found out is told whole, and forges nothing. */
+static void
+test_what_was_checked(void **state)
+{
+	static char many[2 * EVENT_TEXT_MOST + 1];
+	struct event e = make(EVENT_checked, 7);
+	struct buf out = BUF_OF(room);
+
+	(void)state;
+	event_str(&e, FIELD_client, STR("192.0.2.7"));
+	event_str(&e, FIELD_sender, STR("a@b.test> x"));
+	event_str(&e, FIELD_author, STR("b.test"));
+	event_str(&e, FIELD_disposition, STR("none"));
+	event_str(&e, FIELD_override, STR("mailing_list"));
+	event_str(&e, FIELD_rule, STR("inbound.verify.dmarc (default)"));
+	event_str(&e, FIELD_results, STR("spf=pass reason=\"\r\nx\""));
+	expect(&e, "0000000000007: client=unknown[192.0.2.7], from=<a@b.test? "
+	    "x>, author=b.test, disposition=none, override=mailing_list, "
+	    "rule=inbound.verify.dmarc??default?: spf=pass reason=\"??x\"");
+	assert_string_equal(event_text_tag(&e, 0), "checks");
+	memset(many, 'r', sizeof many);
+	e = make(EVENT_checked, 7);
+	event_str(&e, FIELD_results, (struct str){ many, sizeof many });
+	event_text(&e, 0, &out);
+	assert_false(out.full);
+	assert_true(out.n > sizeof many && out.p[out.n - 1] == 'r');
+	out = BUF_OF(room);
+	event_json(&e, &out);
+	assert_true(str_find_str(buf_str(&out), (struct str){ many,
+	    sizeof many }) < out.n);
+}
+
 int
 main(void)
 {
@@ -463,6 +495,7 @@ main(void)
 		cmocka_unit_test(test_tls_sessions),
 		cmocka_unit_test(test_what_became_of_it),
 		cmocka_unit_test(test_no_line_is_forged),
+		cmocka_unit_test(test_what_was_checked),
 		cmocka_unit_test(test_every_octet_everywhere),
 	};
 

@@ -2,6 +2,7 @@
 it can be asked for."""
 import imaplib
 import json
+import os
 import re
 import subprocess
 
@@ -121,6 +122,29 @@ def junk_by_lmtp(where):
             check(got and got[0].count(b"X-Spam-Flag:") == 1 and b"X-Spam-Flag: YES\r\n" in got[0], "flag", got)
 
 
+def junk_by_porter(where):
+    """Another uid's Maildir: his porter makes the folder, and it is his."""
+    if os.geteuid() != 0:
+        return "needs root"
+    home = where / "home" / "bob"
+    home.mkdir(parents=True)
+    os.chown(home, 2, 2)
+    users = where / "passwd"
+    users.write_text(f"bob:x:2:2::{home}:/bin/sh\n")
+    users.chmod(0o644)
+    (where / "home").chmod(0o755)
+    b = node(where, deliver='maildir: "~/Maildir"', users=["@"])
+    text = b.server.config.read_text()
+    b.server.config.write_text(text.replace("users: [ @ ]", f"users: file:{users}"))
+    with b:
+        code, _, _ = b.send(letter("ann@q.test"), sender="eve@client.test")
+        check(code == 250, "taken")
+        found = wait_for(lambda: list(home.glob("Maildir/.Junk/new/*")), 30)
+        check(found and found[0].stat().st_uid == 2, "in the folder", found, b.server.tail())
+        check((home / "Maildir/subscriptions").read_text() == "Junk\n", "subscribed")
+        check(b"X-Spam-Flag: YES" in found[0].read_bytes(), "flag")
+
+
 def why(where):
     with node(where) as b:
         code, text, mid = b.send(letter("ann@a.test"), source="127.0.0.5", helo="mx.a.test")
@@ -209,5 +233,5 @@ def reload_keys(where):
         check(b"Received-SPF: pass (mx.b.test: 127.0.0.5 is a permitted" in b.message(mid), "field", b.message(mid))
 
 
-CASES = [two_of_ours, from_postfix, from_swaks, forged, junk_by_dovecot, junk_by_lmtp, why, long_results, dead_dns, drops,
+CASES = [two_of_ours, from_postfix, from_swaks, forged, junk_by_dovecot, junk_by_lmtp, junk_by_porter, why, long_results, dead_dns, drops,
          reload_keys]
