@@ -194,6 +194,55 @@ begun_settle(struct report_post *p)
 	return rc < 0 ? -1 : 0;
 }
 
+/* ---- may it be? ---- */
+
+static enum report_send
+wish_of(const struct report_post *p)
+{
+	const struct config *c = config_now(p->holder);
+
+	return p->kind == REPORT_OF_DMARC ? c->reports.dmarc.send :
+	    c->reports.tls.send;
+}
+
+static yields bool
+has_key(struct report_post *p, const struct config *c, struct str from)
+{
+	struct dkim_signer *s = p->intake->signer;
+	struct dkim_key_ref keys[DKIM_KEYS_MOST];
+	struct str domain = signing_domain(c, from);
+	size_t n = 0;
+
+	return s != NULL && c->outbound.dkim == DKIM_AUTO && domain.n > 0 &&
+	    s->keys(s, domain, keys, &n) == 0 && n > 0;
+}
+
+/* RFC 8460 3: reports MUST be signed; RFC 9990 3.5.2: they must pass DMARC.  NULL,
+ * or why none may leave. */
+static yields const char *
+ban_of(struct report_post *p, char *room, size_t size)
+{
+	struct config *c = config_pin(p->holder);
+	struct reporter by;
+	struct arena a;
+	const char *why = NULL;
+
+	arena_init(&a, REPORTER_MEMORY);
+	if (!reporter_of(c, &a, &by))
+		why = "there is no mailbox to send from";
+	else if (wish_of(p) == REPORT_SEND_YES && !has_key(p, c, by.domain)) {
+		snprintf(room, size, "none are sent: " STR_FMT ", in whose "
+		    "name they would be, has no DKIM key that signs "
+		    "(nightmail dns check " STR_FMT "); or set "
+		    "reports.%s.send", STR_ARG(by.domain), STR_ARG(by.domain),
+		    kind_name(p));
+		why = room;
+	}
+	arena_clear(&a);
+	config_unpin(p->holder, c);
+	return why;
+}
+
 /* ---- a pass over a day ---- */
 
 struct pass {
@@ -263,6 +312,19 @@ most_of(const struct report_post *p)
 	    c->reports.tls.most;
 }
 
+/* Nobody hears of it where nothing is to be reported. */
+static yields bool
+pass_is_banned(struct pass *s)
+{
+	char room[800];
+	const char *ban = s->day.n == 0 ? NULL :
+	    ban_of(s->post, room, sizeof room);
+
+	if (ban != NULL)
+		trouble_tell(s->post, ban);
+	return ban != NULL;
+}
+
 /* How many have to wait, or -1. */
 static yields int
 pass_all(struct pass *s)
@@ -270,6 +332,8 @@ pass_all(struct pass *s)
 	struct report_post *p = s->post;
 	int later = 0;
 
+	if (pass_is_banned(s))
+		return 0;
 	s->is_marked = true;
 	for (size_t i = 0; i < s->day.n && !p->is_closing; i++) {
 		if (report_mark_has(&p->mark, report_day_name(&s->day, i)))
@@ -305,55 +369,6 @@ day_pass(struct report_post *p, int64_t day)
 	return rc;
 }
 
-/* ---- may it be? ---- */
-
-static enum report_send
-wish_of(const struct report_post *p)
-{
-	const struct config *c = config_now(p->holder);
-
-	return p->kind == REPORT_OF_DMARC ? c->reports.dmarc.send :
-	    c->reports.tls.send;
-}
-
-static yields bool
-has_key(struct report_post *p, const struct config *c, struct str from)
-{
-	struct dkim_signer *s = p->intake->signer;
-	struct dkim_key_ref keys[DKIM_KEYS_MOST];
-	struct str domain = signing_domain(c, from);
-	size_t n = 0;
-
-	return s != NULL && c->outbound.dkim == DKIM_AUTO && domain.n > 0 &&
-	    s->keys(s, domain, keys, &n) == 0 && n > 0;
-}
-
-/* RFC 8460 3: reports MUST be signed; RFC 9990 3.5.2: they must pass DMARC.  NULL,
- * or why none may leave. */
-static yields const char *
-ban_of(struct report_post *p, char *room, size_t size)
-{
-	struct config *c = config_pin(p->holder);
-	struct reporter by;
-	struct arena a;
-	const char *why = NULL;
-
-	arena_init(&a, REPORTER_MEMORY);
-	if (!reporter_of(c, &a, &by))
-		why = "there is no mailbox to send from";
-	else if (wish_of(p) == REPORT_SEND_YES && !has_key(p, c, by.domain)) {
-		snprintf(room, size, "none are sent: " STR_FMT ", in whose "
-		    "name they would be, has no DKIM key that signs "
-		    "(nightmail dns check " STR_FMT "); or set "
-		    "reports.%s.send", STR_ARG(by.domain), STR_ARG(by.domain),
-		    kind_name(p));
-		why = room;
-	}
-	arena_clear(&a);
-	config_unpin(p->holder, c);
-	return why;
-}
-
 /* ---- day after day ---- */
 
 static yields int
@@ -371,17 +386,10 @@ turn_pass(struct report_post *p, int64_t day)
 static yields int
 day_work(struct report_post *p, int64_t day)
 {
-	char room[800];
-	const char *ban;
 	int later = 1;
 
 	if (wish_of(p) == REPORT_SEND_NO)
 		return report_mark_over(&p->mark);
-	ban = ban_of(p, room, sizeof room);
-	if (ban != NULL) {
-		trouble_tell(p, ban);
-		return report_mark_over(&p->mark);
-	}
 	for (unsigned i = 0; later > 0 && i < REPORT_TRIES; i++) {
 		if (i > 0 && !post_sleep(p, AGAIN_S))
 			return -1;

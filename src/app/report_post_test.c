@@ -22,6 +22,7 @@ struct ledger {
 	int64_t first_day;
 	size_t n;
 	struct { char id[64], message_id[80]; } mails[MAILS_MOST];
+	unsigned troubles;
 	size_t n_events;
 	char events[64][200];		/* of report_sent */
 	unsigned posted;		/* to the web */
@@ -147,6 +148,7 @@ event_take(struct event_sink *s, const struct event *e)
 	struct buf b;
 
 	(void)s;
+	ledger->troubles += e->type == EVENT_trouble;
 	if (e->type != EVENT_report_sent || ledger->n_events == 64)
 		return;
 	b = (struct buf){ .p = ledger->events[ledger->n_events++], .cap = 199 };
@@ -351,6 +353,7 @@ none_without_a_key(void **state)
 	assert_int_equal(sim_life(live, NULL), SIM_ENDED);
 	assert_int_equal(ledger->n, 0);
 	assert_int_equal(ledger->n_events, 0);
+	assert_int_equal(ledger->troubles, 1);	/* of the one day with mail */
 }
 
 static void
