@@ -116,9 +116,11 @@ octets_send(int fd, const void *p, size_t n)
 static bool
 request_take(struct keyring *k, int fd)
 {
-	static char body[KEYRING_ASK_MOST], room[KEYRING_TELL_MOST];
-	struct buf out = BUF_OF(room);
+	/* the reply's head before its body: who waits wakes once */
+	static char body[KEYRING_ASK_MOST],
+	    room[sizeof(struct keyring_frame) + KEYRING_TELL_MOST];
 	struct keyring_frame q, r;
+	struct buf out = { .p = room + sizeof r, .cap = KEYRING_TELL_MOST };
 	ssize_t n = recv(fd, &q, sizeof q, MSG_WAITALL);
 
 	if (n != sizeof q || !request_is_sound(&q))
@@ -127,7 +129,8 @@ request_take(struct keyring *k, int fd)
 	    (ssize_t)q.length)
 		return false;
 	keyring_answer(k, &q, (struct str){ body, q.length }, &r, &out);
-	return octets_send(fd, &r, sizeof r) && octets_send(fd, out.p, out.n);
+	memcpy(room, &r, sizeof r);
+	return octets_send(fd, room, sizeof r + out.n);
 }
 
 static _Noreturn void
