@@ -400,6 +400,19 @@ reports_start(struct node_core *c)
 	}
 }
 
+/* Mail does not wait for it: without the secret senders stay as they are. */
+static yields void
+srs_begin(struct node_core *c)
+{
+	if (srs_secret_take(config_now(&c->holder)->spool.path, c->index,
+	    c->srs) == 0)
+		c->intake.srs = c->srs;
+	else {
+		trouble_tell(c, err_text());
+		err_clear();
+	}
+}
+
 static yields int
 core_open(struct node_core *c)
 {
@@ -414,10 +427,8 @@ core_open(struct node_core *c)
 	if (rc == 0)
 		rc = spools_adopt(c);
 	c->intake.spool = c->spools[c->index];
-	if (rc == 0 && srs_secret_take(n->setup->config->spool.path, c->index,
-	    c->srs) != 0)
-		rc = EX_IOERR;
-	c->intake.srs = c->srs;
+	if (rc == 0)
+		srs_begin(c);
 	if (rc == 0 && server_open(&c->server, &n->house, &c->intake,
 	    &c->holder) != 0)
 		rc = EX_OSERR;

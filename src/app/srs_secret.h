@@ -9,7 +9,8 @@
  * Waiting: yields (disk).
  * Memory: the caller's.
  * Errors: -1 and the trail, also when the file is no secret: then somebody has to
- * look, since with another secret no address that was written comes back.
+ * look, since with another secret no address that was written comes back.  Until
+ * then no sender is rewritten, and reports are asked to come again.
  * Source: link(2).
  */
 #ifndef NM_APP_SRS_SECRET_H

@@ -115,6 +115,9 @@ forward_back(const struct intake *in, struct path *to, bool *is_back)
 	mailbox_local(&to->mailbox, &local);
 	if (!srs_is_meant(buf_str(&local)))
 		return intake_yes();
+	if (!srs_can_sign(&keys) && !domain_knows_srs(d, buf_str(&local)))
+		return verdict_make(DEFERRED, 451, "4.3.0", "The secret of "
+		    "rewritten senders cannot be read; try again later");
 	v = srs_take_back(&keys, clock_wall(), buf_str(&local), &out);
 	if (v == SRS_GOOD && in->envelope.sender.n == 0) {
 		*is_back = true;

@@ -9,7 +9,7 @@
  * hash (trust/srs.h).
  * Waiting: none.
  * Memory: the mail arena, and the room that is given.
- * Errors: a verdict that is not DELIVERED: 550 5.1.1, 5.7.1; 452 4.3.1.
+ * Errors: a verdict that is not DELIVERED: 550 5.1.1, 5.7.1; 452 4.3.1; 451 4.3.0.
  * Source: as trust/srs.h; RFC 7208 D.1; RFC 5321 3.9.1, 4.5.5.
  */
 #ifndef NM_INTAKE_FORWARD_H
