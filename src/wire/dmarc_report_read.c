@@ -515,8 +515,9 @@ report_is_whole(const struct dmarc_report_read *r)
 const struct dmarc_report *
 dmarc_report_read_end(struct dmarc_report_read *r)
 {
+	/* expat may have put off what came last until now. */
 	if (r->why == NULL && !r->is_over &&
-	    XML_Parse(r->parser, "", 0, 1) != XML_STATUS_OK)
+	    XML_Parse(r->parser, "", 0, 1) != XML_STATUS_OK && !r->is_over)
 		(void)read_broken(r);
 	if (r->why == NULL && !(r->is_over && report_is_whole(r)))
 		r->why = "it lacks who reports, its report_id, its period or "

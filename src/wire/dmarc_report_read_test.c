@@ -105,6 +105,21 @@ words(void **state)
 	}
 }
 
+/* Octet by octet, in a <schema> that does not end: expat puts off what it is not
+ * given enough of. */
+static void
+unclosed(void **state)
+{
+	struct str text = STR("<xs:schema>" HEAD RECORD "</feedback>");
+	struct dmarc_report_read *r = begin();
+
+	(void)state;
+	for (size_t i = 0; i < text.n; i++)
+		assert_int_equal(dmarc_report_read(r, str_sub(text, i, 1)), 0);
+	assert_non_null(dmarc_report_read_end(r));
+	assert_int_equal(n_records, 1);
+}
+
 static void
 records_most(void **state)
 {
@@ -228,6 +243,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(words, setup, teardown),
+		cmocka_unit_test_setup_teardown(unclosed, setup, teardown),
 		cmocka_unit_test_setup_teardown(records_most, setup, teardown),
 		cmocka_unit_test_setup_teardown(depth_most, setup, teardown),
 		cmocka_unit_test_setup_teardown(elements_most, setup, teardown),
