@@ -111,6 +111,7 @@ struct str intake_client_name(const struct intake *);
 uint64_t intake_id(const struct intake *);	/* 0 before */
 bool intake_is_refused(const struct intake *);	/* intake_commit() says why */
 uint64_t intake_octets(const struct intake *);	/* of the content, so far */
+size_t intake_weight(const struct intake *);	/* memory beside the mail arena */
 
 /* The next octets of the content, cut anywhere: canonical lines, not stuffed.
  * -1: it will be refused; intake_commit() says why. */

@@ -155,6 +155,12 @@ intake_client_name(const struct intake *in)
 	return in->origin.client_name;
 }
 
+size_t
+intake_weight(const struct intake *in)
+{
+	return in->scan_arena.used + in->verify->arena.used;
+}
+
 /* ---- fields ---- */
 
 static bool

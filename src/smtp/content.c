@@ -40,6 +40,7 @@ void
 content_took(struct session *s, struct pace *pace, size_t n, struct mono since)
 {
 	stream_consume(&s->net, n);
+	session_weigh(s);
 	pace->octets += n;
 	pace->began = mono_add(pace->began, clock_mono().ns - since.ns);
 }

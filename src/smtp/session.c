@@ -60,6 +60,8 @@ session_weigh(struct session *s)
 	uint64_t now = s->arena.used + s->txn.arena.used +
 	    s->knock.arena.used + s->shown.used;
 
+	if (s->txn.intake != NULL)
+		now += intake_weight(s->txn.intake);
 	must(s->server->memory >= s->counted);
 	s->server->memory += now - s->counted;
 	s->counted = now;
