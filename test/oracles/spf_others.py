@@ -181,7 +181,7 @@ def percent_end(case, _, our, their):
 
 
 def ptr_trouble(case, _, our, their):
-    return their["result"] == "temperror" and re.search(r"v=spf1[^\"]*[ +?~-]ptr", case.story, re.I) is not None
+    return their["result"] == "temperror" and re.search(r"v=spf1[^\"]*([ +?~-]ptr|%\{p)", case.story, re.I) is not None
 
 
 def self_included(case, _, our, their):
@@ -205,7 +205,8 @@ SETTLED = [
     ("RFC 7208 5.7: exists has a domain", no_domain),
     # macro-expand = ( "%{" ... "}" ) / "%%" / "%_" / "%-"; domain-end = ( "." toplabel [ "." ] ) / macro-expand
     ("RFC 7208 12: a domain may end with %%", percent_end),
-    # "If a DNS error occurs while doing an A RR lookup, then that domain name is skipped and the search continues."
+    # "If a DNS error occurs while doing an A RR lookup, then that domain name is skipped and the search continues.";
+    # %{p} is found in the same way (7.3).
     ("RFC 7208 5.5: an error in validating a name is none of the check", ptr_trouble),
 ]
 
