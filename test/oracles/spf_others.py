@@ -180,6 +180,10 @@ def percent_end(case, _, our, their):
     return their["result"] == "permerror" and re.search(r"invalid-macro-char : .*%%( |$)", their["why"]) is not None
 
 
+def odd_prefix(case, _, our, their):
+    return our["result"] == "permerror" and re.search(r"/0[0-9]+' has a prefix that is none", our["why"]) is not None
+
+
 def ptr_trouble(case, _, our, their):
     return their["result"] == "temperror" and re.search(r"v=spf1[^\"]*([ +?~-]ptr|%\{p)", case.story, re.I) is not None
 
@@ -201,6 +205,8 @@ SETTLED = [
     # "limit the number of "terms" for which DNS queries return either a positive answer (RCODE 0) with an answer count
     # of 0, or a "Name Error" (RCODE 3) answer": terms, not each host of an MX.
     ("RFC 7208 4.6.4: terms in vain are counted, not queries", voids_by_terms),
+    # ip4-cidr-length = "/" ("0" / %x31-39 0*1DIGIT)
+    ("RFC 7208 12: no prefix begins with 0", odd_prefix),
     # exists = "exists" ":" domain-spec
     ("RFC 7208 5.7: exists has a domain", no_domain),
     # macro-expand = ( "%{" ... "}" ) / "%%" / "%_" / "%-"; domain-end = ( "." toplabel [ "." ] ) / macro-expand
