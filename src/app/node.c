@@ -540,15 +540,19 @@ spools_close(struct node_core *c)
 static yields void
 core_close(struct node_core *c)
 {
+	const struct node_setup *setup = c->node->setup;
+
 	c->is_over = true;
+	if (setup->leaving != NULL)
+		setup->leaving(setup->arg, c->index);
 	usage_stop(&c->usage);
 	for (unsigned kind = REPORT_OF_DMARC; c->index == 0 &&
 	    kind <= REPORT_OF_TLS; kind++)
 		report_post_stop(&c->node->reports[kind]);
 	if (!atomic_load(&c->node->is_cut)) {
 		spools_close(c);
-		if (c->node->setup->login != NULL)
-			login_end(c->node->setup->login);
+		if (setup->login != NULL)
+			login_end(setup->login);
 		if (c->server.limits != NULL)
 			server_close(&c->server);
 		if (c->deliver != NULL)
@@ -556,7 +560,7 @@ core_close(struct node_core *c)
 		config_unhold(&c->holder);
 	}
 	c->sink = NULL;		/* it is used no more */
-	c->node->setup->ended(c->node->setup->arg, c->index);
+	setup->ended(setup->arg, c->index);
 }
 
 static yields void

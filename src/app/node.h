@@ -89,6 +89,9 @@ struct node_setup {
 	struct event_sink *(*sink)(void *arg, unsigned core);
 	/* Once all cores accept, on core 0, as a fiber of its own. */
 	yields void (*started)(void *arg, struct node *);
+	/* On each core, when conversations are over and before spools and
+	 * configuration go: what uses them ends here.  NULL: nothing does. */
+	yields void (*leaving)(void *arg, unsigned core);
 	/* The last thing on each core: the sink is used no more. */
 	yields void (*ended)(void *arg, unsigned core);
 	void *arg;

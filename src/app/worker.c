@@ -721,16 +721,23 @@ ear_close(struct worker *w)
 }
 
 static yields void
+leaving(void *arg, unsigned core)
+{
+	struct worker *w = arg;
+
+	if (core != 0)
+		return;
+	control_close(&w->control);
+	dns_watch_close(&w->dns_watch);
+	credentials_close(&w->credentials);
+	ear_close(w);
+}
+
+static yields void
 ended(void *arg, unsigned core)
 {
 	struct worker *w = arg;
 
-	if (core == 0) {
-		control_close(&w->control);
-		dns_watch_close(&w->dns_watch);
-		credentials_close(&w->credentials);
-		ear_close(w);
-	}
 	identity_leave(&w->credentials.identity, core);
 	log_end(&w->logs[core]);
 	log_close(&w->logs[core]);
@@ -758,7 +765,7 @@ worker_main(const struct worker_setup *setup)
 		.cores = setup->cores, .door_fd = door_fd, .local_fd = local_fd, .sink = sink_make,
 		.tls = tls_take,
 		.acme = acme_visited, .login = &w.logins.login,
-		.started = started, .ended = ended, .arg = &w,
+		.started = started, .leaving = leaving, .ended = ended, .arg = &w,
 		.porter_fd = porter_place(setup->porter_fd), .own_uid = geteuid(),
 		.own_gid = getegid() };
 	credentials_init(&w.credentials, setup->cores,
