@@ -19,6 +19,8 @@ class Names:
         self.at = f"127.{1 + os.getpid() % 250}.{1 + os.getpid() // 250 % 250}.53"
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((self.at, 53))
+        self.socket.settimeout(0.2)
+        self.is_over = False
         self.thread = threading.Thread(target=self.serve, daemon=True)
 
     def answer(self, octets):
@@ -36,11 +38,11 @@ class Names:
         return response.to_wire(max_size=4096)
 
     def serve(self):
-        while True:
+        while not self.is_over:
             try:
                 octets, peer = self.socket.recvfrom(4096)
-            except OSError:
-                return
+            except TimeoutError:
+                continue
             try:
                 self.socket.sendto(self.answer(octets), peer)
             except (dns.exception.DNSException, OSError):
@@ -51,4 +53,6 @@ class Names:
         return self
 
     def __exit__(self, *_):
+        self.is_over = True
+        self.thread.join()               # a socket that is being read stays bound
         self.socket.close()

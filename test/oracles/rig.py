@@ -28,6 +28,14 @@ class Skip(Exception):
     pass
 
 
+class Absent(Exception):
+    """What ./check does without: the night has it, or says that it was skipped."""
+
+
+def is_short():
+    return MODE != "long"
+
+
 def how_many(few, many=2000):
     """Inputs of a case: few in ./check, many in the night."""
     return int(os.environ.get("COUNT", many if MODE == "long" else few))

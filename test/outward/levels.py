@@ -210,12 +210,12 @@ def clear_inward(where):
     for word in ("accept", "tag", "refuse"):
         with started(where / word, config=config, more=f"inbound: {{ clear: {word} }}\n") as s:
             try:
-                s.send("ann@out.test", body="Subject: clear\r\n\r\nx\r\n")
+                s.send("ann@out.test", body="From: ann@out.test\r\nSubject: clear\r\n\r\nx\r\n")
             except smtplib.SMTPResponseException as no:
                 check(word == "refuse" and no.smtp_code == 530, word, no)
             else:
                 check(word != "refuse", "it was taken")
-            s.send("ann@out.test", body="Subject: private\r\n\r\nx\r\n", tls=ssl._create_unverified_context())
+            s.send("ann@out.test", body="From: ann@out.test\r\nSubject: private\r\n\r\nx\r\n", tls=ssl._create_unverified_context())
             box = s.dir / "mail/ann"
             want = {"accept": {"clear": None, "private": None}, "tag": {"clear": "yes", "private": None},
                     "refuse": {"private": None}}[word]
