@@ -93,7 +93,7 @@ def host(chance, case, types):
         types["AAAA"] = [a for a in chance.sample(V6[:3], chance.choice((1, 2)))]
     if chance.random() < 0.3:
         types["MX"] = [[n * 10, name(chance, case)] for n in range(chance.choice((1, 2, 3, 11)))]
-        types["MX"] = [list(x) for x in {tuple(x) for x in types["MX"]}]
+        types["MX"] = [list(x) for x in sorted({tuple(x) for x in types["MX"]})]
 
 
 def zone_of(chance, case, zone):
@@ -184,6 +184,10 @@ def odd_prefix(case, _, our, their):
     return our["result"] == "permerror" and re.search(r"/0[0-9]+' has a prefix that is none", our["why"]) is not None
 
 
+def mx_order(case, _, our, their):
+    return "temperror" in (our["result"], their["result"]) and re.search(r"v=spf1[^\"]*[ +?~-]mx", case.story, re.I) is not None
+
+
 def ptr_trouble(case, _, our, their):
     return their["result"] == "temperror" and re.search(r"v=spf1[^\"]*([ +?~-]ptr|%\{p)", case.story, re.I) is not None
 
@@ -205,6 +209,9 @@ SETTLED = [
     # "limit the number of "terms" for which DNS queries return either a positive answer (RCODE 0) with an answer count
     # of 0, or a "Name Error" (RCODE 3) answer": terms, not each host of an MX.
     ("RFC 7208 4.6.4: terms in vain are counted, not queries", voids_by_terms),
+    # "it then performs an address lookup on each MX name returned": in no order; one that matches may stand before or
+    # behind one that cannot be asked for.
+    ("RFC 7208 5.4: hosts of an MX come in any order", mx_order),
     # ip4-cidr-length = "/" ("0" / %x31-39 0*1DIGIT)
     ("RFC 7208 12: no prefix begins with 0", odd_prefix),
     # exists = "exists" ":" domain-spec
