@@ -188,6 +188,10 @@ def mx_order(case, _, our, their):
     return "temperror" in (our["result"], their["result"]) and re.search(r"v=spf1[^\"]*[ +?~-]mx", case.story, re.I) is not None
 
 
+def capital_r(case, _, our, their):
+    return re.search(r"%\{[a-zA-Z][0-9]*R", case.story) is not None
+
+
 def ptr_trouble(case, _, our, their):
     return their["result"] == "temperror" and re.search(r"v=spf1[^\"]*([ +?~-]ptr|%\{p)", case.story, re.I) is not None
 
@@ -212,6 +216,8 @@ SETTLED = [
     # "it then performs an address lookup on each MX name returned": in no order; one that matches may stand before or
     # behind one that cannot be asked for.
     ("RFC 7208 5.4: hosts of an MX come in any order", mx_order),
+    # transformers = *DIGIT [ "r" ], and RFC 5234 2.3: "ABNF strings are case insensitive"
+    ("RFC 7208 12: R reverses as r does", capital_r),
     # ip4-cidr-length = "/" ("0" / %x31-39 0*1DIGIT)
     ("RFC 7208 12: no prefix begins with 0", odd_prefix),
     # exists = "exists" ":" domain-spec
