@@ -212,7 +212,7 @@ address_space(void)
 
 	if (fd >= 0)
 		close(fd);
-	if (!parse_u64(str_cut(&s, ' '), UINT32_MAX, &pages))
+	if (!parse_u64(str_cut(&s, ' '), UINT64_MAX >> 16, &pages))
 		return 0;
 	return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
 }
