@@ -219,6 +219,10 @@ SETTLED = [
     # RFC 9989 4.10.1: "applies no DMARC processing"; 9.2: permerror is "the retrieval of an improperly formatted
     # DMARC Policy Record".  Nothing follows from either.
     ("permerror is told as none", lambda l, o, t, k: k == ["dmarc"] and (o["dmarc"], t["dmarc"]) == ("permerror", "none")),
+    # RFC 9989 3.2.13: non-existent is what the DNS answers with NXDOMAIN (or RFC 8020 says so of), not what it does not
+    # answer for; after a pass no policy is applied.
+    ("who does not answer is taken for non-existent", lambda l, o, t, k: k == ["policy"] and o["dmarc"] == "pass" and
+     l.place.zone.get(l.place.author) == "SERVFAIL"),
     # RFC 9989 5.3.6: "If one or more DNS queries required to perform DMARC validation on the message do not complete
     # ... the message cannot be considered to pass or fail": SPF's and DKIM's are among them.
     ("SPF or DKIM found no answer", lambda l, o, t, k: k == ["dmarc"] and (o["dmarc"], t["dmarc"]) == ("temperror", "fail") and
