@@ -44,10 +44,7 @@ dkim_signing {{ {signing} }}
 actions {{ reject = 1000; }}
 """
 SIGNING = """allow_hdrfrom_mismatch = true; allow_username_mismatch = true; sign_local = true;
-  sign_authenticated = true; use_domain = "header"; use_esld = false; sign_networks = "0.0.0.0/0";
-  sign_condition = <<EOD
-return function() return true end
-EOD;
+  sign_authenticated = true; use_domain = "envelope"; use_domain_sign_local = "envelope"; use_esld = false;
   domain {{ {domains} }}"""
 MODULES = ("spf", "dmarc", "arc", "dkim_signing")
 

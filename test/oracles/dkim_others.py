@@ -333,4 +333,36 @@ def signed_by_others(scratch):
         raise RuntimeError(f"{len(wrong)} do not verify here, and {set(all) - set(used)} signed nothing")
 
 
-CASES = [reference, dkimpy, mail_dkim, opendkim, rspamd, signed_by_others]
+def signed_by_rspamd(scratch):
+    """As its milter does it; what it puts on top is in its answer.  Of odd letters it
+    signs other octets than stand there; then dkimpy must say so too."""
+    round, wrong, odd, used = Round(scratch, "signed_by_rspamd"), [], 0, 0
+    key = next(k for k in round.keys if k.kind == 2048)
+    third = rig.Judge("/usr/bin/python3", HERE / "by_dkimpy.py", round.texts)
+    with round.ours, third, names.Names(json.loads(round.texts.read_text())) as server:
+        one = rspamd_lib.Rspamd(scratch / "rspamd", server.at, {DOMAIN: (key.selector, key.path)})
+        one.start(120)
+        try:
+            for _ in range(rig.how_many(40)):
+                octets = good_letter(round.chance)
+                said = one.scan(octets, ip="127.0.0.1", sender=f"a@{DOMAIN}").get("dkim-signature")
+                if not said:
+                    continue
+                used += 1
+                letter = letters.Letter(field_of(f"DKIM-Signature: {said}") + octets, [], "rspamd")
+                got, their = round.ask(letter, third)
+                if [o["pass"] for o in got] == [True]:
+                    continue
+                if not their[0]["pass"]:
+                    odd += 1
+                else:
+                    wrong.append(got)
+                    print(f"# {got}\n# {said}\n# {octets!r}"[:3000], flush=True)
+        finally:
+            one.stop()
+    print(f"# rspamd signed {used}, of which {odd} verify nowhere", flush=True)
+    if wrong or used < 2 * odd or not used:
+        raise RuntimeError(f"{len(wrong)} of {used} do not verify here")
+
+
+CASES = [reference, dkimpy, mail_dkim, opendkim, rspamd, signed_by_others, signed_by_rspamd]
