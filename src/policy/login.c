@@ -145,20 +145,41 @@ ask_hash(const struct login *l, const struct login_ask *ask, bool with_name)
 	return !with_name ? h : hash_u64(key, h ^ hash_bytes(key, ask->name));
 }
 
+/* Four places in which a hash may stand: what was there goes only when all are
+ * taken. */
+static uint64_t _Atomic *
+friend_places(struct login *l, uint64_t h)
+{
+	return &l->known[h % (LOGIN_KNOWN / LOGIN_WAYS) * LOGIN_WAYS];
+}
+
 static bool
 is_friend(struct login *l, const struct login_ask *ask)
 {
 	uint64_t h = ask_hash(l, ask, true);
+	uint64_t _Atomic *places = friend_places(l, h);
 
-	return atomic_load(&l->known[h % LOGIN_KNOWN]) == h;
+	for (size_t i = 0; i < LOGIN_WAYS; i++)
+		if (atomic_load(&places[i]) == h)
+			return true;
+	return false;
 }
 
 static void
 friend_keep(struct login *l, const struct login_ask *ask)
 {
 	uint64_t h = ask_hash(l, ask, true);
+	uint64_t _Atomic *places = friend_places(l, h);
 
-	atomic_store(&l->known[h % LOGIN_KNOWN], h);
+	if (is_friend(l, ask))
+		return;
+	for (size_t i = 0; i < LOGIN_WAYS; i++) {
+		uint64_t none = 0;
+
+		if (atomic_compare_exchange_strong(&places[i], &none, h))
+			return;
+	}
+	atomic_store(&places[(h >> 32) % LOGIN_WAYS], h);
 }
 
 /* A place among those that wait; false: there is none. */

@@ -58,7 +58,7 @@ struct login_ask {
 	struct mono deadline;
 };
 
-enum { LOGIN_NETWORKS = 1024, LOGIN_KNOWN = 4096, LOGIN_VERIFIERS = 16,
+enum { LOGIN_NETWORKS = 1024, LOGIN_KNOWN = 4096, LOGIN_WAYS = 4, LOGIN_VERIFIERS = 16,
 	LOGIN_KEY = 32 };
 
 struct login_core;			/* what one core remembers */
