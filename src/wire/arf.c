@@ -51,7 +51,7 @@ arf_field_find(struct str name)
 	return NULL;
 }
 
-/* On one line; what is too long is cut. */
+/* On one line; what is too long is cut, and controls are spaces. */
 static struct str
 arf_value(struct arf_read *r, struct str value)
 {
@@ -59,6 +59,9 @@ arf_value(struct arf_read *r, struct str value)
 	struct str s;
 
 	field_unfold(str_sub(value, 0, ARF_TEXT - 1), &b);
+	for (size_t i = 0; i < b.n; i++)
+		if ((b.p[i] >= 0 && b.p[i] < ' ') || b.p[i] == 0x7f)
+			b.p[i] = ' ';
 	s = arena_copy(r->arena, str_trim(buf_str(&b)));
 	if (s.p == NULL)
 		arf_fail(r, "it is too much");
@@ -178,7 +181,7 @@ arf_dates(struct arf *f)
 
 	if (s.p == NULL)
 		s = f->text[ARF_RECEIVED_DATE];
-	if (s.n > 0 && date_parse(s, &d))
+	if (s.n > 0 && date_parse(s, &d) && d.at.us > 0)
 		f->arrived = d.at;
 }
 
@@ -204,7 +207,7 @@ arf_judge(struct arf_read *r)
 	struct str version = arf_word(t[ARF_VERSION]);
 	uint64_t v;
 
-	if (t[ARF_FEEDBACK_TYPE].n == 0 || t[ARF_USER_AGENT].p == NULL ||
+	if (arf_word(t[ARF_FEEDBACK_TYPE]).n == 0 || t[ARF_USER_AGENT].p == NULL ||
 	    t[ARF_VERSION].n == 0)
 		arf_fail(r, "it lacks Feedback-Type, User-Agent or Version");
 	else if (!parse_u64(str_cut(&version, '.'), UINT32_MAX, &v) || v == 0)

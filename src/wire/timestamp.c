@@ -44,6 +44,29 @@ timestamp_zone(struct str s, int64_t *seconds)
 	return true;
 }
 
+/* RFC 3339 5.7: a month has no more days than it has. */
+static bool
+timestamp_has_day(int64_t y, int64_t m, int64_t d)
+{
+	int64_t next = m == 12 ? timestamp_days(y + 1, 1, 1) :
+	    timestamp_days(y, m + 1, 1);
+
+	return timestamp_days(y, m, d) < next;
+}
+
+/* time-secfrac = "." 1*DIGIT */
+static bool
+timestamp_fraction(struct str *s)
+{
+	size_t n = s->n;
+
+	if (!str_skip(s, STR(".")))
+		return true;
+	while (s->n > 0 && ascii_is_digit(s->p[0]))
+		*s = str_sub(*s, 1, s->n);
+	return s->n + 1 < n;
+}
+
 /* RFC 3339 5.6. */
 bool
 timestamp_read(struct str s, struct wall *out)
@@ -56,14 +79,10 @@ timestamp_read(struct str s, struct wall *out)
 	    !str_skip(&s, STR(" "))) || !timestamp_digits(&s, 2, 23, &h) ||
 	    !str_skip(&s, STR(":")) || !timestamp_digits(&s, 2, 59, &mi) ||
 	    !str_skip(&s, STR(":")) || !timestamp_digits(&s, 2, 60, &sec) ||
-	    y < 1970 || mo == 0 || d == 0)
-		return false;
-	if (str_skip(&s, STR(".")))
-		while (s.n > 0 && ascii_is_digit(s.p[0]))
-			s = str_sub(s, 1, s.n);
-	if (!timestamp_zone(s, &zone))
+	    y < 1970 || mo == 0 || d == 0 || !timestamp_has_day(y, mo, d) ||
+	    !timestamp_fraction(&s) || !timestamp_zone(s, &zone))
 		return false;
 	out->us = (timestamp_days(y, mo, d) * DAY_S + h * 3600 + mi * 60 + sec - zone) *
 	    US_PER_SECOND;
-	return true;
+	return out->us >= 0;
 }
