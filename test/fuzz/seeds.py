@@ -1,0 +1,180 @@
+"""What each target of the fuzz stage begins with: the files in corpus/NOUN, what a
+campaign found and kept (corpus/NOUN.tar.xz), and other people's vectors."""
+import json
+import pathlib
+import re
+import shutil
+import tarfile
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = ROOT / "test/fuzz"
+VECTORS = ROOT / "test/vectors"
+LONGEST = 4096		# octets of an input
+
+
+def address_seeds():
+    tree = xml.etree.ElementTree.parse(VECTORS / "address-isemail/tests.xml")
+    for test in tree.getroot().iter("test"):
+        text = test.findtext("address") or ""
+        plain = "".join(chr(ord(c) - 0x2400) if 0x2400 <= ord(c) < 0x2420 else c
+                        for c in text)
+        yield b"\0" + plain.encode()
+
+
+def data_seeds():
+    for line in open(VECTORS / "smtp-smuggling/sequences.tsv"):
+        if not line.startswith("#") and line.strip():
+            octets = line.split("\t")[2].strip().encode().decode("unicode_escape")
+            yield b"\0text\r\n" + octets.encode() + b"MAIL FROM:<>\r\n.\r\n"
+
+
+def report_seeds():
+    """Bounces of others, from where their delivery-status begins."""
+    for path in sorted(VECTORS.glob("bounces-*/*/*.*")):
+        text = path.read_bytes()
+        at = re.search(rb"(?mi)^content-type: *message/(global-)?delivery-status", text)
+        if at:
+            yield b"\0" + text[at.start():][:2000]
+
+
+def report_in_seeds():
+    """Reports of others, as messages, and what was in them."""
+    for path in sorted(VECTORS.glob("dmarc-*/**/*")) + sorted(VECTORS.glob("*rpt-*/**/*")) + \
+            sorted(VECTORS.glob("arf-*/*.eml")):
+        if path.suffix == ".eml":
+            yield b"\0" + re.sub(rb"\r?\n", b"\r\n", path.read_bytes())[:LONGEST]
+        elif path.suffix in (".xml", ".gz", ".zip"):
+            yield b"\1" + path.read_bytes()[:LONGEST]
+        elif path.suffix == ".json" and b"policies" in path.read_bytes():
+            yield b"\2" + path.read_bytes()[:LONGEST]
+
+
+def dmarc_report_seeds():
+    for path in sorted(VECTORS.glob("dmarc-*/**/*.xml")):
+        yield b"\5" + path.read_bytes()[:LONGEST]
+
+
+def analyze_seeds():
+    for path in sorted(VECTORS.glob("dkim-*/**/*")):
+        if path.suffix in (".eml", ".msg") and path.stat().st_size < LONGEST:
+            yield b"\0" + re.sub(rb"\r?\n", b"\r\n", path.read_bytes())
+
+
+def unpack_seeds():
+    for path in sorted(VECTORS.glob("dmarc-*/**/*")):
+        if path.suffix in (".gz", ".zip"):
+            yield b"\0" + path.read_bytes()
+
+
+def session_seeds():
+    """What the client says in each dialog, uncut."""
+    for path in sorted((ROOT / "test/dialog").glob("*.smtp")):
+        said = b""
+        for line in path.read_text().splitlines():
+            if m := re.match(r"C([:>]) ?(.*)", line):
+                text = m[2].encode().decode("unicode_escape").encode("latin1")
+                said += text + (b"\r\n" if m[1] == ":" else b"")
+        yield b"\0\0" + said
+    for path in sorted((VECTORS / "smtp-dialogues-chasquid/connections").iterdir()):
+        yield b"\0\0" + path.read_bytes().replace(b"\n", b"\r\n")
+
+
+SAY, SHAKE, RAW, END, WAIT = range(5)
+
+
+def private_seeds():
+    """Dialogs with TLS in them; where it begins, breaks and ends."""
+    def steps(flags, *rows):
+        return bytes([flags]) + b"".join(bytes([what, len(text)]) + text for what, text in rows)
+    ehlo, start = (SAY, b"EHLO me.test\r\n"), (SAY, b"STARTTLS\r\n")
+    mail = [(SAY, b"MAIL FROM:<ann@one.test>\r\nRCPT TO:<bob@two.test>\r\nDATA\r\n"), (SAY, b"Subject: x\r\n\r\nx\r\n.\r\n")]
+    quits = (SAY, b"QUIT\r\n")
+    yield steps(0, ehlo, start, (SHAKE, b""), ehlo, *mail, quits)
+    yield steps(4, ehlo, start, (SHAKE, b""), *mail, quits)
+    yield steps(1, (SHAKE, b""), ehlo, *mail, quits)
+    yield steps(2, ehlo, *mail, start, (SHAKE, b""), ehlo, *mail)
+    yield steps(0, ehlo, (SAY, b"STARTTLS\r\nEHLO x.test\r\n"), (SHAKE, b""), *mail)
+    yield steps(0, ehlo, start, (RAW, b"EHLO x.test\r\n"))
+    yield steps(0, ehlo, start, (SHAKE, b""), ehlo, *mail[:1], (RAW, b"\x17\x03\x03\x00\x10" + b"x" * 16))
+    yield steps(0, ehlo, start, (SHAKE, b""), ehlo, (END, b"NOOP\r\n"))
+    yield steps(0, ehlo, start, (RAW, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), (WAIT, b"x" * 200))
+    yield steps(0, ehlo, start, (SHAKE, b""), ehlo, start, quits)
+    yield steps(0, (SHAKE, b""))
+    yield steps(1, (RAW, b"EHLO x.test\r\n"), (WAIT, b"x"))
+
+
+def spf_seeds():
+    with tarfile.open(VECTORS / "fuzz-seeds-spf/corpus.tar.gz") as tar:
+        for member in tar:
+            if member.isfile():
+                yield tar.extractfile(member).read()
+
+
+def chunk_seeds():
+    for seed in data_seeds():
+        yield seed
+        yield b"\2" + seed[1:]
+
+
+def domain_seeds():
+    for name in ("b\xfccher.test", "\u043f\u043e\u0447\u0442\u0430.xn--p1ai",
+                 "stra\xdfe.test", "\u4f8b\u3048.test", "xn--bcher-kva.test"):
+        yield name.encode()
+
+
+def json_seeds(name):
+    for row in json.load(open(VECTORS / "mime-stalwart" / name)):
+        yield row["header"].encode()
+
+
+def message_seeds():
+    for path in sorted((VECTORS / "mime-stalwart/eml").glob("*/*.eml")):
+        yield b"\0" + re.sub(rb"\r?\n", b"\r\n", path.read_bytes())
+
+
+VECTOR_SEEDS = {
+    "address": address_seeds,
+    "analyze": analyze_seeds,
+    "chunk": chunk_seeds,
+    "content_type": lambda: json_seeds("content_type.json"),
+    "data": data_seeds,
+    "date": lambda: json_seeds("date.json"),
+    "dmarc_report_read": dmarc_report_seeds,
+    "dsn_read": report_seeds,
+    "idna": domain_seeds,
+    "private": private_seeds,
+    "mime": message_seeds,
+    "received": lambda: json_seeds("received.json"),
+    "recode": message_seeds,
+    "report_in": report_in_seeds,
+    "session": session_seeds,
+    "spf": spf_seeds,
+    "unpack": unpack_seeds,
+}
+
+
+def nouns():
+    return sorted(p.name[:-len("_fuzz.c")] for p in HERE.glob("*_fuzz.c"))
+
+
+def kept_seeds(noun, most=None):
+    """What campaigns kept, the shortest first."""
+    pack = HERE / "corpus" / f"{noun}.tar.xz"
+    if not pack.exists():
+        return
+    with tarfile.open(pack) as tar:
+        members = sorted(tar.getmembers(), key=lambda m: (m.size, m.name))
+        for member in members[:most]:
+            yield member.name, tar.extractfile(member).read()
+
+
+def write(noun, folder, most=None):
+    """Seeds of a target into a new folder; at most so many of those kept."""
+    folder.mkdir(parents=True)
+    for n, seed in enumerate(VECTOR_SEEDS.get(noun, lambda: ())()):
+        (folder / f"vector-{n}").write_bytes(seed)
+    for name, seed in kept_seeds(noun, most):
+        (folder / name).write_bytes(seed)
+    for path in (HERE / "corpus" / noun).glob("*"):
+        shutil.copy(path, folder)
