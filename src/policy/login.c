@@ -287,8 +287,11 @@ login_hash(struct login *l, const struct login_ask *ask, struct str hash)
 	int rc;
 
 	good_mark(l, stored, ask->secret, mark);
-	if (hash.n > 0 && good_is_known(l, mark))
+	if (hash.n > 0 && good_is_known(l, mark)) {
+		/* perhaps from another network, or by another's name */
+		friend_keep(l, ask);
 		return LOGIN_OK;
+	}
 	rc = hash_wait(l, ask, stored, is_friend(l, ask));
 	if (rc < 0)
 		return LOGIN_LATER;

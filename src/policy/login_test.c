@@ -421,6 +421,34 @@ friends_have_places(void *arg)
 	end();
 }
 
+/* A good password that need not be computed again makes a friend, too: of the
+ * network from which it was said now. */
+static yields void
+friends_of_two_networks(void *arg)
+{
+	struct login_ask ask;
+
+	(void)arg;
+	database_make();
+	begin("auth: { users: file:/logins, database: off }\n");
+	assert_int_equal(try("file", "sesame"), LOGIN_OK);
+	ask = asking("file", "sesame");
+	assert_true(address_parse(STR("198.51.100.9"), 0, &ask.client));
+	login.waiting_most = 0;
+	assert_int_equal(login_check(&login, &ask, &arena, &account, &why),
+	    LOGIN_OK);
+	fiber_sleep(in_ms(LOGIN_GOOD_S * 1000 + 1));
+	login.waiting_most = 1;			/* one friend; no stranger */
+	assert_int_equal(login_check(&login, &ask, &arena, &account, &why),
+	    LOGIN_OK);
+	assert_true(address_parse(STR("203.0.113.9"), 0, &ask.client));
+	fiber_sleep(in_ms(LOGIN_GOOD_S * 1000 + 1));
+	login.waiting_most = 0;
+	assert_int_equal(login_check(&login, &ask, &arena, &account, &why),
+	    LOGIN_LATER);
+	end();
+}
+
 /* Who was let in a moment ago is not, when his password has changed. */
 static int
 bob_changed(void *arg)
@@ -532,6 +560,7 @@ ON_CORE(users_of_files)
 ON_CORE(the_first_that_knows)
 ON_CORE(a_queue_has_an_end)
 ON_CORE(friends_have_places)
+ON_CORE(friends_of_two_networks)
 ON_CORE(verifiers)
 ON_CORE(a_change_counts_at_once)
 ON_CORE(last_uses_are_told)
@@ -582,6 +611,7 @@ main(void)
 		cmocka_unit_test(test_the_first_that_knows),
 		cmocka_unit_test(test_a_queue_has_an_end),
 		cmocka_unit_test(test_friends_have_places),
+		cmocka_unit_test(test_friends_of_two_networks),
 		cmocka_unit_test(test_verifiers),
 		cmocka_unit_test(test_a_change_counts_at_once),
 		cmocka_unit_test(test_last_uses_are_told),

@@ -144,9 +144,9 @@ def bad_logins(where):
           f"p99 {times[len(times) * 99 // 100] * 1000:.0f} ms; {grown} KiB grown")
     expect(bad > 100, f"no storm: {told}")
     refused = [k for k in known if k[1] != b"235"]
-    why = [line for line in mail_log(s).splitlines() if any(name in line for name in GOOD) and "454" in line][-5:]
+    why = [line for line in mail_log(s).splitlines() if any(name in line for name in GOOD) and "Connection lost" in line][-5:]
     print(f"# of the good ones {len(refused)} were told to come again {refused} {why if refused else ''}")
-    expect(known and len(refused) * 20 <= len(known), f"{refused[:5]} {why}")
+    expect(known and not refused, f"{refused[:5]} {why}")
     # The sanitizer keeps what was freed, 19 MiB for each hash.
     expect(IS_ASAN or grown < GROWTH_KIB, f"{grown} KiB grown")
     log = mail_log(s)
