@@ -95,27 +95,16 @@ world_disk_pwrite(int fd, const struct str *parts, size_t n, uint64_t at)
 	return 0;
 }
 
-/* The crash tests run once with NM_BREAK_SYNC, to prove that they can see. */
 int
 world_disk_fdatasync(int fd)
 {
-#ifdef NM_BREAK_SYNC
-	(void)fd;
-	return 0;
-#else
 	return fdatasync(fd) == 0 ? 0 : -errno;
-#endif
 }
 
 int
 world_disk_fsync(int fd)
 {
-#ifdef NM_BREAK_SYNC
-	(void)fd;
-	return 0;
-#else
 	return fsync(fd) == 0 ? 0 : -errno;
-#endif
 }
 
 int

@@ -4,6 +4,16 @@ a keeper that keeps all it gets.
 Each message carries X-Ledger: NAME SHA256-OF-BODY.  Load remembers which names
 were acknowledged by 250; Sink which arrived, how often, and whether the body is
 bit-true.  One event loop runs both.
+
+Both may tell a history what they see, when they see it: history(what, name,
+line), where line is a connection of the sink's.
+
+	sent      its content is about to go, and its dot
+	acked     250 was heard
+	refused   another reply was heard
+	dotted    the sink has read its dot, by that line
+	taken     the sink is about to say 250
+	followed  something came by a line behind what was taken
 """
 import asyncio
 import collections
@@ -14,7 +24,9 @@ import random
 class Load:
     """recipient: one address, or several that take turns, one a message."""
 
-    def __init__(self, address, recipient="bob@sink.test", connections=50, sizes=(1, 256 * 1024), seed=1):
+    def __init__(self, address, recipient="bob@sink.test", connections=50, sizes=(1, 256 * 1024), seed=1,
+                 history=None):
+        self.history = history or (lambda *what: None)
         self.address, self.connections = address, connections
         self.recipients = [recipient] if isinstance(recipient, str) else list(recipient)
         self.sizes, self.random = sizes, random.Random(seed)
@@ -63,7 +75,9 @@ class Load:
                     await say(b"RSET\r\n")
                     await asyncio.sleep(0.05)
                     continue
+                self.history("sent", name)
                 got = await say(content + b".\r\n")
+                self.history("acked" if got[:3] == b"250" else "refused", name)
                 if got[:3] == b"250":
                     self.acked.add(name)
                 else:
@@ -93,8 +107,9 @@ class Sink:
     """An SMTP (or LMTP) server that takes everything, drops some connections and
     is slow with others; seen[name] counts the 250s it said."""
 
-    def __init__(self, drop=0.0, stall=0.0, seed=2, lmtp=False):
-        self.lmtp = lmtp
+    def __init__(self, drop=0.0, stall=0.0, seed=2, lmtp=False, history=None):
+        self.history = history or (lambda *what: None)
+        self.lmtp, self.lines = lmtp, 0
         self.drop, self.stall, self.random = drop, stall, random.Random(seed)
         self.seen, self.corrupt = collections.Counter(), []
         self.open, self.after_dot = 0, 0
@@ -124,9 +139,11 @@ class Sink:
 
     async def converse(self, reader, writer):
         writer.write(b"220 sink.test ESMTP\r\n")
-        recipients = 0
+        recipients, self.lines = 0, self.lines + 1
+        number = (self.lmtp, self.lines)
         while line := await reader.readline():
             verb = line[:4].upper()
+            self.history("followed", None, number)
             recipients = {b"MAIL": 0, b"RCPT": recipients + 1}.get(verb, recipients)
             if verb in ((b"LHLO",) if self.lmtp else (b"EHLO", b"HELO")):
                 writer.write(b"250-sink.test\r\n250-PIPELINING\r\n250 8BITMIME\r\n")
@@ -135,7 +152,7 @@ class Sink:
                 content = await reader.readuntil(b"\r\n.\r\n")
                 self.after_dot += 1
                 try:
-                    if not await self.judge(content[:-3], writer, recipients if self.lmtp else 1):
+                    if not await self.judge(content[:-3], writer, recipients if self.lmtp else 1, number):
                         return
                 finally:
                     self.after_dot -= 1
@@ -145,20 +162,22 @@ class Sink:
             else:
                 writer.write(b"250 ok\r\n")
 
-    async def judge(self, content, writer, replies):
+    async def judge(self, content, writer, replies, line):
+        content = content.replace(b"\r\n..", b"\r\n.")
+        name, is_true = ledger_of(content)
+        self.history("dotted", name, line)
         chance = self.random.random()
         if chance < self.drop:
             return False              # not accepted: the connection is lost
         if chance < self.drop + self.stall:
             await asyncio.sleep(0.3)
-        self.keep(content)
+        self.keep(name, is_true)
+        self.history("taken", name, line)
         writer.write(b"250 2.0.0 taken\r\n" * replies)   # RFC 2033 4.2
         await writer.drain()
         return True
 
-    def keep(self, content):
-        content = content.replace(b"\r\n..", b"\r\n.")
-        name, is_true = ledger_of(content)
+    def keep(self, name, is_true):
         if name:
             self.seen[name] += 1
             if not is_true:
