@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LOG_PATIENCE_NS (10 * NS_PER_MS)
 #define SYSLOG_SOCKET "/dev/log"
 
 /* ---- the place ---- */
@@ -114,11 +115,27 @@ lines_put(const struct log_place *p, const struct event *e, struct buf *out)
 	return n;
 }
 
+/* Each write is two switches to another thread and back, so lines wait for others
+ * of their moment; but not behind trouble, which may be the last that is said. */
+static void
+log_gathered(struct log *l, size_t before, bool is_urgent)
+{
+	bool is_full = l->n >= LOG_BUFFER / 2 && before < LOG_BUFFER / 2;
+
+	if (l->n == 0 || (before > 0 && !is_full && !is_urgent))
+		return;
+	if (is_full || is_urgent)
+		l->due = clock_mono();
+	else
+		l->due = mono_add(clock_mono(), LOG_PATIENCE_NS);
+	fiber_wake(l->writer);
+}
+
 static void
 log_event(struct event_sink *sink, const struct event *e)
 {
 	struct log *l = OWNER_OF(sink, struct log, sink);
-	size_t room = LOG_BUFFER - l->n;
+	size_t room = LOG_BUFFER - l->n, before = l->n;
 	struct buf b = { .p = l->gathering + l->n,
 		.cap = room < LOG_LINE ? room : LOG_LINE };
 	unsigned n;
@@ -131,7 +148,7 @@ log_event(struct event_sink *sink, const struct event *e)
 		l->n += b.n;
 		l->lines += n;
 	}
-	fiber_wake(l->writer);
+	log_gathered(l, before, b.full || e->type == EVENT_trouble);
 }
 
 /* ---- writing, on a helper thread ---- */
@@ -248,10 +265,12 @@ log_run(void *arg)
 
 	l->writer = fiber_self();
 	while (!l->is_ending || l->n > 0) {
-		if (l->n > 0)
-			gathered_write(l);
-		else
+		if (l->n == 0)
 			(void)fiber_park(MONO_NEVER);
+		else if (!l->is_ending && mono_is_before(clock_mono(), l->due))
+			(void)fiber_park(l->due);
+		else
+			gathered_write(l);
 	}
 	l->writer = NULL;
 	l->has_ended = true;

@@ -3,8 +3,8 @@
  *
  * The promise: each event given to log_event() becomes one line, in order for
  * its core, in the form and place the configuration says.  The core never waits
- * for the place: lines gather in memory and a fiber writes them on a helper
- * thread.
+ * for the place: lines gather in memory, for 10 ms at most if no trouble is among
+ * them, and a fiber writes them on a helper thread.
  * Not for: what must survive (the spool keeps its own EVENT records).
  * Waiting: log_run() is a fiber; log_event() does not wait; log_place_open() may
  * block (offload() it).
@@ -40,6 +40,7 @@ struct log {				/* of one core */
 	const struct log_place *place;
 	char *gathering, *writing;
 	size_t n;
+	struct mono due;		/* to be written then, if any gathered */
 	uint64_t dropped, lines;
 	struct fiber *writer;
 	bool is_writing, is_ending, has_ended;

@@ -195,6 +195,47 @@ body_edge(void *arg)
 	config_end();
 }
 
+/* A line waits for others of its moment; trouble and half a buffer do not. */
+static void
+body_company(void *arg)
+{
+	struct event quiet = event_make(EVENT_connected, clock_wall(), 0);
+	struct mono now;
+
+	(void)arg;
+	config_begin(LOG_JSON);
+	log_start();
+	now = clock_mono();
+	lines.sink.take(&lines.sink, &quiet);
+	assert_true(mono_is_before(now, lines.due));
+	now = lines.due;
+	lines.sink.take(&lines.sink, &quiet);
+	assert_int_equal(lines.due.ns, now.ns);	/* the first one's */
+	event_give(STR("x"));
+	assert_false(mono_is_before(clock_mono(), lines.due));
+	log_end(&lines);
+	assert_int_equal(lines.lines, 3);
+	lines = (struct log){ .n = 0 };
+	config_end();
+	config_begin(LOG_JSON);
+	log_start();
+	while (lines.n < LOG_BUFFER / 2) {
+		assert_true(lines.n == 0 ||
+		    mono_is_before(clock_mono(), lines.due));
+		lines.sink.take(&lines.sink, &quiet);
+	}
+	assert_false(mono_is_before(clock_mono(), lines.due));
+	log_end(&lines);
+	config_end();
+}
+
+static void
+lines_wait_for_company(void **state)
+{
+	(void)state;
+	on_core(body_company);
+}
+
 static void
 the_buffer_has_an_edge(void **state)
 {
@@ -288,6 +329,7 @@ main(void)
 		cmocka_unit_test(forged_lines_are_impossible),
 		cmocka_unit_test(dropped_lines_are_counted),
 		cmocka_unit_test(the_buffer_has_an_edge),
+		cmocka_unit_test(lines_wait_for_company),
 		cmocka_unit_test(refused_lines_are_counted),
 		cmocka_unit_test(a_moved_file_is_begun_anew),
 		cmocka_unit_test(places_that_cannot_be_opened_say_so),

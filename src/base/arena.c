@@ -104,6 +104,15 @@ arena_alloc(struct arena *a, size_t size)
 	return memset(p, 0, size);
 }
 
+bool
+arena_has(const struct arena *a, size_t size)
+{
+	const struct arena_block *b = a->blocks;
+
+	return (b != NULL && b->size - b->fill >= size) ||
+	    a->ceiling - a->used >= size;
+}
+
 struct str
 arena_copy(struct arena *a, struct str s)
 {

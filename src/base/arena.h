@@ -36,6 +36,8 @@ void arena_clear(struct arena *);		/* may be used again */
 
 /* Zeroed, aligned for any type. */
 void *arena_alloc(struct arena *, size_t size);
+/* Is there room for so much below the ceiling? */
+bool arena_has(const struct arena *, size_t size);
 struct str arena_copy(struct arena *, struct str);
 struct str arena_lower(struct arena *, struct str);	/* ASCII lower case */
 struct str arena_join(struct arena *, struct str, struct str);

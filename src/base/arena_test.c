@@ -68,6 +68,28 @@ note_nothing(void *arg)
 	fail_msg("a refused defer ran");
 }
 
+/* It says what arena_alloc() would, and takes nothing. */
+static void
+test_has_room(void **state)
+{
+	const size_t had = 4096;
+
+	(void)state;
+	assert_true(arena_has(&arena, CEILING));
+	assert_false(arena_has(&arena, CEILING + 1));
+	assert_false(arena_has(&arena, SIZE_MAX));
+	assert_int_equal(arena.used, 0);
+	assert_non_null(arena_alloc(&arena, CEILING - had));
+	for (size_t n = had - 1; n <= had + 1; n++) {
+		struct arena_mark mark = arena_mark(&arena);
+		bool has = arena_has(&arena, n);
+
+		assert_int_equal(has, n <= had);
+		assert_int_equal(arena_alloc(&arena, n) != NULL, has);
+		arena_back(&arena, mark);
+	}
+}
+
 /* Small pieces reach the ceiling too, and never pass it. */
 static void
 test_ceiling_in_small_pieces(void **state)
@@ -170,6 +192,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(test_gives_zeroed_aligned_memory),
 		TEST(test_ceiling),
+		TEST(test_has_room),
 		TEST(test_ceiling_in_small_pieces),
 		TEST(test_back_ends_what_came_after),
 		TEST(test_defers_run_newest_first),

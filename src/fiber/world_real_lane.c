@@ -103,9 +103,13 @@ world_lane_close(struct lane *l)
 	free(l);
 }
 
+/* The signal comes behind the lock, or who wakes by it would meet the lock and
+ * sleep again. */
 void
 world_lane_submit(struct lane *l, struct job *j)
 {
+	bool is_awaited;
+
 	pthread_mutex_lock(&l->lock);
 	must(!l->is_closing);
 	j->next = NULL;
@@ -115,7 +119,8 @@ world_lane_submit(struct lane *l, struct job *j)
 	/* One thread less than hoped for is no harm: there is always one. */
 	if (l->n_jobs > l->n_idle && l->n_threads < l->threads_most)
 		(void)lane_grow(l);
-	if (l->n_idle > 0)
-		pthread_cond_signal(&l->submitted);
+	is_awaited = l->n_idle > 0;
 	pthread_mutex_unlock(&l->lock);
+	if (is_awaited)
+		pthread_cond_signal(&l->submitted);
 }

@@ -345,16 +345,6 @@ intake_take_expansion(struct intake *in, const struct expansion *x,
 	return rc == 0 ? intake_yes() : intake_no_memory();
 }
 
-static bool
-intake_has_reserve(struct intake *in)
-{
-	struct arena_mark mark = arena_mark(in->arena);
-	bool has = arena_alloc(in->arena, INTAKE_RESERVE) != NULL;
-
-	arena_back(in->arena, mark);
-	return has;
-}
-
 /* What expansion needs on its way is not the transaction's to keep. */
 static struct verdict
 intake_expand(struct intake *in, const struct path *to, struct str text,
@@ -390,7 +380,8 @@ intake_recipient(struct intake *in, const struct path *to,
 	if (v.disposition == DELIVERED)
 		v = intake_expand(in, &path, to->mailbox.text, is_back,
 		    wish != NULL ? wish : &none);
-	if (v.disposition == DELIVERED && !intake_has_reserve(in))
+	if (v.disposition == DELIVERED &&
+	    !arena_has(in->arena, INTAKE_RESERVE))
 		v = intake_no_memory();
 	if (v.disposition != DELIVERED) {
 		*in = before;

@@ -3,7 +3,11 @@
 #include "base/list.h"
 #include "base/must.h"
 
-/* Work per recipient is bounded by the aliases that an operator wrote. */
+/* Most recipients are one, and ask for no memory until there are more than FEW;
+ * then the list doubles.  Work per recipient is bounded by the aliases that an
+ * operator wrote. */
+enum { FEW = 4, EXPAND_SCRATCH = 4 * EXPAND_MOST * sizeof(struct expansion_end) };
+
 static const struct hash_key no_key;
 
 /* A name on the way: first in the queue, then seen.  An end is only seen. */
@@ -21,6 +25,8 @@ struct walk {
 	const struct config *config;
 	struct arena *arena;
 	struct expansion *out;
+	size_t room;			/* in out->to */
+	struct arena *scratch;		/* where it grows */
 	struct step *first, **last;
 	struct table seen;
 	bool is_full, is_deep, is_loop, is_many;
@@ -147,6 +153,25 @@ walk_to_text(struct walk *w, struct str text, struct str domain,
 
 /* ---- ends ---- */
 
+/* Room for one more.  False: there is no memory. */
+static bool
+walk_grow(struct walk *w)
+{
+	struct expansion_end *more;
+
+	if (w->out->n < w->room)
+		return true;
+	more = arena_alloc(w->scratch, 2 * w->room * sizeof *more);
+	if (more == NULL) {
+		w->is_full = true;
+		return false;
+	}
+	memcpy(more, w->out->to, w->out->n * sizeof *more);
+	w->out->to = more;
+	w->room *= 2;
+	return true;
+}
+
 /* The same end is reached by many ways; a name and what it leads to beside
  * mailboxes are different ends. */
 static void
@@ -166,6 +191,8 @@ walk_ends_as(struct walk *w, const struct step *s, struct expansion_end end)
 		w->is_many = true;
 		return;
 	}
+	if (!walk_grow(w))
+		return;
 	end.address = s->text;
 	end.owner = s->owner;
 	w->out->is_list |= end.owner.p != NULL;
@@ -382,19 +409,17 @@ walk_run(struct walk *w, const struct path *rcpt)
 struct expansion
 expand(const struct config *c, const struct path *rcpt, struct arena *a)
 {
-	struct expansion out = { .n = 0 };
-	struct walk w = { .config = c, .arena = a, .out = &out,
-		.last = &w.first };
+	struct expansion_end few[FEW];
+	struct expansion out = { .to = few };
 	struct arena scratch;
+	struct walk w = { .config = c, .arena = a, .out = &out, .room = FEW,
+		.scratch = &scratch, .last = &w.first };
 	struct expansion_end *all;
 
-	arena_init(&scratch, EXPAND_MOST * sizeof *all + 64);
-	all = out.to = arena_alloc(&scratch, EXPAND_MOST * sizeof *all);
-	if (all == NULL)
-		w.is_full = true;
-	else
-		walk_run(&w, rcpt);
+	arena_init(&scratch, EXPAND_SCRATCH);
+	walk_run(&w, rcpt);
 	table_clear(&w.seen);
+	all = out.to;
 	out.to = arena_alloc(a, out.n * sizeof out.to[0]);
 	if (out.to == NULL)
 		w.is_full = true;
