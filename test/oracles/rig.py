@@ -18,18 +18,12 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 sys.path.insert(0, str(TOP / "test/lib"))
+from cases import Absent, Skip  # noqa: E402,F401
+
 BUILD = pathlib.Path(os.environ.get("CHECK_BUILD", TOP / "build")).resolve()
 MODE = os.environ.get("CHECK_MODE", "normal")
 NOW = int(time.time())
 PR_SET_PDEATHSIG = 1
-
-
-class Skip(Exception):
-    pass
-
-
-class Absent(Exception):
-    """What ./check does without: the night has it, or says that it was skipped."""
 
 
 def is_short():

@@ -1,17 +1,15 @@
-"""rig -- what the cases of this stage share: a server with two mailboxes, its
-mail log, and the end of everything a case has started."""
-import ctypes
+"""rig -- what the cases of this stage share: a server with two mailboxes, and its log."""
 import functools
 import os
 import pathlib
 import re
 import shutil
-import signal
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 import box  # noqa: E402
+from cases import Skip  # noqa: E402
 from server import Server, free_port, is_alive, maildir, wait_for  # noqa: E402,F401
 
 MODE = os.environ.get("CHECK_MODE", "normal")
@@ -31,10 +29,6 @@ RELAY = """\
 route: [ {{ relay: "smtp://127.0.0.1:{0}" }} ]
 outbound: {{ retry: [ 1s, 1s, 2s ] }}
 """
-
-
-class Skip(Exception):
-    pass
 
 
 def need(*programs):
@@ -80,16 +74,3 @@ def need_root():
     """What a box needs (test/lib/box.py)."""
     if lacks():
         raise Skip(lacks())
-
-
-def adopt_orphans():
-    """Whose parent ends becomes our child: so end_children() ends all."""
-    ctypes.CDLL(None).prctl(36, 1)      # PR_SET_CHILD_SUBREAPER
-
-
-def end_children():
-    """Every process that this one has started, and theirs."""
-    while children := pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
-        for pid in children:
-            os.kill(int(pid), signal.SIGKILL)
-            os.waitpid(int(pid), 0)
