@@ -293,8 +293,9 @@ answer_account(struct keyring *k, struct str body, struct buf *out)
 	unsigned which;
 	struct keyring_held *h;
 
-	if (!keyring_choice(&body, KEYRING_NEXT_IF_THERE + 1, &which) ||
-	    account_ensure(k, which != KEYRING_CURRENT,
+	if (!keyring_choice(&body, KEYRING_NEXT_IF_THERE + 1, &which))
+		return err_set("which key of the account?");
+	if (account_ensure(k, which != KEYRING_CURRENT,
 	    which != KEYRING_NEXT_IF_THERE) != 0)
 		return -1;
 	h = place(k, which == KEYRING_CURRENT ? PLACE_ACCOUNT : PLACE_NEXT);

@@ -11,8 +11,8 @@
  * DOT_CR    CRLF "." CR, both held back        LF -> the end, else the dot falls
  *                                              and the CR was bare -> TEXT
  *
- * A bare LF leads to TEXT, never to LINE: what follows it cannot be the dot that
- * ends the data.  data_run() takes the common case, whole canonical lines; the
+ * A bare LF leads to TEXT, never to LINE, where dots frame: what follows it cannot
+ * be the dot that ends the data.  data_run() takes the common case, whole canonical lines; the
  * machine takes one octet where something is special.  A writer knows LINE,
  * TEXT and CR only, and so do chunks.
  */
@@ -148,6 +148,9 @@ reader_begin(struct data_reader *r, char c)
 	}
 	r->state = TEXT;
 	if (c == '\n') {
+		/* forgiven, it ends the line; but no dot behind it is first */
+		if (r->is_chunked)
+			r->state = LINE;
 		reader_fault(r, DATA_BARE_LF);
 		lines_end(&r->lines);
 		return crlf;

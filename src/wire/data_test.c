@@ -546,6 +546,13 @@ chunks_are_forgiven_and_measured(void **state)
 	assert_int_equal(r.lines.longest, 2);
 	assert_int_equal(seen.n, sizeof("a\r\nbb\r\n.\r\n.c") - 1);
 	assert_memory_equal(seen.content, "a\r\nbb\r\n.\r\n.c", seen.n);
+	/* a forgiven end is one: nothing is added behind it */
+	seen.n = 0;
+	data_reader_init_chunks(&r, true, false);
+	push(&r, STR("a\n"), &seen);
+	assert_int_equal(data_read_end(&r).n, 0);
+	assert_int_equal(seen.n, 3);
+	assert_memory_equal(seen.content, "a\r\n", seen.n);
 	/* a binary body has no lines */
 	look_chunks(STR("x\r\n\r\n\0aaaaaaaaaaaaaaaaaaaa"), 3, true, &seen);
 	assert_int_equal(seen.longest, 1);
