@@ -12,6 +12,7 @@
 #include "app/keyring.h"
 
 #include "app/keyring_answer.h"
+#include "app/memory.h"
 #include "app/porter.h"
 #include "app/rights.h"
 #include "app/sandbox.h"
@@ -27,7 +28,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -157,17 +157,6 @@ keyring_serve(struct keyring *k, const int *fds, unsigned n)
 
 /* ---- the process ---- */
 
-/* In no core dump, in no swap, and out of sight of others of the same uid. */
-static void
-memory_hide(void)
-{
-	struct rlimit none = { 0, 0 };
-
-	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)prctl(PR_SET_DUMPABLE, 0);
-	(void)mlockall(MCL_CURRENT);
-}
-
 static int
 number_compare(const void *a, const void *b)
 {
@@ -203,6 +192,7 @@ struct keyring_birth {
 	int ours[CORES_MOST], theirs[CORES_MOST], public_fd, tell[2];
 	unsigned n;
 	keyring_shed *shed;
+	void *arg;
 	bool is_caged;
 };
 
@@ -255,9 +245,10 @@ keyring_main(const struct keyring_birth *b)
 	signal_ignore_all();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	memory_lock();
 	if (stores_begin(&k, b->config) != 0 || keyring_read(&k, b->config) != 0
 	    || keyring_tell_shown(&k, b->public_fd) != 0 ||
-	    b->shed(b->config) != 0)
+	    b->shed(b->arg, b->config) != 0)
 		keyring_give_up(tell, EX_CONFIG);
 	n = stores_list(&k, stores);
 	descriptors_shed(b->theirs, b->n, tell, stores, n);
@@ -347,14 +338,14 @@ birth_give(struct keyring_birth *b)
 
 int
 keyring_start(struct keyring_process *p, const struct config *c, unsigned cores,
-    keyring_shed *shed, bool is_caged)
+    keyring_shed *shed, void *arg, bool is_caged)
 {
 	static struct keyring_birth b;	/* one at a time; large */
 	pid_t pid;
 
 	must(cores <= CORES_MOST);
 	b = (struct keyring_birth){ .config = c, .public_fd = -1, .n = cores,
-		.shed = shed, .is_caged = is_caged, .tell = { -1, -1 } };
+		.shed = shed, .arg = arg, .is_caged = is_caged, .tell = { -1, -1 } };
 	for (unsigned i = 0; i < cores; i++)
 		b.ours[i] = b.theirs[i] = -1;
 	pid = birth_prepare(&b) == 0 ? birth_give(&b) : -1;

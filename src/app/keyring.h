@@ -32,10 +32,11 @@ struct keyring_process {
 
 #define KEYRING_NONE ((struct keyring_process){ .public_fd = -1 })
 
-/* How rights are shed: as the worker does. */
-typedef int keyring_shed(const struct config *);
+/* In the new process, when the keys are read: rights are shed as the worker does,
+ * and whatever else came by the fork is forgotten. */
+typedef int keyring_shed(void *arg, const struct config *);
 int keyring_start(struct keyring_process *, const struct config *,
-    unsigned cores, keyring_shed *, bool is_caged);
+    unsigned cores, keyring_shed *, void *arg, bool is_caged);
 /* The ends are given to the worker, or nobody: closes ours.  The process ends
  * when nobody has an end of it any more. */
 void keyring_let_go(struct keyring_process *);

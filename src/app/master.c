@@ -30,6 +30,7 @@
 #include "base/poison.h"
 #include "cli/files.h"
 #include "policy/holder.h"
+#include "policy/secrets.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -150,13 +151,27 @@ porter_ensure(struct master *m)
 		say("starting the porter");
 }
 
+/* Who signs logs in nowhere: the passwords of both configurations are not its. */
+static int
+keyring_part(void *arg, const struct config *c)
+{
+	struct master *m = arg;
+	int rc = rights_drop(c);
+
+	rights_forget_environment();
+	secrets_forget(m->config);
+	if (m->next != NULL)
+		secrets_forget(m->next);
+	return rc;
+}
+
 static int
 keyring_make(struct master *m, const struct config *c)
 {
 	m->tls_seen = keyring_look(c);
 	m->keyring_started_ms = now_ms();
 	keyring_let_go(&m->keyring);
-	if (keyring_start(&m->keyring, c, m->cores, rights_drop,
+	if (keyring_start(&m->keyring, c, m->cores, keyring_part, m,
 	    m->options->is_caged) != 0)
 		return -1;
 	return 0;
@@ -472,7 +487,7 @@ reload_begin(struct master *m)
 
 	m->reload_wanted = false;
 	systemd_tell_reloading();
-	arena_init(&a, CONFIG_MOST);
+	arena_init_wiped(&a, CONFIG_MOST);
 	reload_try(m, &a);
 	arena_clear(&a);
 	if (m->next == NULL)		/* else the worker is at it */
@@ -686,7 +701,7 @@ config_first(struct master *m)
 	struct arena a;
 	struct str text = STR_NONE;
 
-	arena_init(&a, 1 << 20);
+	arena_init_wiped(&a, 1 << 20);
 	m->config = reading_config(&files_source, m->options->config, &text, &a);
 	if (text.n > 0)
 		fprintf(stderr, STR_FMT, STR_ARG(text));

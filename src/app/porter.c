@@ -38,6 +38,7 @@
 #include "fiber/core.h"
 #include "fiber/disk.h"
 #include "policy/place.h"
+#include "policy/secrets.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -442,6 +443,8 @@ porter_main(const struct config *conf, int socket)
 	int fds[2], rc;
 
 	socket = descriptors_shed(socket);
+	secrets_forget(conf);
+	rights_forget_environment();
 	if (rights_keep_becoming() != 0)
 		_exit(EX_OSERR);
 	for (;;) {

@@ -102,6 +102,14 @@ rights_drop(const struct config *c)
 	return rights_shed();
 }
 
+void
+rights_forget_environment(void)
+{
+	for (char **line = environ; line != NULL && *line != NULL; line++)
+		explicit_bzero(*line, strlen(*line));
+	environ = NULL;
+}
+
 /* Shells and service managers give 1,024 descriptors at first, for programs that
  * use select(2); a server takes what it may have. */
 void

@@ -26,6 +26,9 @@ int rights_shed(void);
 /* All but those to become another user; of who is not root, all. */
 int rights_keep_becoming(void);
 
+/* The environment, where secrets may stand (env:NAME): overwritten, and empty. */
+void rights_forget_environment(void);
+
 /* As many descriptors as it may have. */
 void rights_take_descriptors(void);
 

@@ -207,7 +207,7 @@ bundle_load(void *arg)
 	struct arena a;
 	int rc;
 
-	arena_init(&a, CONFIG_MOST);
+	arena_init_wiped(&a, CONFIG_MOST);
 	rc = file_read(b->fd, &a, &bytes);
 	if (rc == 0 && source_decode(&source, &a, bytes) != 0)
 		rc = err_set("the bundle is malformed");

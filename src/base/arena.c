@@ -27,6 +27,12 @@ arena_init(struct arena *a, size_t ceiling)
 	*a = (struct arena){ .ceiling = ceiling };
 }
 
+void
+arena_init_wiped(struct arena *a, size_t ceiling)
+{
+	*a = (struct arena){ .ceiling = ceiling, .is_wiped = true };
+}
+
 struct arena_mark
 arena_mark(const struct arena *a)
 {
@@ -50,6 +56,8 @@ arena_back(struct arena *a, struct arena_mark m)
 		must(b != NULL);
 		a->blocks = b->next;
 		a->used -= b->size;
+		if (a->is_wiped)
+			explicit_bzero(b, sizeof *b + b->size);
 		free(b);
 	}
 	if (b != NULL)

@@ -23,6 +23,7 @@ struct arena {
 	struct arena_block *blocks;	/* newest first */
 	struct arena_defer *defers;	/* run newest first by arena_clear() */
 	size_t used, ceiling;		/* bytes */
+	bool is_wiped;			/* its end overwrites it */
 };
 
 struct arena_mark {
@@ -32,6 +33,8 @@ struct arena_mark {
 };
 
 void arena_init(struct arena *, size_t ceiling);
+/* For what holds secrets: nothing of it is left in freed memory. */
+void arena_init_wiped(struct arena *, size_t ceiling);
 void arena_clear(struct arena *);		/* may be used again */
 
 /* Zeroed, aligned for any type. */

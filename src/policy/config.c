@@ -104,7 +104,7 @@ config_new(void)
 	struct arena a;
 	struct config *c;
 
-	arena_init(&a, CONFIG_MOST);
+	arena_init_wiped(&a, CONFIG_MOST);
 	c = arena_new(&a, struct config);
 	if (c == NULL)
 		return NULL;
@@ -142,7 +142,7 @@ config_load(struct conf_source *source, struct str path, struct problems *ps)
 		    "out of memory");
 		return NULL;
 	}
-	arena_init(&scratch, CONFIG_MOST);
+	arena_init_wiped(&scratch, CONFIG_MOST);
 	config_fill(c, (struct value_reader){ &c->arena, &scratch, ps, source },
 	    path);
 	arena_clear(&scratch);
