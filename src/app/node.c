@@ -1,8 +1,10 @@
 /*
  * The life of a node; all cores pass each step together (barriers):
  *
- *	OPENING     core_open       spools adopted and read, queue filled
- *	SERVING     core_serve      doors open, mail moves
+ *	OPENING     core_open       all that a conversation needs but the spool
+ *	READING     core_read       doors open; spools adopted and read, the queue
+ *	                            filled; who says MAIL waits (smtp/transaction)
+ *	SERVING     core_serve      mail moves
  *	DRAINING    core_drain      doors closed, sessions and attempts end
  *	CLOSING     core_close      spools synced and marked clean
  */
@@ -424,31 +426,54 @@ core_open(struct node_core *c)
 	c->intake = (struct intake_core){ .sink = c->sink,
 		.kept = message_kept, .owner = c };
 	rc = deliver_begin(c);
-	if (rc == 0)
-		rc = spools_adopt(c);
-	c->intake.spool = c->spools[c->index];
-	if (rc == 0)
-		srs_begin(c);
 	if (rc == 0 && server_open(&c->server, &n->house, &c->intake,
 	    &c->holder) != 0)
 		rc = EX_OSERR;
 	if (rc == 0 && n->setup->login != NULL &&
 	    login_begin(n->setup->login, n->setup->cores) != 0)
 		rc = EX_OSERR;
-	if (rc == 0) {
-		c->usage = (struct usage){ .table = c->server.quotas,
-			.holder = &c->holder, .sink = c->sink, .key = n->key,
-			.index = c->index, .n = n->setup->cores };
-		rc = usage_start(&c->usage) == 0 ? 0 : EX_IOERR;
-	}
-	if (rc == 0 && c->index == 0)
-		reports_start(c);
 	if (rc == 0 && n->setup->tls != NULL &&
 	    n->setup->tls(n->setup->arg, c) != 0)
 		rc = EX_OSERR;
 	if (rc != 0)
 		trouble_tell(c, err_text());
 	n->house.cores[c->index] = &c->server;
+	return rc;
+}
+
+static int
+core_doors(struct node_core *c)
+{
+	if (accept_prepare(c) != 0 || local_door_open(c) != 0)
+		return EX_UNAVAILABLE;
+	accept_take(c);
+	return 0;
+}
+
+/* intake.spool is the last: from there on mail is taken. */
+static yields int
+core_read(struct node_core *c)
+{
+	struct node *n = c->node;
+	int rc = core_doors(c);
+
+	if (rc == 0)
+		rc = spools_adopt(c);
+	if (rc == 0) {
+		srs_begin(c);
+		c->usage = (struct usage){ .table = c->server.quotas,
+			.holder = &c->holder, .sink = c->sink, .key = n->key,
+			.index = c->index, .n = n->setup->cores };
+		rc = usage_start(&c->usage) == 0 ? 0 : EX_IOERR;
+	}
+	if (rc == 0 && fiber_go("deliver", deliver_run, c->deliver) != 0)
+		rc = EX_OSERR;
+	if (rc == 0)
+		c->intake.spool = c->spools[c->index];
+	if (rc == 0 && c->index == 0)
+		reports_start(c);
+	if (rc != 0)
+		trouble_tell(c, err_text());
 	return rc;
 }
 
@@ -475,12 +500,7 @@ core_serve(struct node_core *c)
 {
 	struct node *n = c->node;
 
-	if (fiber_go("deliver", deliver_run, c->deliver) != 0 ||
-	    accept_prepare(c) != 0 || local_door_open(c) != 0) {
-		trouble_tell(c, err_text());
-		status_worsen(n, EX_UNAVAILABLE);
-	} else
-		accept_take(c);
+	status_worsen(n, core_read(c));
 	barrier(c);
 	if (atomic_load(&n->status) != 0)
 		return EX_UNAVAILABLE;

@@ -26,6 +26,7 @@ static struct node node;
 static char connected_at[8][64];	/* listeners that were told of */
 static size_t n_connected;
 static yields void (*act)(struct node *);
+static int (*tls)(void *, struct node_core *);	/* or NULL */
 
 #define REST \
 	"hostname: mx.home.test\n" \
@@ -128,7 +129,7 @@ run_again(const char *listen, yields void (*fn)(struct node *))
 {
 	struct wish w = { .listen = listen };
 	struct node_setup setup = { .cores = n_cores, .door_fd = no_door,
-		.sink = sink_make, .started = started, .ended = ended,
+		.sink = sink_make, .tls = tls, .started = started, .ended = ended,
 		.porter_fd = -1 };
 
 	act = fn;
@@ -460,6 +461,96 @@ a_hold_goes_on_after_a_restart(void **state)
 	more = "";
 }
 
+/* ---- while the spool is read ---- */
+
+static struct early {
+	struct mono greeted_at, judged_at, started_at;
+	char says[4];			/* to MAIL */
+	bool is_over;
+} early;
+
+static yields void
+early_run(void *arg)
+{
+	enum line_ending ending;
+	struct stream s;
+	struct str line;
+
+	(void)arg;
+	while (!is_open(25))
+		fiber_sleep(mono_add(clock_mono(), NS_PER_SECOND / 10));
+	visit_begin(&s, 25);
+	early.greeted_at = clock_mono();
+	s.deadline = mono_add(clock_mono(), HOUR_NS);
+	stream_put(&s, STR("HELO me.test\r\n"));
+	hear(&s, "250 ");
+	stream_put(&s, STR("MAIL FROM:<>\r\n"));
+	assert_int_equal(stream_line(&s, 512, &line, &ending), 0);
+	(void)str_cstr(str_sub(line, 0, 3), early.says, sizeof early.says);
+	early.judged_at = clock_mono();
+	visit_end(&s);
+	early.is_over = true;
+}
+
+static yields void
+look(struct node *n)
+{
+	(void)n;
+}
+
+/* The last that a core does before its doors open. */
+static int
+early_begin(void *arg, struct node_core *c)
+{
+	(void)arg;
+	return c->index == 0 ? fiber_go("early", early_run, NULL) : 0;
+}
+
+static yields void
+late(struct node *n)
+{
+	(void)n;
+	early.started_at = clock_mono();
+	while (!early.is_over)
+		fiber_sleep(mono_add(clock_mono(), NS_PER_SECOND));
+}
+
+/* With a disk that takes so long for each thing it does. */
+static void
+start_slowly(int64_t verb_ns)
+{
+	struct sim_disk_costs costs = { .verb_ns = verb_ns };
+
+	n_cores = 1;
+	early = (struct early){ .is_over = false };
+	run(ONE, look);
+	sim_disk_costs(costs);
+	tls = early_begin;
+	run_again(ONE, late);
+	tls = NULL;
+	n_cores = CORES;
+}
+
+static void
+who_comes_while_the_spool_is_read_waits_with_his_mail(void **state)
+{
+	(void)state;
+	start_slowly(NS_PER_SECOND);
+	assert_true(mono_is_before(early.greeted_at, early.started_at));
+	assert_true(early.judged_at.ns - early.greeted_at.ns >
+	    2 * NS_PER_SECOND);
+	assert_string_equal(early.says, "250");
+}
+
+static void
+who_waited_for_a_minute_is_asked_to_come_again(void **state)
+{
+	(void)state;
+	start_slowly(30 * NS_PER_SECOND);
+	assert_true(mono_is_before(early.judged_at, early.started_at));
+	assert_string_equal(early.says, "451");
+}
+
 int
 main(void)
 {
@@ -469,6 +560,9 @@ main(void)
 		cmocka_unit_test(places_of_former_doors_serve_again),
 		cmocka_unit_test(an_idle_connection_gives_way),
 		cmocka_unit_test(a_hold_goes_on_after_a_restart),
+		cmocka_unit_test(
+		    who_comes_while_the_spool_is_read_waits_with_his_mail),
+		cmocka_unit_test(who_waited_for_a_minute_is_asked_to_come_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

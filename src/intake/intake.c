@@ -58,6 +58,12 @@ intake_trouble(enum draft_trouble trouble)
 	return intake_yes();
 }
 
+bool
+intake_is_ready(const struct intake_core *core)
+{
+	return core->spool != NULL;
+}
+
 struct verdict
 intake_has_room(const struct intake_core *core, const struct config *config)
 {
@@ -446,7 +452,8 @@ void
 intake_tell(struct intake_core *core, const struct event *e)
 {
 	core->sink->take(core->sink, e);
-	spool_event(core->spool, e);
+	if (intake_is_ready(core))
+		spool_event(core->spool, e);
 }
 
 void

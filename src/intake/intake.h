@@ -34,7 +34,7 @@ struct dkim_signer;
 
 /* What intake needs of its core; app/ fills one for each core. */
 struct intake_core {
-	struct spool *spool;
+	struct spool *spool;		/* NULL: it is still being read */
 	struct event_sink *sink;
 	/* The one way up: this message is on disk.  Takes what it needs before
 	 * it returns; does not yield. */
@@ -85,6 +85,9 @@ struct intake_wish {
 
 struct intake;
 
+/* Can mail be taken?  Not before the spool was read, after a start. */
+bool intake_is_ready(const struct intake_core *);
+
 /* Is there room for one more message?  452 4.3.1 while the disk or the queue is
  * full, 421 4.3.2 when the spool takes no more. */
 struct verdict intake_has_room(const struct intake_core *,
@@ -131,7 +134,8 @@ struct intake_post {
 yields struct verdict intake_post(struct intake_core *, const struct config *,
     struct arena *, const struct intake_post *, uint64_t *id);
 
-/* Tell an event: to the sink, and as an EVENT record into the spool. */
+/* Tell an event: to the sink, and as an EVENT record into the spool, once that is
+ * ready. */
 void intake_tell(struct intake_core *, const struct event *);
 
 #endif

@@ -7,6 +7,9 @@
 #include "wire/orcpt.h"
 #include "wire/xtext.h"
 
+#define READING_WAIT_NS (60 * NS_PER_SECOND)
+#define READING_LOOK_NS (250 * NS_PER_MS)
+
 /* ---- mailboxes beyond ASCII: RFC 6531 3.2 ---- */
 
 
@@ -48,7 +51,22 @@ mail_settle(struct session *s)
 	return true;
 }
 
-static struct verdict
+/* After a start the doors open before the spool is read: whoever has mail waits
+ * for that, within what a client waits (RFC 5321 4.5.3.2.2: five minutes). */
+static yields bool
+mail_wait(struct session *s)
+{
+	struct mono until = mono_add(clock_mono(), READING_WAIT_NS);
+
+	while (!intake_is_ready(s->server->intake)) {
+		if (s->server->is_shut || !mono_is_before(clock_mono(), until))
+			return false;
+		fiber_sleep(mono_add(clock_mono(), READING_LOOK_NS));
+	}
+	return true;
+}
+
+static yields struct verdict
 mail_judge(struct session *s, const struct mail_params *mail)
 {
 	struct judge_client facts;
@@ -62,6 +80,9 @@ mail_judge(struct session *s, const struct mail_params *mail)
 	    &s->txn.arena);
 	if (!judgment_is_yes(&judgment))
 		return judgment.verdict;
+	if (!mail_wait(s))
+		return session_verdict(s->server->is_shut ? REPLY_SHUT :
+		    REPLY_READING);
 	v = intake_has_room(s->server->intake, s->txn.config);
 	if (v.disposition != DELIVERED)
 		return v;
