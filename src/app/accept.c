@@ -8,8 +8,12 @@
  */
 #include "app/accept.h"
 
+#include "app/doors.h"
 #include "app/local_door.h"
+#include "base/err.h"
 #include "base/must.h"
+#include "fiber/net.h"
+#include "smtp/server.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -18,6 +18,7 @@
 #define NM_APP_ACCEPT_H
 
 #include "app/node.h"
+#include "fiber/fiber.h"
 
 /* Before the cores run, or on core 0; until accept_plan_end(), when each core
  * has taken or left it. */

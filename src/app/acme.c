@@ -2,10 +2,15 @@
 
 #include "app/acme_order.h"
 #include "app/keyring_answer.h"
+#include "app/keyring_link.h"
 #include "base/err.h"
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/fetch.h"
 #include "fiber/random.h"
+#include "intake/intake.h"
+#include "policy/holder.h"
+#include "trust/acme.h"
 #include "trust/fitness.h"
 
 #include <stdlib.h>

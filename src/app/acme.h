@@ -20,7 +20,6 @@
 #include "app/certificate_watch.h"
 #include "app/challenge.h"
 #include "app/identity.h"
-#include "base/json.h"
 #include "fiber/permit.h"
 
 enum { ACME_SAID_MOST = 480 };

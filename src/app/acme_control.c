@@ -1,8 +1,11 @@
 #include "app/acme_control.h"
 
+#include "app/certificate_watch.h"
 #include "app/keyring_answer.h"
 #include "base/err.h"
 #include "fiber/clock.h"
+#include "fiber/fiber.h"
+#include "policy/holder.h"
 #include "trust/fitness.h"
 
 #include <openssl/x509v3.h>

@@ -4,6 +4,7 @@
 #include "fiber/clock.h"
 #include "fiber/stream.h"
 #include "fiber/tls.h"
+#include "fiber/tls_key.h"
 #include "trust/certificate.h"
 #include "wire/http.h"
 

@@ -9,9 +9,15 @@
  */
 #include "app/acme_order.h"
 
+#include "app/keyring_link.h"
+#include "app/keyring_wire.h"
 #include "base/err.h"
 #include "fiber/clock.h"
+#include "fiber/fiber.h"
+#include "policy/config.h"
+#include "trust/acme.h"
 #include "trust/caa.h"
+#include "trust/jws.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>

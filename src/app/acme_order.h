@@ -16,6 +16,7 @@
 
 #include "app/acme_talk.h"
 #include "app/challenge.h"
+#include "app/keyring_wire.h"
 
 enum { ACME_ORDER_MINUTES = 10 };
 

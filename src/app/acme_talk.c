@@ -1,7 +1,10 @@
 #include "app/acme_talk.h"
 
+#include "app/keyring_wire.h"
 #include "base/err.h"
 #include "fiber/clock.h"
+#include "fiber/fiber.h"
+#include "trust/jws.h"
 #include "wire/base64url.h"
 
 #include <openssl/crypto.h>

@@ -21,7 +21,6 @@
 #include "fiber/fetch.h"
 #include "policy/config.h"
 #include "trust/acme.h"
-#include "trust/jws.h"
 
 enum { ACME_NONCE_MOST = 512, ACME_ANSWER_MOST = 32 * 1024,
 	ACME_CHAIN_MOST = 64 * 1024, ACME_MEMORY = 16 * 1024 * 1024 };

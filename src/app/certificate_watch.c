@@ -1,7 +1,9 @@
 #include "app/certificate_watch.h"
 
+#include "app/keyring_wire.h"
 #include "base/json.h"
 #include "fiber/clock.h"
+#include "intake/intake.h"
 #include "trust/fitness.h"
 
 #include <openssl/x509v3.h>

@@ -1,8 +1,12 @@
 #include "app/credentials.h"
 
 #include "app/acme_door.h"
+#include "app/identity.h"
 #include "base/err.h"
 #include "fiber/clock.h"
+#include "fiber/fiber.h"
+#include "intake/intake.h"
+#include "policy/holder.h"
 
 #include <unistd.h>
 

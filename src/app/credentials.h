@@ -15,8 +15,11 @@
 #ifndef NM_APP_CREDENTIALS_H
 #define NM_APP_CREDENTIALS_H
 
-#include "app/acme_control.h"
-#include "app/dkim_control.h"
+#include "app/acme.h"
+#include "app/dkim.h"
+#include "fiber/core.h"
+#include "policy/config.h"
+
 
 struct credentials {
 	struct identity identity;

@@ -14,11 +14,18 @@
  */
 #include "app/dkim.h"
 
+#include "app/keyring_dkim.h"
+#include "app/keyring_link.h"
 #include "base/err.h"
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/core.h"
 #include "fiber/dns.h"
+#include "intake/intake.h"
+#include "policy/holder.h"
 #include "policy/signing.h"
+#include "trust/dkim_published.h"
+#include "trust/dkim_sign.h"
 
 #include <stdio.h>
 #include <time.h>

@@ -17,9 +17,9 @@
 
 #include "app/dkim_signer.h"
 #include "app/identity.h"
-#include "app/keyring_dkim.h"
-#include "base/json.h"
+#include "fiber/core.h"
 #include "fiber/permit.h"
+#include "trust/dkim_published.h"
 
 enum {
 	DKIM_MEMORY = 64 * 1024 * 1024,

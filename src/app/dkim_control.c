@@ -1,6 +1,8 @@
 #include "app/dkim_control.h"
 
 #include "base/err.h"
+#include "fiber/fiber.h"
+#include "trust/dkim_published.h"
 
 static yields void
 control_show(void *arg, struct str domain, struct json *j)

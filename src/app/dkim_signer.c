@@ -1,8 +1,13 @@
 #include "app/dkim_signer.h"
 
+#include "app/keyring_wire.h"
 #include "base/err.h"
+#include "base/list.h"
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/core.h"
+#include "trust/dkim_sign.h"
+#include "wire/dkim.h"
 
 #include <stdlib.h>
 

@@ -14,7 +14,6 @@
 #define NM_APP_DKIM_SIGNER_H
 
 #include "app/keyring_link.h"
-#include "app/node.h"
 #include "trust/dkim_pair.h"
 
 enum { DKIM_REMEMBERED = 64,

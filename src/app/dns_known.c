@@ -1,4 +1,7 @@
 #include "app/dns_known.h"
+#include "app/keyring_wire.h"
+#include "trust/certificate.h"
+#include "trust/dkim_published.h"
 
 static void
 certificate_let_go(void *cert)

@@ -12,7 +12,10 @@
 #include "cli/own_address.h"
 #include "fiber/clock.h"
 #include "fiber/fetch.h"
+#include "policy/dns_check.h"
 #include "policy/domain.h"
+#include "policy/holder.h"
+#include "policy/records.h"
 #include "policy/tls_wish.h"
 
 enum { NAP_S = 3600, TOLD_WRONG_MOST = 8, FILE_MEMORY = 1024 * 1024 };

@@ -18,8 +18,10 @@
 #define NM_APP_DNS_WATCH_H
 
 #include "app/node.h"
+#include "fiber/fiber.h"
 #include "http/control.h"
-#include "policy/dns_state.h"
+
+struct records_ask;
 
 enum { WATCH_FIRST_S = 600, WATCH_AGAIN_S = 3600, WATCH_DAY_S = 86400,
 	WATCH_APART_S = 10 };

@@ -12,6 +12,7 @@
 #ifndef NM_APP_DNS_WATCH_FILE_H
 #define NM_APP_DNS_WATCH_FILE_H
 
+#include "fiber/fiber.h"
 #include "policy/dns_state.h"
 
 yields void dns_watch_read(struct str spool, struct str domain, struct arena *,

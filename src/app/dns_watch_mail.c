@@ -4,7 +4,10 @@
 #include "base/hash.h"
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/fiber.h"
+#include "policy/dns_check.h"
 #include "wire/date.h"
+#include "wire/disposition.h"
 
 enum { MAIL_MOST = 256 * 1024, LINE_MOST = 900, FOUND_MOST = 600,
 	TEXT_MOST = 900 };

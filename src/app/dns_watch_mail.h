@@ -13,6 +13,7 @@
 #ifndef NM_APP_DNS_WATCH_MAIL_H
 #define NM_APP_DNS_WATCH_MAIL_H
 
+#include "fiber/fiber.h"
 #include "intake/intake.h"
 #include "policy/dns_state.h"
 

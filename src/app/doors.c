@@ -1,6 +1,7 @@
 #include "app/doors.h"
 
 #include "base/err.h"
+#include "fiber/net.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -5,6 +5,7 @@
 #include "base/must.h"
 #include "fiber/core.h"
 #include "fiber/random.h"
+#include "fiber/tls_key.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>

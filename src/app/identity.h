@@ -18,8 +18,9 @@
 #include "app/keyring_link.h"
 #include "app/keyring_wire.h"
 #include "app/node.h"
-#include "base/instant.h"
+#include "fiber/core.h"
 #include "fiber/tls.h"
+#include "policy/config.h"
 #include "trust/certificate.h"
 
 enum { IDENTITY_TICKET_HOURS = 4, IDENTITY_MOST = 100 };

@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/must.h"
+#include "fiber/core.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,6 +3,7 @@
 #include "app/keyring_sign.h"
 #include "base/err.h"
 #include "trust/certificate.h"
+#include "trust/dkim_published.h"
 
 #include <fcntl.h>
 #include <openssl/crypto.h>

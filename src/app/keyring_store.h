@@ -21,7 +21,6 @@
 #ifndef NM_APP_KEYRING_STORE_H
 #define NM_APP_KEYRING_STORE_H
 
-#include "policy/config.h"
 #include "trust/certificate.h"
 
 #include <sys/types.h>

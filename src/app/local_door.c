@@ -1,6 +1,10 @@
 #include "app/local_door.h"
 
+#include "base/err.h"
 #include "base/must.h"
+#include "fiber/fiber.h"
+#include "fiber/net.h"
+#include "smtp/server.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
 #include "app/log.h"
 
+#include "base/err.h"
 #include "base/list.h"
 #include "base/must.h"
 #include "fiber/clock.h"

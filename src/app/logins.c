@@ -1,6 +1,8 @@
 #include "app/logins.h"
 
 #include "fiber/clock.h"
+#include "intake/intake.h"
+#include "policy/login.h"
 
 #include <stdatomic.h>
 

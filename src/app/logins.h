@@ -15,6 +15,8 @@
 #define NM_APP_LOGINS_H
 
 #include "app/node.h"
+#include "base/err.h"
+#include "policy/login.h"
 
 struct logins {
 	struct login login;

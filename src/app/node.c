@@ -12,6 +12,8 @@
 
 #include "app/accept.h"
 #include "app/local_door.h"
+#include "app/srs_secret.h"
+#include "base/err.h"
 #include "base/must.h"
 #include "base/poison.h"
 #include "deliver/arrival.h"
@@ -21,8 +23,14 @@
 #include "fiber/disk.h"
 #include "fiber/dns.h"
 #include "fiber/random.h"
+#include "intake/intake.h"
+#include "policy/holder.h"
+#include "policy/login.h"
 #include "policy/resolver.h"
+#include "spool/envelope.h"
+#include "spool/kept.h"
 #include "spool/outcome.h"
+#include "wire/report_mail.h"
 
 #include <errno.h>
 #include <stdatomic.h>

@@ -16,11 +16,13 @@
 #include "app/doors.h"
 #include "app/project.h"
 #include "app/report_post.h"
-#include "app/srs_secret.h"
 #include "app/usage.h"
 #include "base/event.h"
 #include "deliver/deliver.h"
+#include "fiber/fiber.h"
+#include "queue/shard.h"
 #include "smtp/server.h"
+#include "trust/srs.h"
 
 /* Open at once: DOORS_MOST; the others are those whose sessions go on. */
 enum { NODE_DOORS = 2 * DOORS_MOST };

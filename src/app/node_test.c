@@ -1,5 +1,6 @@
 /* node_test.c -- reloads of a whole server, in memory. */
 #include "app/node.h"
+#include "base/err.h"
 #include "fiber/clock.h"
 #include "fiber/offload.h"
 #include "fiber/stream.h"

@@ -1,6 +1,9 @@
 #include "app/project.h"
 
+#include "base/err.h"
 #include "fiber/clock.h"
+#include "fiber/fiber.h"
+#include "spool/record.h"
 #include "spool/tlv.h"
 
 enum { BATCH_RECORDS = 512, SYNC_S = 2, EXPIRE_S = 3600, TELL_S = 60 };

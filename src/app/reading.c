@@ -1,6 +1,8 @@
 #include "app/reading.h"
 
 #include "base/err.h"
+#include "fiber/core.h"
+#include "policy/problem.h"
 
 #include <sched.h>
 #include <sys/mman.h>

@@ -5,6 +5,8 @@
 #include "base/err.h"
 #include "base/num.h"
 #include "deliver/report_form.h"
+#include "store/report.h"
+#include "wire/report_in.h"
 
 #include <errno.h>
 #include <fcntl.h>

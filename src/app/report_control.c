@@ -1,4 +1,6 @@
 #include "app/report_control.h"
+#include "fiber/fiber.h"
+#include "wire/report_mail.h"
 
 static yields int
 reports_ask(void *arg, const struct control_report_ask *asked,

@@ -4,6 +4,8 @@
 #include "base/must.h"
 #include "store/eventread.h"
 #include "wire/dmarc.h"
+#include "wire/dmarc_report.h"
+#include "wire/tls_rpt.h"
 
 #include <time.h>
 

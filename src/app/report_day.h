@@ -14,6 +14,7 @@
 #ifndef NM_APP_REPORT_DAY_H
 #define NM_APP_REPORT_DAY_H
 
+#include "base/hash.h"
 #include "deliver/dmarc_tally.h"
 #include "deliver/tls_tally.h"
 #include "fiber/fiber.h"

@@ -5,7 +5,10 @@
 #include "fiber/clock.h"
 #include "fiber/fetch.h"
 #include "fiber/random.h"
+#include "wire/address.h"
+#include "wire/disposition.h"
 #include "wire/gzip.h"
+#include "wire/report_mail.h"
 
 #include <stdio.h>
 

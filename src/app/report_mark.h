@@ -16,6 +16,7 @@
 #define NM_APP_REPORT_MARK_H
 
 #include "base/arena.h"
+#include "base/hash.h"
 #include "base/table.h"
 #include "fiber/fiber.h"
 

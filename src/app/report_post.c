@@ -10,12 +10,15 @@
  */
 #include "app/report_post.h"
 
+#include "app/report_day.h"
+#include "app/report_mailing.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/fetch.h"
 #include "policy/signing.h"
+#include "spool/spool.h"
 #include "store/eventread.h"
 #include "trust/dkim_sign.h"
 

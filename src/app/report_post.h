@@ -18,10 +18,12 @@
 #ifndef NM_APP_REPORT_POST_H
 #define NM_APP_REPORT_POST_H
 
-#include "app/report_mailing.h"
 #include "app/report_mark.h"
 #include "fiber/permit.h"
 #include "policy/holder.h"
+#include "wire/report_mail.h"
+
+struct intake_core;
 
 enum { REPORT_EARLIEST_S = 600, REPORT_SPREAD_S = 14400,
 	REPORT_TRIES = 3, REPORT_DAYS = 3 };

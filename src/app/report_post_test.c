@@ -1,6 +1,8 @@
 /* report_post_test.c -- days, crashes and domains of all kinds, in memory. */
 #include "app/node.h"
+#include "app/report_day.h"
 #include "fiber/clock.h"
+#include "fiber/disk.h"
 #include "fiber/fetch_job.h"
 #include "fiber/world_sim.h"
 

@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/dns.h"
 #include "trust/dmarc.h"
 #include "wire/tls_rpt.h"
 

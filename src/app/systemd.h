@@ -16,7 +16,6 @@
 #ifndef NM_APP_SYSTEMD_H
 #define NM_APP_SYSTEMD_H
 
-#include "base/str.h"
 #include "fiber/net.h"
 
 enum { SYSTEMD_SOCKETS = 64, SYSTEMD_NAME = 64 };

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "policy/quota_file.h"
 
 #define USAGE_NS (60 * NS_PER_SECOND)
 

@@ -15,8 +15,11 @@
 #define NM_APP_USAGE_H
 
 #include "base/event.h"
+#include "base/hash.h"
+#include "fiber/fiber.h"
 #include "policy/holder.h"
-#include "policy/quota_file.h"
+
+struct quota_table;
 
 struct usage {
 	struct quota_table *table;

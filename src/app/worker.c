@@ -1,7 +1,9 @@
 #include "app/worker.h"
 
+#include "app/acme_control.h"
 #include "app/cage.h"
 #include "app/credentials.h"
+#include "app/dkim_control.h"
 #include "app/dns_known.h"
 #include "app/dns_watch.h"
 #include "app/log.h"
@@ -17,7 +19,10 @@
 #include "fiber/fetch.h"
 #include "fiber/offload.h"
 #include "http/control.h"
+#include "policy/problem.h"
 #include "policy/show.h"
+#include "policy/source.h"
+#include "queue/handoff.h"
 #include "spool/fault.h"
 
 #include <fcntl.h>

@@ -19,6 +19,9 @@
 
 #include "base/str.h"
 
+struct arena_block;
+struct arena_defer;
+
 struct arena {
 	struct arena_block *blocks;	/* newest first */
 	struct arena_defer *defers;	/* run newest first by arena_clear() */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static _Thread_local struct err_trail thread_trail;
 static _Thread_local struct err_trail *trail_now;

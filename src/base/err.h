@@ -14,7 +14,8 @@
 #ifndef NM_BASE_ERR_H
 #define NM_BASE_ERR_H
 
-#include "base/str.h"
+#include <stddef.h>
+
 
 enum { ERR_ROOM = 512 };
 

@@ -16,7 +16,6 @@
 #ifndef NM_BASE_EVENT_H
 #define NM_BASE_EVENT_H
 
-#include "base/arena.h"
 #include "base/buf.h"
 #include "base/instant.h"
 

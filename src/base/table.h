@@ -16,7 +16,9 @@
 #ifndef NM_BASE_TABLE_H
 #define NM_BASE_TABLE_H
 
-#include "base/hash.h"
+#include <stddef.h>
+#include <stdint.h>
+
 
 struct table_node {
 	struct table_node *next;

@@ -1,4 +1,5 @@
 #include "base/table.h"
+#include "base/hash.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

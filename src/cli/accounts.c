@@ -4,7 +4,10 @@
 #include "base/must.h"
 #include "cli/files.h"
 #include "fiber/random.h"
+#include "fiber/sqlite.h"
+#include "policy/problem.h"
 #include "policy/unit.h"
+#include "store/account.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -17,7 +17,7 @@
 
 #include "cli/cli.h"
 #include "policy/config.h"
-#include "store/account.h"
+#include "store/database.h"
 
 struct accounts {
 	struct cli *cli;

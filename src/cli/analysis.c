@@ -1,7 +1,9 @@
 #include "cli/analysis.h"
 
 #include "base/must.h"
+#include "fiber/net.h"
 #include "wire/address.h"
+#include "wire/header.h"
 #include "wire/idna.h"
 
 bool

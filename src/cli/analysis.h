@@ -17,6 +17,7 @@
 #ifndef NM_CLI_ANALYSIS_H
 #define NM_CLI_ANALYSIS_H
 
+#include "fiber/fiber.h"
 #include "policy/config.h"
 #include "trust/digest.h"
 #include "trust/proof.h"

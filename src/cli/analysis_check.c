@@ -1,9 +1,15 @@
 #include "cli/analysis_check.h"
 
 #include "base/must.h"
+#include "fiber/net.h"
+#include "trust/digest.h"
+#include "trust/dmarc.h"
+#include "trust/proof.h"
 #include "wire/addrlist.h"
 #include "wire/address.h"
+#include "wire/date.h"
 #include "wire/dkim.h"
+#include "wire/header.h"
 
 enum {
 	KEY_BITS_LEAST = 1024, KEY_BITS = 2048,		/* RFC 8301 3.2 */

@@ -1,7 +1,14 @@
 #include "cli/analysis_show.h"
 
 #include "base/json.h"
+#include "cli/analysis.h"
+#include "fiber/net.h"
+#include "trust/proof.h"
 #include "wire/address.h"
+#include "wire/arc.h"
+#include "wire/dkim.h"
+#include "wire/dmarc.h"
+#include "wire/spf.h"
 
 #include <stdio.h>
 #include <sysexits.h>

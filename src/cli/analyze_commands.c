@@ -1,8 +1,10 @@
 /* analyze_commands.c -- analyze: who sent that message, and who would take it? */
+#include "cli/analysis.h"
 #include "cli/analysis_show.h"
 #include "cli/resolve.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
+#include "fiber/net.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,6 +2,7 @@
 
 #include "cli/files.h"
 #include "policy/holder.h"
+#include "policy/problem.h"
 #include "wire/http.h"
 
 #include <errno.h>

@@ -1,10 +1,13 @@
 /* audit_commands.c -- audit: the law of outcomes, proven over the spools. */
+#include "base/err.h"
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/files.h"
 #include "fiber/core.h"
 #include "policy/config.h"
 #include "spool/audit.h"
+#include "spool/outcome.h"
+#include "spool/spool.h"
 
 #include <stdio.h>
 #include <sysexits.h>

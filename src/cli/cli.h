@@ -15,7 +15,6 @@
 #define NM_CLI_CLI_H
 
 #include "base/arena.h"
-#include "base/buf.h"
 
 enum { CLI_WORDS_MOST = 64 };
 

@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/files.h"
 #include "cli/pair.h"
+#include "policy/problem.h"
 #include "trust/fitness.h"
 #include "policy/holder.h"
 #include "policy/manual.h"

@@ -4,8 +4,10 @@
 #include "cli/dkim_import.h"
 #include "cli/files.h"
 #include "policy/domain.h"
+#include "policy/problem.h"
 #include "policy/record_text.h"
 #include "trust/dkim_pair.h"
+#include "wire/dkim.h"
 
 #include <jansson.h>
 #include <stdio.h>

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "trust/dkim_pair.h"
+#include "wire/dkim.h"
 
 #include <errno.h>
 #include <fcntl.h>

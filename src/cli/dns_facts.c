@@ -5,8 +5,11 @@
 #include "cli/files.h"
 #include "cli/own_address.h"
 #include "cli/resolve.h"
+#include "fiber/net.h"
 #include "policy/domain.h"
+#include "policy/problem.h"
 #include "policy/tls_wish.h"
+#include "trust/certificate.h"
 #include "trust/dkim_published.h"
 
 #include <jansson.h>

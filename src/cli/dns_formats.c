@@ -1,6 +1,7 @@
 #include "cli/dns_formats.h"
 
 #include "base/json.h"
+#include "fiber/dns.h"
 #include "policy/record_text.h"
 
 enum { TTL = 3600, DATA_MOST = 3072 };

@@ -4,6 +4,7 @@
 #include "cli/accounts.h"
 #include "policy/account_text.h"
 #include "policy/domain.h"
+#include "store/account.h"
 #include "trust/password.h"
 
 #include <stdio.h>

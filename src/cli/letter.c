@@ -1,6 +1,7 @@
 #include "cli/letter.h"
 
 #include "base/must.h"
+#include "cli/cli.h"
 #include "wire/address.h"
 #include "wire/addrlist.h"
 #include "wire/lex.h"

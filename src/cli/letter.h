@@ -19,7 +19,6 @@
 #ifndef NM_CLI_LETTER_H
 #define NM_CLI_LETTER_H
 
-#include "cli/cli.h"
 #include "wire/header.h"
 
 enum { LETTER_LINE_MOST = 32768 };

@@ -1,5 +1,6 @@
 #include "cli/own_address.h"
 
+#include "fiber/net.h"
 #include "policy/records.h"
 
 #include <netinet/in.h>

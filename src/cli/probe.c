@@ -9,9 +9,13 @@
  */
 #include "cli/probe.h"
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/fiber.h"
+#include "fiber/stream.h"
+#include "fiber/tls.h"
 
 #include <stdarg.h>
 

@@ -17,7 +17,8 @@
 #define NM_CLI_PROBE_H
 
 #include "base/arena.h"
-#include "fiber/tls.h"
+#include "fiber/net.h"
+#include "fiber/stream.h"
 #include "trust/tls_demand.h"
 #include "wire/reply.h"
 

@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "cli/probe.h"
 #include "fiber/dns.h"
+#include "fiber/fiber.h"
 #include "trust/dane.h"
 
 enum { TLSA_MOST = 32, TLSA_TEXT = 4096 };

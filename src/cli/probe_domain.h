@@ -14,6 +14,7 @@
 #define NM_CLI_PROBE_DOMAIN_H
 
 #include "cli/probe.h"
+#include "fiber/fiber.h"
 #include "wire/mta_sts.h"
 
 enum { PROBE_HOSTS = 16 };

@@ -3,6 +3,7 @@
 #include "fiber/clock.h"
 #include "fiber/offload.h"
 #include "fiber/random.h"
+#include "fiber/tls.h"
 #include "trust/sasl_client.h"
 #include "wire/base64.h"
 #include "wire/date.h"

@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/net.h"
 
 #include <stdio.h>
 

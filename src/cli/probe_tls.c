@@ -2,6 +2,8 @@
 #include "base/err.h"
 #include "cli/probe.h"
 #include "fiber/clock.h"
+#include "fiber/fiber.h"
+#include "fiber/tls.h"
 #include "trust/dane.h"
 
 #include <time.h>

@@ -1,4 +1,5 @@
 /* queue_commands.c -- queue list, show, hold, release, retry, delete. */
+#include "base/buf.h"
 #include "base/id.h"
 #include "cli/ask.h"
 

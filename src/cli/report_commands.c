@@ -1,6 +1,7 @@
 /* report_commands.c -- report read: what a report of another server says. */
 #include "base/json.h"
 #include "cli/cli.h"
+#include "wire/disposition.h"
 #include "wire/dsn_read.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 #include "cli/reports.h"
 
+#include "base/buf.h"
 #include "cli/ask.h"
 
 #include <jansson.h>

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "cli/files.h"
 #include "fiber/dns.h"
+#include "policy/problem.h"
 #include "policy/resolver.h"
 
 #include <sysexits.h>

@@ -6,6 +6,7 @@
 #include "cli/files.h"
 #include "cli/submit.h"
 #include "policy/holder.h"
+#include "policy/problem.h"
 #include "wire/http.h"
 #include "wire/xtext.h"
 

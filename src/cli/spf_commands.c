@@ -4,6 +4,7 @@
 #include "cli/resolve.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
+#include "fiber/net.h"
 #include "trust/spf.h"
 #include "wire/address.h"
 #include "wire/idna.h"

@@ -1,4 +1,5 @@
 /* spool_commands.c -- spool check, spool dump: a spool seen from outside. */
+#include "base/err.h"
 #include "cli/cli.h"
 #include "fiber/core.h"
 #include "spool/check.h"

@@ -1,9 +1,10 @@
 #include "cli/submit.h"
 
 #include "base/must.h"
+#include "cli/cli.h"
 #include "cli/files.h"
 #include "policy/holder.h"
-#include "wire/address.h"
+#include "policy/problem.h"
 
 #include <errno.h>
 #include <inttypes.h>

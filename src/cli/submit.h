@@ -21,6 +21,8 @@
 #include "cli/letter.h"
 #include "wire/reply.h"
 
+struct cli;
+
 enum { SUBMIT_PATIENCE_S = 600, SUBMIT_BUSY_S = 30, SUBMIT_RESTART_S = 3 };
 
 struct submit {

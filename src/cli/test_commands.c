@@ -11,6 +11,7 @@
 #include "fiber/dns.h"
 #include "fiber/fetch.h"
 #include "policy/holder.h"
+#include "policy/unit.h"
 #include "wire/address.h"
 
 #include <openssl/crypto.h>

@@ -1,5 +1,6 @@
 #include "cli/usage.h"
 
+#include "base/buf.h"
 #include "cli/ask.h"
 
 #include <inttypes.h>

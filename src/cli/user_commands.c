@@ -7,6 +7,7 @@
 #include "cli/usage.h"
 #include "fiber/random.h"
 #include "policy/account_text.h"
+#include "store/account.h"
 #include "trust/password.h"
 #include "trust/scram.h"
 

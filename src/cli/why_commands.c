@@ -1,5 +1,4 @@
 /* why_commands.c -- why: what became of a message, in words. */
-#include "base/event.h"
 #include "base/id.h"
 #include "cli/ask.h"
 #include "cli/why_checked.h"

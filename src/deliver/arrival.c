@@ -1,8 +1,12 @@
 #include "deliver/arrival.h"
 
+#include "base/err.h"
 #include "base/must.h"
 #include "deliver/key.h"
 #include "fiber/clock.h"
+#include "policy/holder.h"
+#include "queue/config.h"
+#include "queue/queue.h"
 
 /* For keys and groups: each recipient may have a domain of its own. */
 enum { ARRIVAL_MEMORY = 64 * 1024, RECIPIENT_MEMORY = 1024 };

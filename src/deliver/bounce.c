@@ -1,11 +1,16 @@
 #include "deliver/bounce.h"
 
+#include "base/err.h"
 #include "base/id.h"
 #include "base/must.h"
+#include "deliver/deliver.h"
 #include "deliver/key.h"
 #include "deliver/original.h"
 #include "fiber/clock.h"
+#include "fiber/fiber.h"
 #include "fiber/random.h"
+#include "policy/config.h"
+#include "wire/disposition.h"
 
 /* Encoded, an octet takes three. */
 enum { REPORT_MEMORY = 4 * 1024 * 1024, RECIPIENTS_TOLD = 100,

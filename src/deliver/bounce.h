@@ -25,6 +25,7 @@
 #define NM_DELIVER_BOUNCE_H
 
 #include "deliver/delivery.h"
+#include "fiber/fiber.h"
 #include "wire/dsn.h"
 
 /* To the sender of each, about those of the n recipients with the disposition

@@ -6,6 +6,8 @@
 #include "fiber/disk.h"
 #include "fiber/process.h"
 #include "fiber/random.h"
+#include "spool/envelope.h"
+#include "wire/disposition.h"
 
 #include <errno.h>
 

@@ -16,7 +16,9 @@
 
 #include "deliver/delivery.h"
 #include "deliver/porter_wire.h"
+#include "fiber/fiber.h"
 #include "policy/config.h"
+#include "wire/disposition.h"
 
 struct carrier_copy {
 	int fd;				/* the copy, and how long it is */

@@ -6,6 +6,8 @@
 #include "fiber/clock.h"
 #include "fiber/fetch.h"
 #include "fiber/process.h"
+#include "policy/holder.h"
+#include "queue/ready.h"
 
 #include <limits.h>
 #include <stdlib.h>

@@ -19,6 +19,7 @@
  */
 #include "deliver/deliver.h"
 
+#include "base/err.h"
 #include "base/id.h"
 #include "base/must.h"
 #include "deliver/connection.h"
@@ -27,6 +28,8 @@
 #include "deliver/peer_policy.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
+#include "queue/config.h"
+#include "queue/handoff.h"
 #include "queue/view.h"
 
 #include <stdio.h>

@@ -16,15 +16,20 @@
 #ifndef NM_DELIVER_DELIVER_H
 #define NM_DELIVER_DELIVER_H
 
+#include "base/hash.h"
 #include "deliver/liar.h"
 #include "deliver/site.h"
+#include "fiber/core.h"
 #include "intake/intake.h"
 #include "policy/holder.h"
+#include "queue/gcra.h"
 #include "queue/queue.h"
 #include "queue/ready.h"
 #include "queue/sentinel.h"
 #include "spool/spool.h"
 #include "trust/tls_demand.h"
+
+struct sts_cache;
 
 /* A report's gate serves all domains whose names fall on it. */
 enum { DELIVERY_MEMORY = 64 * 1024 * 1024, DELIVER_SPOOLS = 256,

@@ -11,12 +11,18 @@
  */
 #include "deliver/delivery.h"
 
+#include "base/err.h"
 #include "base/must.h"
 #include "base/poison.h"
 #include "deliver/bounce.h"
 #include "deliver/key.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
+#include "intake/intake.h"
+#include "policy/config.h"
+#include "policy/holder.h"
+#include "queue/queue.h"
+#include "spool/outcome.h"
 #include "wire/reason.h"
 
 enum { OUTCOMES_AT_ONCE = 64 };

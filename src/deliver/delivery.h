@@ -17,8 +17,11 @@
 #define NM_DELIVER_DELIVERY_H
 
 #include "deliver/deliver.h"
+#include "fiber/fiber.h"
+#include "queue/handoff.h"
 #include "spool/body.h"
-#include "spool/outcome.h"
+#include "spool/envelope.h"
+#include "wire/disposition.h"
 
 struct delivery_recipient {
 	uint32_t index;			/* in the envelope */

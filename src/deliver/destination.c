@@ -6,7 +6,11 @@
 #include "deliver/key.h"
 #include "deliver/line.h"
 #include "deliver/security.h"
+#include "deliver/site.h"
 #include "fiber/clock.h"
+#include "fiber/core.h"
+#include "policy/holder.h"
+#include "queue/queue.h"
 
 #include <stdlib.h>
 

@@ -17,7 +17,9 @@
 #ifndef NM_DELIVER_DMARC_TALLY_H
 #define NM_DELIVER_DMARC_TALLY_H
 
+#include "base/arena.h"
 #include "base/event.h"
+#include "base/hash.h"
 #include "base/table.h"
 #include "wire/dmarc_report.h"
 

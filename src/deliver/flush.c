@@ -3,6 +3,7 @@
 #include "fiber/clock.h"
 #include "fiber/core.h"
 #include "queue/key.h"
+#include "queue/ready.h"
 #include "queue/view.h"
 
 enum { FLUSH_BATCH = 64, FLUSH_STEPS = 16 };

@@ -14,6 +14,7 @@
 #define NM_DELIVER_FLUSH_H
 
 #include "deliver/deliver.h"
+#include "fiber/fiber.h"
 
 /* domain: A-labels in lower case.  How many there were. */
 yields int64_t deliver_flush(struct deliver *const *cores, unsigned n_cores,

@@ -1,5 +1,6 @@
 #include "deliver/junk.h"
 
+#include "base/err.h"
 #include "base/must.h"
 #include "fiber/disk.h"
 

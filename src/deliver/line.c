@@ -1,10 +1,16 @@
 #include "deliver/line.h"
 
+#include "base/err.h"
 #include "deliver/key.h"
+#include "deliver/liar.h"
 #include "deliver/security.h"
+#include "deliver/site.h"
 #include "deliver/tls_report.h"
 #include "fiber/clock.h"
+#include "fiber/stream.h"
 #include "policy/tls_wish.h"
+#include "queue/sentinel.h"
+#include "wire/reply.h"
 
 enum { ROUTE_MEMORY = 16 * 1024 };
 

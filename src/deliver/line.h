@@ -16,7 +16,9 @@
 #define NM_DELIVER_LINE_H
 
 #include "deliver/connection.h"
+#include "fiber/net.h"
 #include "smtp/client.h"
+#include "wire/disposition.h"
 
 enum { LINE_MEMORY = 256 * 1024 };
 

@@ -1,5 +1,6 @@
 #include "deliver/local.h"
 
+#include "base/err.h"
 #include "base/must.h"
 #include "deliver/carrier.h"
 #include "deliver/connection.h"
@@ -11,7 +12,10 @@
 #include "deliver/strip.h"
 #include "fiber/clock.h"
 #include "fiber/disk.h"
+#include "policy/domain.h"
+#include "policy/holder.h"
 #include "policy/place.h"
+#include "queue/ready.h"
 #include "wire/recode.h"
 
 #include <errno.h>

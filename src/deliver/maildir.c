@@ -17,6 +17,7 @@
 #include "deliver/maildir.h"
 
 #include "base/buf.h"
+#include "base/err.h"
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/disk.h"

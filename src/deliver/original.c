@@ -1,7 +1,12 @@
 #include "deliver/original.h"
 
+#include "base/err.h"
 #include "base/must.h"
+#include "fiber/fiber.h"
+#include "spool/body.h"
+#include "spool/envelope.h"
 #include "wire/header.h"
+#include "wire/words.h"
 
 enum { READ_SIZE = 16 * 1024 };
 

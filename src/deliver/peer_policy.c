@@ -1,12 +1,15 @@
 #include "deliver/peer_policy.h"
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/must.h"
 #include "deliver/tlsa.h"
 #include "fiber/clock.h"
+#include "fiber/fiber.h"
 #include "intake/intake.h"
 #include "policy/tls_wish.h"
 #include "trust/dane.h"
+#include "wire/mta_sts.h"
 
 #include <inttypes.h>
 #include <stdio.h>

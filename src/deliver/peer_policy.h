@@ -22,6 +22,8 @@
 #include "trust/tls_demand.h"
 #include "wire/disposition.h"
 
+struct intake_core;
+
 struct peer_policy_ask {
 	const struct config *conf;
 	struct sts_cache *policies;

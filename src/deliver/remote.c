@@ -15,6 +15,9 @@
 #include "deliver/line.h"
 #include "deliver/local.h"
 #include "fiber/clock.h"
+#include "policy/holder.h"
+#include "queue/ready.h"
+#include "wire/reply.h"
 
 enum { BATCH_MOST = 1000 };
 

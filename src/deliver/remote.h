@@ -14,7 +14,6 @@
 #define NM_DELIVER_REMOTE_H
 
 #include "deliver/delivery.h"
-#include "deliver/site.h"
 #include "policy/config.h"
 
 /* A struct connection that was just started. */

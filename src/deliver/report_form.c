@@ -12,6 +12,7 @@
 
 #include "base/must.h"
 #include "base/num.h"
+#include "store/report.h"
 
 bool
 report_form_put(struct buf *b, enum report_rows which,

@@ -1,6 +1,9 @@
 #include "deliver/report_row.h"
 
 #include "base/must.h"
+#include "wire/arf.h"
+#include "wire/dmarc_report.h"
+#include "wire/tls_rpt.h"
 
 /* ---- texts ---- */
 

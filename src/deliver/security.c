@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "deliver/peer_policy.h"
+#include "fiber/net.h"
 #include "policy/tls_wish.h"
 
 enum { PEER_MEMORY = 1024 * 1024 };

@@ -17,6 +17,8 @@
 #define NM_DELIVER_SECURITY_H
 
 #include "deliver/deliver.h"
+#include "fiber/fiber.h"
+#include "policy/config.h"
 #include "trust/tls_demand.h"
 
 struct security_ask {

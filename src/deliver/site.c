@@ -8,10 +8,14 @@
  */
 #include "deliver/site.h"
 
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
 #include "base/list.h"
 #include "base/must.h"
 #include "base/table.h"
 #include "fiber/clock.h"
+#include "fiber/dns.h"
 #include "fiber/random.h"
 
 #include <stdlib.h>

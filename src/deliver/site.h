@@ -17,8 +17,12 @@
 #ifndef NM_DELIVER_SITE_H
 #define NM_DELIVER_SITE_H
 
-#include "fiber/dns.h"
+#include "base/instant.h"
+#include "base/str.h"
+#include "fiber/fiber.h"
 #include "wire/disposition.h"
+
+struct address;
 
 enum { SITES_KEPT = 4096, SITE_HOSTS = 16, SITE_ADDRESSES = 32 };
 

@@ -1,3 +1,4 @@
+#include "base/buf.h"
 #include "fiber/test_core.h"
 
 #include "deliver/site.h"

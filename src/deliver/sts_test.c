@@ -1,4 +1,5 @@
 /* MTA-STS: what a domain's policy is, over years, restarts and trouble. */
+#include "base/buf.h"
 #include "fiber/test_core.h"
 
 #include "deliver/sts.h"

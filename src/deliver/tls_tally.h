@@ -13,7 +13,9 @@
 #ifndef NM_DELIVER_TLS_TALLY_H
 #define NM_DELIVER_TLS_TALLY_H
 
+#include "base/arena.h"
 #include "base/event.h"
+#include "base/hash.h"
 #include "base/table.h"
 #include "wire/tls_rpt.h"
 

@@ -2,6 +2,8 @@
 
 #include "base/err.h"
 #include "base/must.h"
+#include "fiber/dns.h"
+#include "fiber/fiber.h"
 #include "trust/dane.h"
 
 enum { TEXT_MOST = 8 * 1024, BASES = 2 };

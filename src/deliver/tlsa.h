@@ -17,6 +17,8 @@
 #include "deliver/site.h"
 #include "trust/tls_demand.h"
 
+struct arena;
+
 enum { TLSA_MOST = 32 };
 
 enum tlsa_status {

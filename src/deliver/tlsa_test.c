@@ -1,3 +1,4 @@
+#include "base/arena.h"
 #include "fiber/test_core.h"
 
 #include "deliver/tlsa.h"

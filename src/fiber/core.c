@@ -1,5 +1,6 @@
 #include "fiber/core.h"
 
+#include "base/must.h"
 #include "fiber/inner.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* Each of these must kill its process, and say why. */
+#include "base/err.h"
 #include "fiber/test_core.h"
 
 #include <signal.h>

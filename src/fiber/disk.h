@@ -17,7 +17,6 @@
 
 #include "base/arena.h"
 #include "fiber/fiber.h"
-#include "fiber/offload.h"
 
 /* DISK_WRITE reads too. */
 enum disk_flags {

@@ -1,3 +1,5 @@
+#include "base/err.h"
+#include "fiber/offload.h"
 #include "fiber/test_core.h"
 
 #include "fiber/disk.h"

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/must.h"
+#include "fiber/fiber.h"
 #include "fiber/world.h"
 
 #include <stdio.h>

@@ -13,6 +13,7 @@
 #include "fiber/dns_packet.h"
 
 #include "base/err.h"
+#include "fiber/net.h"
 
 enum { HEADER = 12, CHAIN_MOST = 16, TYPE_SOA = 6, CLASS_IN = 1,
 	RCODE_NXDOMAIN = 3, RECORDS_MOST = 4096 };

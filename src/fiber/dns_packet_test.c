@@ -1,3 +1,5 @@
+#include "base/buf.h"
+#include "base/err.h"
 #include "fiber/test_core.h"
 
 #include "fiber/dns_packet.h"

@@ -1,4 +1,5 @@
 /* What is asked and what is made of answers, over pages of the simulator. */
+#include "base/err.h"
 #include "fiber/test_core.h"
 
 #include "fiber/fetch.h"

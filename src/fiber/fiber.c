@@ -1,6 +1,7 @@
 /* The states of a fiber stand in inner.h. */
 #include "fiber/fiber.h"
 
+#include "base/must.h"
 #include "fiber/inner.h"
 
 #include <errno.h>

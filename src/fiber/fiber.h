@@ -19,7 +19,6 @@
 #ifndef NM_FIBER_FIBER_H
 #define NM_FIBER_FIBER_H
 
-#include "base/err.h"
 #include "base/instant.h"
 
 #define yields			/* a word for people and for tools/yields */

@@ -1,3 +1,4 @@
+#include "base/err.h"
 #include "fiber/test_core.h"
 
 #include "fiber/permit.h"

@@ -12,11 +12,15 @@
 #ifndef NM_FIBER_INNER_H
 #define NM_FIBER_INNER_H
 
+#include "base/err.h"
 #include "base/list.h"
-#include "base/must.h"
 #include "fiber/context.h"
+#include "fiber/core.h"
 #include "fiber/stack.h"
 #include "fiber/world.h"
+
+struct lane;
+struct stream_buffer;
 
 enum { FIBER_MAGIC = 0x46494252, FIBER_ENDED_MAGIC = 0x0dead0fb };
 

@@ -1,5 +1,6 @@
 #include "fiber/net.h"
 
+#include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/inner.h"
 

@@ -15,7 +15,6 @@
 #ifndef NM_FIBER_NET_H
 #define NM_FIBER_NET_H
 
-#include "base/buf.h"
 #include "fiber/fiber.h"
 
 enum { ADDRESS_PATH_MOST = 104 };	/* with its NUL; sockaddr_un has 108 */

@@ -1,5 +1,6 @@
 #include "fiber/offload.h"
 
+#include "base/must.h"
 #include "fiber/inner.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 #include "fiber/permit.h"
 
+#include "base/err.h"
 #include "base/must.h"
 
 struct permit_waiter {

@@ -1,4 +1,5 @@
 /* What only the real world has: descriptors, signals, users, pages. */
+#include "base/err.h"
 #include "fiber/test_core.h"
 
 #include "fiber/random.h"

@@ -15,7 +15,9 @@
 #ifndef NM_FIBER_SQLITE_H
 #define NM_FIBER_SQLITE_H
 
-#include "base/str.h"
+#include <stdbool.h>
+#include <stdint.h>
+
 
 struct sqlite3;
 

@@ -1,5 +1,7 @@
 #include "fiber/stream.h"
 
+#include "base/must.h"
+#include "fiber/fiber.h"
 #include "fiber/inner.h"
 #include "fiber/tls_own.h"
 

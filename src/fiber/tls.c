@@ -13,6 +13,8 @@
  */
 #include "fiber/tls.h"
 
+#include "base/must.h"
+#include "fiber/fiber.h"
 #include "fiber/inner.h"
 #include "fiber/tls_own.h"
 

@@ -19,6 +19,7 @@
 #ifndef NM_FIBER_TLS_H
 #define NM_FIBER_TLS_H
 
+#include "fiber/fiber.h"
 #include "fiber/stream.h"
 
 #include <openssl/evp.h>

@@ -1,3 +1,4 @@
+#include "base/err.h"
 #include "fiber/test_core.h"
 #include "fiber/test_tls.h"
 #include "fiber/tls_key.h"

@@ -1,4 +1,5 @@
 /* fetch() against a server of this very program, over real sockets and TLS. */
+#include "base/err.h"
 #include "fiber/test_core.h"
 #include "fiber/test_tls.h"
 

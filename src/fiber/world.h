@@ -19,14 +19,15 @@
 #ifndef NM_FIBER_WORLD_H
 #define NM_FIBER_WORLD_H
 
+#include "base/err.h"
 #include "base/heap.h"
-#include "fiber/core.h"
 #include "fiber/disk.h"
 #include "fiber/net.h"
-#include "fiber/offload.h"
 #include "fiber/sqlite.h"
 
 #include <stdatomic.h>
+
+struct lane;
 
 struct core_post;
 struct core_timer;

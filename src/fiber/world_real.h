@@ -13,7 +13,8 @@
 #ifndef NM_FIBER_WORLD_REAL_H
 #define NM_FIBER_WORLD_REAL_H
 
-#include "fiber/world.h"
+#include <stdint.h>
+
 
 struct real_watch {
 	void (*ready)(struct real_watch *, uint32_t events);

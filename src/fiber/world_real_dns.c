@@ -16,6 +16,9 @@
  *						nothing is secure; tested again
  *	RETIRED		a job with a new setup	no new jobs; closed when idle
  */
+#include "base/err.h"
+#include "fiber/core.h"
+#include "fiber/world.h"
 #include "fiber/world_real.h"
 
 #include "base/must.h"

@@ -1,3 +1,4 @@
+#include "fiber/world.h"
 #include "fiber/world_real.h"
 
 #include "base/must.h"

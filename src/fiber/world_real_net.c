@@ -1,3 +1,5 @@
+#include "fiber/net.h"
+#include "fiber/world.h"
 #include "fiber/world_real.h"
 
 #include "base/list.h"

@@ -7,6 +7,7 @@
  *			the clock	are on the disk's lists
  *	BEGUN		sim_mend()	lists settled by the seed; wall went on
  */
+#include "fiber/world.h"
 #include "fiber/world_sim_state.h"
 
 #include "base/must.h"

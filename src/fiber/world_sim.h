@@ -17,8 +17,10 @@
 #ifndef NM_FIBER_WORLD_SIM_H
 #define NM_FIBER_WORLD_SIM_H
 
-#include "fiber/disk.h"
 #include "fiber/net.h"
+
+struct arena;
+struct buf;
 
 /* Everything that counts as a step: a crash or a fault may stand before it. */
 enum sim_verb {

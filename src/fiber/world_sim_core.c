@@ -2,6 +2,8 @@
  * Time, cores and lanes of the simulated world.  One thread does it all: fires
  * what is due, lets a core turn, and when nobody can go on moves the clock.
  */
+#include "base/list.h"
+#include "fiber/world.h"
 #include "fiber/world_sim_state.h"
 
 #include "base/must.h"

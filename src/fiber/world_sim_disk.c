@@ -2,6 +2,10 @@
  * The verbs of the simulated disk, and what a scenario may do to it behind the
  * server's back.  Descriptors are of a life; everything else is in the room.
  */
+#include "base/hash.h"
+#include "fiber/world.h"
+#include "fiber/world_sim.h"
+#include "fiber/world_sim_state.h"
 #include "fiber/world_sim_tree.h"
 
 #include "base/must.h"

@@ -1,7 +1,9 @@
 /*
  * The simulated DNS: a zone's text asked over a network with a delay.
  */
+#include "base/hash.h"
 #include "fiber/dns_job.h"
+#include "fiber/world.h"
 #include "fiber/world_sim_state.h"
 
 #include "base/err.h"

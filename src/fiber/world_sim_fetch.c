@@ -1,7 +1,9 @@
 /*
  * The simulated web: pages that a scenario put there.
  */
+#include "base/hash.h"
 #include "fiber/fetch_job.h"
+#include "fiber/world.h"
 #include "fiber/world_sim_state.h"
 
 #include <errno.h>

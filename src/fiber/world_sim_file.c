@@ -10,6 +10,7 @@
 #include "fiber/world_sim_file.h"
 
 #include "base/must.h"
+#include "fiber/world_sim_state.h"
 
 enum { SECTORS = SIM_PAGE / SIM_SECTOR };
 

@@ -16,8 +16,9 @@
 #ifndef NM_FIBER_WORLD_SIM_FILE_H
 #define NM_FIBER_WORLD_SIM_FILE_H
 
+#include <stdint.h>
+
 #include "base/list.h"
-#include "fiber/world_sim_state.h"
 
 enum { SIM_PAGE = 4096, SIM_SECTOR = 512, SIM_SIZES = 8, SIM_BUCKETS = 64 };
 

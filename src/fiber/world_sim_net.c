@@ -9,6 +9,9 @@
  * The last segment of a pipe may be an end (FIN) or a loss (RST).  A connection
  * under way: CALLING (an event will decide), then DECIDED with its result.
  */
+#include "base/hash.h"
+#include "base/list.h"
+#include "fiber/world.h"
 #include "fiber/world_sim_state.h"
 
 #include "base/must.h"

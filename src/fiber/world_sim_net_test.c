@@ -1,3 +1,5 @@
+#include "base/arena.h"
+#include "base/err.h"
 #include "fiber/test_core.h"
 
 #include "fiber/net.h"

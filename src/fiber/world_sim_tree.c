@@ -9,7 +9,10 @@
  */
 #include "fiber/world_sim_tree.h"
 
+#include "base/hash.h"
 #include "base/must.h"
+#include "fiber/world.h"
+#include "fiber/world_sim_state.h"
 
 #define SET_SIZE (SIM_BUCKETS * sizeof(struct sim_name *))
 

@@ -14,6 +14,7 @@
 #ifndef NM_FIBER_WORLD_SIM_TREE_H
 #define NM_FIBER_WORLD_SIM_TREE_H
 
+#include "base/str.h"
 #include "fiber/world_sim_file.h"
 
 struct sim_order;

@@ -14,8 +14,11 @@
 #include "fiber/zone.h"
 
 #include "base/err.h"
+#include "base/hash.h"
+#include "base/list.h"
 #include "base/must.h"
 #include "base/num.h"
+#include "fiber/net.h"
 
 #include <stdlib.h>
 

@@ -17,7 +17,6 @@
 #ifndef NM_FIBER_ZONE_H
 #define NM_FIBER_ZONE_H
 
-#include "base/list.h"
 #include "base/table.h"
 #include "fiber/dns.h"
 

@@ -3,6 +3,7 @@
 #include "base/id.h"
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/fiber.h"
 #include "http/control_inner.h"
 
 #include <stdlib.h>

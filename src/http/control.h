@@ -23,8 +23,9 @@
 #include "queue/queue.h"
 #include "queue/ready.h"
 #include "queue/sentinel.h"
-#include "trust/tls_demand.h"
 #include "spool/spool.h"
+
+struct quota_table;
 
 enum { CONTROL_MEMORY = 1024 * 1024, CONTROL_SPOOLS = 256 };
 

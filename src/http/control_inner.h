@@ -12,6 +12,7 @@
 #ifndef NM_HTTP_CONTROL_INNER_H
 #define NM_HTTP_CONTROL_INNER_H
 
+#include "fiber/fiber.h"
 #include "http/control.h"
 #include "http/talk.h"
 

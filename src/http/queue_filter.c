@@ -2,6 +2,8 @@
 
 #include "base/id.h"
 #include "fiber/clock.h"
+#include "fiber/fiber.h"
+#include "queue/queue.h"
 
 static bool
 state_of(struct str word, struct view_filter *f)

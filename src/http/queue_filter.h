@@ -12,6 +12,7 @@
 #ifndef NM_HTTP_QUEUE_FILTER_H
 #define NM_HTTP_QUEUE_FILTER_H
 
+#include "fiber/fiber.h"
 #include "http/talk.h"
 #include "queue/view.h"
 

@@ -4,6 +4,9 @@
 #include "fiber/clock.h"
 #include "http/control_inner.h"
 #include "queue/key.h"
+#include "queue/queue.h"
+#include "spool/envelope.h"
+#include "spool/spool.h"
 
 enum { RECIPIENT_ROOM = 8 * 1024, DESTINATIONS_SHOWN = 100 };
 

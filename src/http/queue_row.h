@@ -16,6 +16,7 @@
 #define NM_HTTP_QUEUE_ROW_H
 
 #include "base/json.h"
+#include "fiber/fiber.h"
 #include "http/control.h"
 #include "queue/view.h"
 

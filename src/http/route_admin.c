@@ -1,8 +1,17 @@
 /* route_admin.c -- status, reload, stop. */
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/stream.h"
 #include "http/control_inner.h"
+#include "policy/elsewhere.h"
+#include "policy/holder.h"
+#include "policy/login.h"
+#include "queue/ready.h"
+#include "queue/sentinel.h"
 #include "queue/view.h"
+#include "spool/spool.h"
+#include "trust/directory.h"
+#include "trust/tls_demand.h"
 
 enum { FAILING_MOST = SENTINEL_CLASSES, STATUS_MOST = 32 * 1024,
 	DOWN_NAME = 300 };

@@ -1,6 +1,11 @@
 /* route_emails.c -- a message handed in over the control socket. */
 #include "base/id.h"
 #include "http/control_inner.h"
+#include "intake/intake.h"
+#include "policy/holder.h"
+#include "spool/envelope.h"
+#include "wire/disposition.h"
+#include "wire/http.h"
 #include "wire/idna.h"
 
 enum { MAIL_MEMORY = 1024 * 1024, TEXT_MOST = MAILBOX_TEXT + 3 };

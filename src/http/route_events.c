@@ -1,7 +1,10 @@
 /* route_events.c -- the kept events, and those that come. */
+#include "base/err.h"
 #include "base/id.h"
 #include "fiber/clock.h"
+#include "fiber/stream.h"
 #include "http/control_inner.h"
+#include "policy/holder.h"
 #include "store/eventread.h"
 
 enum { LINES = 64 * 1024, FOLLOW_MS = 500, DEFAULT_SINCE_S = 86400 };

@@ -2,9 +2,14 @@
  * queue. */
 #include "base/id.h"
 #include "fiber/clock.h"
+#include "fiber/core.h"
 #include "http/control_inner.h"
 #include "http/queue_filter.h"
 #include "http/queue_row.h"
+#include "intake/intake.h"
+#include "queue/queue.h"
+#include "queue/ready.h"
+#include "spool/envelope.h"
 #include "spool/outcome.h"
 
 enum { BATCH = 64, LINE_MOST = 256 * 1024,

@@ -1,5 +1,7 @@
 /* route_queue_list.c -- the queue, a line for each message, however many. */
 #include "base/must.h"
+#include "fiber/core.h"
+#include "fiber/stream.h"
 #include "http/control_inner.h"
 #include "http/queue_filter.h"
 #include "http/queue_row.h"

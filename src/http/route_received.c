@@ -2,6 +2,8 @@
 #include "base/err.h"
 #include "fiber/clock.h"
 #include "http/control_inner.h"
+#include "policy/holder.h"
+#include "policy/login.h"
 #include "store/report.h"
 
 enum { LINES_MOST = 8 * 1024 * 1024, DAYS_MOST = 3650, DAYS_USUAL = 30,

@@ -1,5 +1,6 @@
 /* route_reports.c -- reports to other domains: looked at, sent. */
 #include "base/err.h"
+#include "fiber/stream.h"
 #include "http/control_inner.h"
 
 struct giving {

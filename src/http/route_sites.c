@@ -1,6 +1,8 @@
 /* route_sites.c -- the destinations this server speaks to. */
 #include "fiber/clock.h"
+#include "fiber/core.h"
 #include "http/control_inner.h"
+#include "queue/ready.h"
 
 enum { SITES_ROOM = 256 * 1024 };
 

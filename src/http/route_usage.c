@@ -1,6 +1,7 @@
 /* route_usage.c -- what an account, or a tenant, sent lately, and may send. */
 #include "fiber/clock.h"
 #include "http/control_inner.h"
+#include "policy/holder.h"
 #include "policy/quota.h"
 
 struct usage_work {

@@ -1,7 +1,9 @@
 #include "http/talk.h"
 
+#include "base/json.h"
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/fiber.h"
 #include "wire/date.h"
 
 #include <stdarg.h>

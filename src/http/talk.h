@@ -16,7 +16,7 @@
 #define NM_HTTP_TALK_H
 
 #include "base/arena.h"
-#include "base/json.h"
+#include "fiber/fiber.h"
 #include "fiber/stream.h"
 #include "wire/http.h"
 

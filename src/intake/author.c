@@ -9,6 +9,7 @@
 #include "intake/inner.h"
 #include "policy/judge.h"
 #include "wire/addrlist.h"
+#include "wire/disposition.h"
 
 static struct verdict
 author_of(struct intake *in, const struct field *field,

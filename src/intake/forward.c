@@ -4,6 +4,9 @@
 #include "policy/domain.h"
 #include "policy/judge.h"
 #include "trust/srs.h"
+#include "wire/address.h"
+#include "wire/disposition.h"
+#include "wire/srs.h"
 
 static struct srs_keys
 forward_keys(const struct intake *in)

@@ -17,6 +17,7 @@
 
 #include "intake/inner.h"
 #include "policy/expand.h"
+#include "wire/address.h"
 
 /* The sender of this copy, of who was written to as `given', in room; p == NULL:
  * the envelope's. */

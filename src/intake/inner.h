@@ -14,8 +14,14 @@
 #ifndef NM_INTAKE_INNER_H
 #define NM_INTAKE_INNER_H
 
+#include "fiber/fiber.h"
 #include "intake/intake.h"
+#include "spool/envelope.h"
+#include "wire/disposition.h"
 #include "wire/header.h"
+
+struct draft;
+struct verify;
 
 struct digest;				/* trust/digest.h */
 struct proof;				/* trust/proof.h */

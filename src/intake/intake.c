@@ -15,11 +15,17 @@
 #include "base/id.h"
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "intake/intake.h"
+#include "fiber/fiber.h"
 #include "intake/top.h"
+#include "policy/config.h"
 #include "spool/draft.h"
+#include "spool/envelope.h"
 #include "spool/outcome.h"
 #include "trust/digest.h"
+#include "wire/address.h"
 #include "wire/date.h"
+#include "wire/disposition.h"
 #include "wire/received.h"
 
 #include <inttypes.h>

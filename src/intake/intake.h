@@ -29,6 +29,7 @@
 #include "policy/config.h"
 #include "spool/spool.h"
 #include "wire/address.h"
+#include "wire/disposition.h"
 
 struct dkim_signer;
 

@@ -5,11 +5,15 @@
  * a later parent names it in `shared'.  So the COMMIT alone says of whom everybody
  * is a child, and spool/ledger.c proves that no parent is without.
  */
+#include "base/hash.h"
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "intake/forward.h"
+#include "intake/intake.h"
+#include "policy/config.h"
 #include "policy/expand.h"
 #include "policy/route.h"
+#include "spool/envelope.h"
 
 enum {
 	INTAKE_RCPTS_FIRST = 4,		/* room at first; then four times */

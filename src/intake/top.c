@@ -1,6 +1,9 @@
 #include "intake/top.h"
 
 #include "base/must.h"
+#include "fiber/fiber.h"
+#include "intake/intake.h"
+#include "policy/config.h"
 #include "trust/digest.h"
 #include "trust/proof.h"
 

@@ -23,6 +23,8 @@
 #include "trust/digest.h"
 #include "trust/proof.h"
 #include "wire/authres.h"
+#include "wire/dmarc.h"
+#include "wire/spf.h"
 
 /* A digest, and all that 64 answers of the DNS can be made of. */
 enum { VERIFY_ARENA = 8 * 1024 * 1024 };

@@ -1,6 +1,5 @@
 #include "policy/about.h"
 
-#include "policy/domain.h"
 
 static bool
 about_is_named(const struct config *c, struct str name)

@@ -1,5 +1,6 @@
 #include "policy/account.h"
 
+#include "base/hash.h"
 #include "base/list.h"
 #include "base/must.h"
 #include "policy/domain.h"

@@ -1,6 +1,8 @@
 #include "policy/account_text.h"
 
 #include "base/err.h"
+#include "fiber/net.h"
+#include "policy/config.h"
 #include "policy/unit.h"
 
 enum { PARTS_MOST = 1000 };

@@ -1,10 +1,12 @@
 #include "policy/advice.h"
 
 #include "base/list.h"
+#include "fiber/net.h"
 #include "policy/account.h"
 #include "policy/domain.h"
 #include "policy/finish.h"
 #include "policy/login.h"
+#include "policy/problem.h"
 
 enum { RECIPIENTS_LEAST = 100, V4_WIDE = 8, V6_WIDE = 16 };
 

@@ -1,8 +1,13 @@
 #include "policy/alias_set.h"
 
+#include "base/err.h"
+#include "base/hash.h"
 #include "base/list.h"
 #include "base/utf8.h"
 #include "policy/pipe.h"
+#include "policy/problem.h"
+#include "policy/source.h"
+#include "wire/address.h"
 #include "wire/aliases.h"
 
 enum {

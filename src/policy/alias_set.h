@@ -17,6 +17,7 @@
 #define NM_POLICY_ALIAS_SET_H
 
 #include "policy/domain.h"
+#include "policy/problem.h"
 #include "policy/value.h"
 
 enum { ALIAS_TARGETS_MOST = 1000, ALIAS_INCLUDES_DEEP = 8 };

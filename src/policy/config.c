@@ -5,6 +5,8 @@
 #include "policy/account.h"
 #include "policy/domain.h"
 #include "policy/finish.h"
+#include "policy/schema.h"
+#include "policy/value.h"
 
 /* ---- places outlive the files they are in: file and line, no excerpt ---- */
 

@@ -1,10 +1,16 @@
 #include "policy/disposition.h"
 
 #include "base/must.h"
+#include "fiber/net.h"
 #include "policy/domain.h"
 #include "policy/finish.h"
 #include "policy/judge.h"
+#include "policy/problem.h"
+#include "trust/arc.h"
+#include "trust/dmarc.h"
+#include "wire/arc.h"
 #include "wire/authres.h"
+#include "wire/dkim.h"
 
 const char *
 disposition_override_name(enum disposition_override o)

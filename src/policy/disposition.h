@@ -20,6 +20,7 @@
 #include "policy/config.h"
 #include "trust/proof.h"
 #include "wire/disposition.h"
+#include "wire/dmarc.h"
 #include "wire/header.h"
 
 enum disposition_act {

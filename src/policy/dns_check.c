@@ -1,8 +1,11 @@
+#include "fiber/dns.h"
+#include "fiber/fiber.h"
 #include "policy/dns_check_own.h"
 
 #include "base/err.h"
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "policy/record_text.h"
 
 #include <stdarg.h>
 #include <stdio.h>

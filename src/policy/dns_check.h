@@ -17,6 +17,7 @@
 #ifndef NM_POLICY_DNS_CHECK_H
 #define NM_POLICY_DNS_CHECK_H
 
+#include "fiber/fiber.h"
 #include "policy/records.h"
 
 enum finding_mark {

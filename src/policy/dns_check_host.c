@@ -1,8 +1,11 @@
 /* dns_check_host.c -- where mail comes to, and how others see this machine. */
+#include "fiber/dns.h"
+#include "fiber/net.h"
 #include "policy/dns_check_own.h"
 
 #include "base/err.h"
 #include "fiber/clock.h"
+#include "policy/records.h"
 #include "trust/blocklist.h"
 
 enum { ADDRESSES_MOST = 16, PORT_SMTP = 25, PORT_SECONDS = 15,

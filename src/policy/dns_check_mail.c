@@ -1,12 +1,16 @@
 /* dns_check_mail.c -- who may send with the domain's name: SPF, DKIM, DMARC, and
  * whom others tell of it. */
+#include "fiber/dns.h"
+#include "fiber/net.h"
 #include "policy/dns_check_own.h"
 
 #include "base/err.h"
+#include "policy/records.h"
 #include "trust/dmarc.h"
 #include "trust/spf.h"
 #include "trust/spf_walk.h"
 #include "wire/dkim.h"
+#include "wire/tags.h"
 
 enum { MAILBOX_ROOM = 400, DESTINATIONS_MOST = 8 };
 

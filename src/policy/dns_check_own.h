@@ -11,8 +11,8 @@
 #ifndef NM_POLICY_DNS_CHECK_OWN_H
 #define NM_POLICY_DNS_CHECK_OWN_H
 
+#include "policy/config.h"
 #include "policy/dns_check.h"
-#include "policy/record_text.h"
 #include "trust/quest.h"
 
 struct checking {

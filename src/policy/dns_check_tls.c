@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "fiber/clock.h"
 #include "fiber/fetch.h"
+#include "policy/records.h"
 #include "trust/caa.h"
 #include "trust/dane.h"
 #include "trust/fitness.h"

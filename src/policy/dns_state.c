@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/must.h"
 #include "base/num.h"
+#include "policy/records.h"
 
 static const struct str head = STR_INIT("nightmail-dns 1 ");
 

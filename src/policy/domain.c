@@ -1,5 +1,6 @@
 #include "policy/domain.h"
 
+#include "base/hash.h"
 #include "base/list.h"
 #include "wire/idna.h"
 

@@ -19,7 +19,6 @@
 
 #include "base/table.h"
 #include "policy/config.h"
-#include "wire/address.h"
 
 enum { USER_SAMPLES = 64 };
 

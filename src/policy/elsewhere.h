@@ -16,10 +16,13 @@
 #ifndef NM_POLICY_ELSEWHERE_H
 #define NM_POLICY_ELSEWHERE_H
 
+#include "fiber/fiber.h"
 #include "policy/config.h"
 #include "trust/directory.h"
 
 #include <stdatomic.h>
+
+struct elsewhere_report;
 
 /* Dovecot, the issuer, and the servers of LDAP. */
 enum { ELSEWHERE_DOVECOT, ELSEWHERE_OAUTH, ELSEWHERE_LDAP,

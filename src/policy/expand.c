@@ -1,7 +1,11 @@
 #include "policy/expand.h"
 
+#include "base/arena.h"
+#include "base/hash.h"
 #include "base/list.h"
 #include "base/must.h"
+#include "policy/domain.h"
+#include "wire/address.h"
 
 /* Most recipients are one, and ask for no memory until there are more than FEW;
  * then the list doubles.  Work per recipient is bounded by the aliases that an

@@ -17,7 +17,13 @@
 #ifndef NM_POLICY_EXPAND_H
 #define NM_POLICY_EXPAND_H
 
-#include "policy/domain.h"
+#include "base/str.h"
+#include "wire/disposition.h"
+
+struct arena;
+struct config;
+struct path;
+
 
 enum { EXPAND_DEPTH = 32, EXPAND_MOST = 1000 };
 

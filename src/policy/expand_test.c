@@ -1,5 +1,6 @@
 #include "policy/expand.h"
 #include "policy/test_conf.h"
+#include "wire/address.h"
 
 #define OWNER "(owner-list@example.org)"
 

@@ -1,6 +1,8 @@
 #include "policy/finish.h"
 
+#include "policy/config.h"
 #include "policy/user_set.h"
+#include "wire/address.h"
 
 void
 finish_is_full(struct load *l)

@@ -14,6 +14,12 @@
 #define NM_POLICY_FINISH_H
 
 #include "policy/load.h"
+#include "policy/problem.h"
+
+struct domain;
+struct origin;
+struct relay;
+struct relay_keys;
 
 void finish_config(struct load *);
 

@@ -1,5 +1,6 @@
 #include "policy/account.h"
 #include "policy/finish.h"
+#include "policy/schema.h"
 
 static const char *const quota_paths[ACCOUNT_MEASURES][2] = {
 	[ACCOUNT_MESSAGES] = { "accounts.*.limits.messages_per_hour",

@@ -1,6 +1,8 @@
+#include "policy/config.h"
 #include "policy/finish.h"
 
 #include "base/err.h"
+#include "policy/value.h"
 #include "trust/dial.h"
 #include "trust/ldap.h"
 #include "trust/oauth.h"

@@ -2,6 +2,8 @@
 #include "policy/finish.h"
 
 #include "base/err.h"
+#include "policy/source.h"
+#include "policy/value.h"
 #include "trust/client_cert.h"
 
 static void

@@ -1,3 +1,4 @@
+#include "policy/config.h"
 #include "policy/finish.h"
 
 /* RFC 5322 2.2: printable, and no colon. */

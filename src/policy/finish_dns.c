@@ -2,6 +2,7 @@
 
 #include "base/num.h"
 #include "fiber/dns.h"
+#include "policy/config.h"
 #include "wire/spf.h"
 
 enum { TERMS_MOST = 64 };

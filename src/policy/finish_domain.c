@@ -1,6 +1,9 @@
 #include "policy/alias_set.h"
+#include "policy/config.h"
 #include "policy/finish.h"
+#include "policy/schema.h"
 #include "policy/user_set.h"
+#include "wire/address.h"
 
 /* What was read already, by its path: domains share files. */
 struct sets {

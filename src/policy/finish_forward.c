@@ -1,3 +1,4 @@
+#include "policy/config.h"
 #include "policy/finish.h"
 
 enum { SECRET_LEAST = 16, SECRETS_MOST = 16 };

@@ -1,4 +1,7 @@
+#include "policy/config.h"
 #include "policy/finish.h"
+#include "policy/schema.h"
+#include "policy/value.h"
 
 enum { SMTP_PORT = 25 };
 

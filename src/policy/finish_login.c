@@ -2,6 +2,7 @@
 
 #include "policy/login.h"
 #include "policy/user_set.h"
+#include "store/database.h"
 
 enum { SAMPLES_MOST = 4096 };
 

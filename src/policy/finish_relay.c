@@ -1,8 +1,9 @@
 #include "policy/finish.h"
 
 #include "base/err.h"
-#include "policy/domain.h"
+#include "policy/source.h"
 #include "policy/tls_wish.h"
+#include "policy/value.h"
 
 enum { TOKEN_MOST = 8000 };
 

@@ -2,6 +2,7 @@
 #include "policy/finish.h"
 
 #include "policy/domain.h"
+#include "wire/address.h"
 
 /* A mailbox is a destination of its own in the queue, whose keys are short. */
 enum { INBOX_MOST = 255 };

@@ -1,4 +1,6 @@
+#include "policy/config.h"
 #include "policy/finish.h"
+#include "policy/schema.h"
 
 static void
 rule_check(struct load *l, const struct route_rule *rule)

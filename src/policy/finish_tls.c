@@ -1,6 +1,8 @@
+#include "policy/config.h"
 #include "policy/finish.h"
 
 #include "fiber/dns.h"
+#include "policy/value.h"
 
 enum { PORT_HTTP = 80, PORT_HTTPS = 443,
 	NAMES_ROOM = 10 * 1024 };	/* octets in a request for one */

@@ -1,6 +1,7 @@
 #include "policy/finish.h"
 
 #include "policy/domain.h"
+#include "policy/schema.h"
 
 /* How many ways of the three these values name. */
 static int

@@ -1,3 +1,4 @@
+#include "policy/config.h"
 #include "policy/finish.h"
 
 /* RFC 9989 5.3.3: DMARC's answer is made of theirs: without one of them it would

@@ -1,6 +1,7 @@
 #include "policy/holder.h"
 
 #include "base/must.h"
+#include "fiber/core.h"
 
 #include <stdatomic.h>
 

@@ -1,6 +1,9 @@
 #include "policy/indirect.h"
 
 #include "base/err.h"
+#include "policy/problem.h"
+#include "policy/schema.h"
+#include "policy/source.h"
 
 static bool
 indirect_failed(struct value_reader *r, const struct node *n,

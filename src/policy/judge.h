@@ -16,8 +16,9 @@
 #ifndef NM_POLICY_JUDGE_H
 #define NM_POLICY_JUDGE_H
 
+#include "fiber/net.h"
 #include "policy/account.h"
-#include "wire/command.h"
+#include "wire/disposition.h"
 
 enum judge_reason {
 #define JUDGE(name, code, esc, text) JUDGE_##name,

@@ -2,6 +2,8 @@
 
 #include "base/list.h"
 #include "base/must.h"
+#include "fiber/net.h"
+#include "policy/config.h"
 
 #include <stdlib.h>
 

@@ -17,6 +17,7 @@
 #ifndef NM_POLICY_LIMIT_H
 #define NM_POLICY_LIMIT_H
 
+#include "base/hash.h"
 #include "policy/judge.h"
 
 enum { LIMIT_NETWORKS = 65536 };

@@ -4,6 +4,8 @@
 #include "base/must.h"
 #include "policy/account.h"
 #include "policy/domain.h"
+#include "policy/schema.h"
+#include "policy/yaml.h"
 
 enum { PATTERN_MOST = 128 };
 

@@ -15,6 +15,8 @@
 
 #include "policy/value.h"
 
+struct config;
+
 /* Members of listen, domains and route while their number grows. */
 struct load_member {
 	struct load_member *next;

@@ -1,9 +1,16 @@
+#include "base/err.h"
+#include "fiber/offload.h"
+#include "policy/config.h"
+#include "policy/elsewhere.h"
 #include "policy/login_own.h"
 
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/random.h"
+#include "store/account.h"
+#include "store/database.h"
 #include "trust/password.h"
+#include "trust/scram.h"
 
 #include <openssl/crypto.h>
 #include <openssl/hmac.h>

@@ -25,11 +25,14 @@
 #ifndef NM_POLICY_LOGIN_H
 #define NM_POLICY_LOGIN_H
 
-#include "fiber/offload.h"
+#include "fiber/core.h"
+#include "fiber/net.h"
 #include "policy/account.h"
 #include "policy/elsewhere.h"
 #include "store/account.h"
 #include "trust/scram.h"
+
+struct lane;
 
 enum login_result {
 	LOGIN_OK,

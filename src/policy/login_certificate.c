@@ -1,4 +1,5 @@
 /* login_certificate.c -- whoever a certificate names, that TLS has verified. */
+#include "fiber/fiber.h"
 #include "policy/login.h"
 
 bool

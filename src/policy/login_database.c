@@ -1,10 +1,17 @@
 /* login_database.c -- users, app passwords and API keys of the database. */
 #include "policy/login_own.h"
 
+#include "base/err.h"
+#include "fiber/fiber.h"
+#include "fiber/offload.h"
+#include "fiber/sqlite.h"
 #include "policy/account_text.h"
 #include "policy/domain.h"
 #include "fiber/clock.h"
+#include "store/account.h"
+#include "store/database.h"
 #include "trust/password.h"
+#include "trust/scram.h"
 
 #include <openssl/crypto.h>
 #include <stdatomic.h>

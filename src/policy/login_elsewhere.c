@@ -1,4 +1,6 @@
 /* login_elsewhere.c -- users that Dovecot, a directory or an issuer knows. */
+#include "base/err.h"
+#include "fiber/core.h"
 #include "policy/login_own.h"
 
 #include "fiber/clock.h"

@@ -1,4 +1,6 @@
 /* login_file.c -- users of auth.users, and of domains' files that have hashes. */
+#include "fiber/fiber.h"
+#include "policy/config.h"
 #include "policy/login.h"
 
 #include "policy/user_set.h"

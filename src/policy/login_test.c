@@ -1,3 +1,4 @@
+#include "fiber/offload.h"
 #include "policy/login_own.h"
 
 #include "fiber/test_core.h"

@@ -10,6 +10,8 @@
 
 #include "base/must.h"
 #include "base/near.h"
+#include "policy/problem.h"
+#include "policy/schema.h"
 
 static const char *const var_names[PIPE_VARS] = {
 #define PIPE_VAR(name_, doc_) [PIPE_##name_] = #name_,

@@ -2,6 +2,9 @@
 
 #include "base/err.h"
 #include "base/must.h"
+#include "policy/config.h"
+#include "policy/domain.h"
+#include "wire/address.h"
 
 /* SECURITY.md row 14: the name is a configured user's, checked at load. */
 static struct str

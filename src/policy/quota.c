@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "base/must.h"
 #include "base/table.h"
+#include "policy/unit.h"
 #include "wire/xtext.h"
 
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 #include "policy/record_text.h"
 
 #include "base/must.h"
+#include "fiber/dns.h"
 #include "trust/dane.h"
 
 enum { COMMENT_WIDTH = 76 };

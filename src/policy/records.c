@@ -3,7 +3,7 @@
 #include "base/hash.h"
 #include "base/must.h"
 #include "base/num.h"
-#include "policy/domain.h"
+#include "fiber/net.h"
 #include "trust/fitness.h"
 
 #include <openssl/crypto.h>

@@ -9,6 +9,9 @@
  */
 #include "policy/relay.h"
 
+#include "policy/config.h"
+#include "policy/schema.h"
+#include "policy/yaml.h"
 #include "wire/address.h"
 
 enum { SMTP_PORT = 25, SMTPS_PORT = 465 };

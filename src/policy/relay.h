@@ -15,6 +15,9 @@
 
 #include "policy/value.h"
 
+struct relay;
+struct relay_host;
+
 bool relay_read(struct value_reader *, const struct schema *,
     const struct node *, struct relay **out);
 /* "smtp", "smtps", "smtp+tls", "lmtp". */

@@ -1,6 +1,7 @@
 #include "policy/route.h"
 
 #include "base/must.h"
+#include "policy/config.h"
 
 static struct str
 address_domain(struct str address)

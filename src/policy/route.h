@@ -17,6 +17,8 @@
 #define NM_POLICY_ROUTE_H
 
 #include "policy/domain.h"
+#include "wire/address.h"
+#include "wire/disposition.h"
 
 enum route_kind {
 	ROUTE_LOCAL,			/* a mailbox here: place.h */

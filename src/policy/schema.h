@@ -13,7 +13,8 @@
 #ifndef NM_POLICY_SCHEMA_H
 #define NM_POLICY_SCHEMA_H
 
-#include "base/buf.h"
+#include "base/str.h"
+
 
 enum schema_kind { SCHEMA_KEY, SCHEMA_SECTION, SCHEMA_EACH, SCHEMA_SAME,
 	SCHEMA_LATER };

@@ -1,4 +1,5 @@
 #include "policy/schema.h"
+#include "base/buf.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

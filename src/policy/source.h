@@ -21,6 +21,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
+struct source_item;
+
 enum source_status { SOURCE_FOUND, SOURCE_ABSENT, SOURCE_TROUBLE };
 
 enum { SOURCE_FILE_MOST = 64 * 1024 * 1024 };

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/must.h"
+#include "fiber/tls.h"
 
 #include <limits.h>
 #include <openssl/err.h>

@@ -1,9 +1,13 @@
 #include "policy/user_set.h"
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/list.h"
 #include "policy/account_text.h"
+#include "policy/problem.h"
+#include "policy/source.h"
 #include "trust/password.h"
+#include "wire/address.h"
 #include "wire/passwd.h"
 
 static const struct str system_passwd = STR_INIT("/etc/passwd");

@@ -16,6 +16,7 @@
 #define NM_POLICY_USER_SET_H
 
 #include "policy/domain.h"
+#include "policy/problem.h"
 #include "policy/value.h"
 
 /* The accounts of people and root; path is what the set is known by. */

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/must.h"
+#include "policy/config.h"
 #include "policy/indirect.h"
 #include "policy/pipe.h"
 #include "policy/relay.h"

@@ -14,7 +14,6 @@
 #ifndef NM_POLICY_VALUE_H
 #define NM_POLICY_VALUE_H
 
-#include "policy/config.h"
 #include "policy/schema.h"
 #include "policy/yaml.h"
 

@@ -1,10 +1,15 @@
 #include "policy/value_kind.h"
 
 #include "base/must.h"
+#include "fiber/net.h"
 #include "policy/account.h"
 #include "policy/domain.h"
 #include "policy/pipe.h"
 #include "policy/relay.h"
+#include "policy/schema.h"
+#include "policy/unit.h"
+#include "trust/tls_demand.h"
+#include "wire/words.h"
 
 _Static_assert(sizeof(struct wall) == sizeof(uint64_t), "dates are numbers");
 _Static_assert(sizeof(enum listener_role) == sizeof(unsigned) &&

@@ -1,5 +1,6 @@
 #include "policy/yaml.h"
 
+#include "base/hash.h"
 #include "base/list.h"
 #include "base/must.h"
 

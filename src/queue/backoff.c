@@ -1,6 +1,7 @@
 #include "queue/backoff.h"
 
 #include "base/must.h"
+#include "base/num.h"
 
 int64_t
 backoff_wait(const struct backoff *b, unsigned failures, uint64_t hash)

@@ -13,7 +13,8 @@
 #ifndef NM_QUEUE_BACKOFF_H
 #define NM_QUEUE_BACKOFF_H
 
-#include "base/instant.h"
+#include <stdint.h>
+
 
 struct backoff {
 	int64_t first_ns, cap_ns;	/* 0 < first <= cap */

@@ -1,6 +1,9 @@
 #include "queue/egress.h"
 
 #include "base/must.h"
+#include "queue/config.h"
+#include "queue/name.h"
+#include "queue/slab.h"
 
 static struct egress *
 egress_find(const struct ready *r, const struct handoff *h, uint64_t hash)

@@ -18,6 +18,7 @@
 #define NM_QUEUE_EGRESS_H
 
 #include "queue/flow.h"
+#include "queue/gcra.h"
 #include "queue/ready.h"
 #include "queue/round.h"
 #include "queue/wheel.h"

@@ -14,7 +14,8 @@
 #ifndef NM_QUEUE_HANDOFF_H
 #define NM_QUEUE_HANDOFF_H
 
-#include "queue/config.h"
+#include "base/instant.h"
+
 
 /* An item: a message's recipients in one domain. */
 struct queue_ref {

@@ -1,6 +1,9 @@
+#include "queue/backoff.h"
 #include "queue/home.h"
 
 #include "base/must.h"
+#include "queue/name.h"
+#include "queue/slab.h"
 
 static struct home_domain *
 home_domain_seek(const struct queue *q, struct str name, uint64_t hash)

@@ -1,6 +1,10 @@
+#include "queue/config.h"
+#include "queue/handoff.h"
 #include "queue/home.h"
 
 #include "base/must.h"
+#include "queue/name.h"
+#include "queue/slab.h"
 
 struct home_item *
 home_item_at(struct link *l)

@@ -1,6 +1,8 @@
+#include "queue/config.h"
 #include "queue/home.h"
 
 #include "base/must.h"
+#include "queue/slab.h"
 
 enum {
 	URGENT_RUN = 8,			/* urgent lanes in a row, then another */

@@ -1,6 +1,9 @@
 #include "queue/home.h"
 
 #include "base/must.h"
+#include "queue/name.h"
+#include "queue/shard.h"
+#include "queue/slab.h"
 
 static struct home_site *
 home_site_find(const struct queue *q, const struct queue_route *r,

@@ -12,6 +12,8 @@
 #ifndef NM_QUEUE_NAME_H
 #define NM_QUEUE_NAME_H
 
+#include "base/hash.h"
+#include "base/str.h"
 #include "base/table.h"
 
 enum { NAME_MOST = 255 };

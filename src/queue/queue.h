@@ -22,6 +22,7 @@
 #ifndef NM_QUEUE_QUEUE_H
 #define NM_QUEUE_QUEUE_H
 
+#include "queue/config.h"
 #include "queue/handoff.h"
 
 struct queue;

@@ -1,6 +1,9 @@
+#include "queue/config.h"
 #include "queue/egress.h"
 
 #include "base/must.h"
+#include "queue/name.h"
+#include "queue/slab.h"
 
 #include <stdlib.h>
 

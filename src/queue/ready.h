@@ -21,6 +21,7 @@
 #define NM_QUEUE_READY_H
 
 #include "base/list.h"
+#include "queue/config.h"
 #include "queue/handoff.h"
 
 struct ready;

@@ -19,6 +19,8 @@
 
 #include <stdint.h>
 
+struct slab_chunk;
+
 #define SLAB_NONE UINT32_MAX
 
 struct slab {

@@ -1,7 +1,11 @@
 #include "queue/view.h"
 
+#include "queue/handoff.h"
 #include "queue/home.h"
 #include "queue/key.h"
+#include "queue/name.h"
+#include "queue/shard.h"
+#include "queue/slab.h"
 
 static void
 view_tell(const struct home_item *it, struct view_item *v)

@@ -10,6 +10,11 @@
  *
  * What the messages mean is trust/sasl.h's, who is who policy/login.h's.
  */
+#include "policy/config.h"
+#include "policy/holder.h"
+#include "policy/login.h"
+#include "smtp/door.h"
+#include "smtp/knock.h"
 #include "smtp/say.h"
 
 #include "base/err.h"
@@ -20,6 +25,7 @@
 #include "trust/sasl.h"
 #include "trust/secret.h"
 #include "wire/base64.h"
+#include "wire/refusal.h"
 
 #define AUTH_PATIENCE (60 * NS_PER_SECOND)	/* with whom we ask */
 

@@ -14,8 +14,13 @@
 #include "base/must.h"
 #include "base/num.h"
 #include "fiber/clock.h"
+#include "fiber/fiber.h"
+#include "fiber/stream.h"
+#include "intake/intake.h"
 #include "smtp/content.h"
 #include "smtp/say.h"
+#include "wire/data.h"
+#include "wire/disposition.h"
 
 #include <inttypes.h>
 

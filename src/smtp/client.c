@@ -14,10 +14,12 @@
 
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/tls.h"
 #include "smtp/client_inner.h"
 #include "smtp/exchange.h"
 #include "smtp/prove.h"
 #include "smtp/secure.h"
+#include "wire/disposition.h"
 
 static const struct client_phase_row {
 	const char *what;

@@ -23,6 +23,7 @@
 #define NM_SMTP_CLIENT_H
 
 #include "base/notify.h"
+#include "fiber/fiber.h"
 #include "fiber/stream.h"
 #include "policy/config.h"
 #include "trust/tls_demand.h"

@@ -13,6 +13,7 @@
 #define NM_SMTP_CLIENT_INNER_H
 
 #include "smtp/client.h"
+#include "wire/disposition.h"
 
 enum client_phase {
 #define PHASE(name, what, patience) PHASE_##name,

@@ -2,7 +2,12 @@
 
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/stream.h"
+#include "intake/intake.h"
 #include "smtp/say.h"
+#include "smtp/toll.h"
+#include "wire/data.h"
+#include "wire/disposition.h"
 
 /* ---- how fast: SECURITY.md row 25 ---- */
 

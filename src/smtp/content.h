@@ -13,7 +13,9 @@
 #ifndef NM_SMTP_CONTENT_H
 #define NM_SMTP_CONTENT_H
 
+#include "fiber/fiber.h"
 #include "smtp/session.h"
+#include "wire/disposition.h"
 
 /* So many octets in each window, or it ends.  Time we spend ourselves is not
  * the client's. */

@@ -3,6 +3,9 @@
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
+#include "policy/config.h"
+#include "policy/judge.h"
+#include "policy/limit.h"
 
 #include <stdatomic.h>
 

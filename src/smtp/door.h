@@ -17,7 +17,9 @@
 #ifndef NM_SMTP_DOOR_H
 #define NM_SMTP_DOOR_H
 
+#include "fiber/fiber.h"
 #include "fiber/stream.h"
+#include "policy/judge.h"
 #include "smtp/server.h"
 
 enum { DOOR_BUSY_PERCENT = 90 };

@@ -8,7 +8,9 @@
  * none does.
  */
 #include "base/must.h"
+#include "fiber/fiber.h"
 #include "smtp/say.h"
+#include "wire/disposition.h"
 #include "wire/idna.h"
 
 #include <inttypes.h>

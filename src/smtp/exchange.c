@@ -12,11 +12,13 @@
 #include "smtp/exchange.h"
 
 #include "base/must.h"
+#include "fiber/tls.h"
 #include "smtp/client_inner.h"
 #include "smtp/transfer.h"
 #include "wire/address.h"
 #include "wire/idna.h"
 #include "wire/orcpt.h"
+#include "wire/reply.h"
 #include "wire/xtext.h"
 
 #include <inttypes.h>

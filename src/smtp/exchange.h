@@ -12,6 +12,7 @@
 #ifndef NM_SMTP_EXCHANGE_H
 #define NM_SMTP_EXCHANGE_H
 
+#include "fiber/fiber.h"
 #include "smtp/fit.h"
 
 struct exchange {

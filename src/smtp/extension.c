@@ -1,5 +1,6 @@
 #include "smtp/extension.h"
 
+#include "policy/config.h"
 #include "smtp/say.h"
 #include "trust/sasl.h"
 

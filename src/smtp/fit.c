@@ -1,7 +1,9 @@
 #include "smtp/fit.h"
 
 #include "base/must.h"
+#include "fiber/fiber.h"
 #include "smtp/client_inner.h"
+#include "wire/reply.h"
 
 #include <inttypes.h>
 

@@ -24,6 +24,7 @@
 
 #include "base/arena.h"
 #include "smtp/client.h"
+#include "wire/disposition.h"
 #include "wire/recode.h"
 
 struct fit {

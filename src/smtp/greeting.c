@@ -1,7 +1,10 @@
+#include "fiber/fiber.h"
+#include "policy/judge.h"
 #include "smtp/say.h"
 
 #include "base/must.h"
 #include "smtp/extension.h"
+#include "wire/disposition.h"
 
 /* RFC 5321 4.1.1.1: the greeting, and what is offered to whom. */
 

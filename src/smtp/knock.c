@@ -2,7 +2,9 @@
 
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/fiber.h"
 #include "policy/attempt.h"
+#include "policy/config.h"
 #include "smtp/session.h"
 
 /* The reply to the nth failure of a conversation waits n times n of these. */

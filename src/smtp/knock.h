@@ -23,6 +23,7 @@
 
 #include "base/arena.h"
 #include "base/list.h"
+#include "fiber/fiber.h"
 #include "policy/account.h"
 
 struct server;

@@ -17,6 +17,7 @@
 #include "trust/sasl_client.h"
 #include "trust/secret.h"
 #include "wire/base64.h"
+#include "wire/reply.h"
 
 /* RFC 4954 4: 12,288 octets of a line are enough for every mechanism. */
 enum { PROVE_MEMORY = 128 * 1024, PROVE_OCTETS = 12 * 1024,

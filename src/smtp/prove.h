@@ -17,6 +17,7 @@
 #define NM_SMTP_PROVE_H
 
 #include "smtp/client.h"
+#include "wire/disposition.h"
 
 yields struct verdict prove_self(struct client *);
 

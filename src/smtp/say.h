@@ -14,6 +14,7 @@
 #ifndef NM_SMTP_SAY_H
 #define NM_SMTP_SAY_H
 
+#include "fiber/fiber.h"
 #include "smtp/session.h"
 #include "wire/command.h"
 

@@ -14,7 +14,11 @@
 
 #include "base/err.h"
 #include "base/must.h"
+#include "fiber/fiber.h"
+#include "fiber/stream.h"
 #include "smtp/client_inner.h"
+#include "trust/tls_demand.h"
+#include "wire/reply.h"
 
 static void
 breach_note(struct client *c, const char *kind, const char *what)

@@ -17,6 +17,7 @@
 #define NM_SMTP_SECURE_H
 
 #include "smtp/client.h"
+#include "wire/disposition.h"
 
 /* TLS from the first octet. */
 yields struct verdict secure_begin(struct client *);

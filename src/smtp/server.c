@@ -14,11 +14,17 @@
  */
 #include "smtp/server.h"
 
+#include "base/err.h"
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/tls.h"
+#include "policy/config.h"
+#include "smtp/door.h"
 #include "smtp/extension.h"
+#include "smtp/knock.h"
 #include "smtp/say.h"
+#include "wire/address.h"
+#include "wire/disposition.h"
 
 /* ---- the tables ---- */
 

@@ -1,4 +1,5 @@
 /* server_test.c -- conversations: their order, their patience, their limits. */
+#include "base/err.h"
 #include "smtp/test_server.h"
 
 /* ---- plain ---- */

@@ -2,6 +2,11 @@
 
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/fiber.h"
+#include "intake/intake.h"
+#include "policy/account.h"
+#include "policy/holder.h"
+#include "policy/judge.h"
 #include "wire/received.h"
 #include "wire/reply.h"
 

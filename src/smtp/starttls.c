@@ -3,12 +3,15 @@
  * was said before is known any more (4.2), and nothing that was sent behind
  * STARTTLS is heard (SECURITY.md row 4).
  */
+#include "policy/config.h"
 #include "smtp/say.h"
 
 #include "base/err.h"
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/tls.h"
+#include "trust/client_cert.h"
+#include "wire/address.h"
 
 /* RFC 8314 4.3 asks for the suite in Received. */
 static void

@@ -4,6 +4,7 @@
 #include "fiber/clock.h"
 #include "fiber/core.h"
 #include "policy/judge.h"
+#include "policy/quota.h"
 #include "smtp/session.h"
 
 /* ---- the core that counts ---- */

@@ -18,8 +18,11 @@
 #ifndef NM_SMTP_TOLL_H
 #define NM_SMTP_TOLL_H
 
-#include "policy/quota.h"
+#include "base/str.h"
+#include "fiber/fiber.h"
 #include "wire/disposition.h"
+
+struct tenant_rule;
 
 struct session;
 

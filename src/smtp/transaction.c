@@ -1,10 +1,19 @@
+#include "intake/intake.h"
+#include "policy/account.h"
+#include "policy/config.h"
+#include "policy/holder.h"
+#include "smtp/door.h"
 #include "smtp/say.h"
 
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "smtp/extension.h"
+#include "smtp/toll.h"
+#include "spool/envelope.h"
+#include "wire/disposition.h"
 #include "wire/idna.h"
 #include "wire/orcpt.h"
+#include "wire/refusal.h"
 #include "wire/xtext.h"
 
 #define READING_WAIT_NS (60 * NS_PER_SECOND)

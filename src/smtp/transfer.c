@@ -2,8 +2,12 @@
 
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/fiber.h"
+#include "fiber/stream.h"
 #include "smtp/client_inner.h"
+#include "smtp/fit.h"
 #include "wire/data.h"
+#include "wire/reply.h"
 
 #include <inttypes.h>
 

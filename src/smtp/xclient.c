@@ -11,7 +11,11 @@
  */
 #include "base/must.h"
 #include "base/num.h"
+#include "fiber/net.h"
+#include "policy/holder.h"
+#include "smtp/door.h"
 #include "smtp/say.h"
+#include "wire/address.h"
 #include "wire/xtext.h"
 
 enum attribute {

@@ -4,6 +4,7 @@
 #include "base/num.h"
 #include "spool/envelope.h"
 #include "spool/extents.h"
+#include "spool/kept.h"
 #include "spool/lasts.h"
 #include "spool/own.h"
 #include "spool/tlv.h"

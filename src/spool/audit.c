@@ -1,8 +1,11 @@
 #include "spool/audit.h"
 
+#include "base/err.h"
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "spool/look.h"
+#include "spool/record.h"
+#include "spool/spool.h"
 #include "spool/walk.h"
 
 #include <errno.h>

@@ -18,6 +18,7 @@
 #define NM_SPOOL_AUDIT_H
 
 #include "spool/ledger.h"
+#include "spool/spool.h"
 
 struct audit {
 	/* A breach or a damaged place. */

@@ -1,3 +1,4 @@
+#include "base/err.h"
 #include "spool/spool_test.h"
 
 #include "fiber/disk.h"

@@ -1,10 +1,14 @@
 #include "spool/body.h"
 
 #include "base/crc32c.h"
+#include "base/err.h"
 #include "base/id.h"
 #include "base/must.h"
 #include "fiber/disk.h"
+#include "spool/envelope.h"
+#include "spool/kept.h"
 #include "spool/own.h"
+#include "spool/segment.h"
 
 enum { BODY_LEAST = 4096 };
 

@@ -1,11 +1,14 @@
 #include "spool/cleaner.h"
 
+#include "base/err.h"
 #include "base/must.h"
 #include "base/poison.h"
 #include "fiber/clock.h"
 #include "spool/draft_own.h"
+#include "spool/kept.h"
 #include "spool/move.h"
 #include "spool/own.h"
+#include "spool/record.h"
 #include "spool/sidecar.h"
 #include "spool/walk.h"
 

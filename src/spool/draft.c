@@ -1,10 +1,14 @@
 #include "spool/draft.h"
 
 #include "base/crc32c.h"
+#include "base/err.h"
 #include "base/must.h"
+#include "fiber/fiber.h"
 #include "spool/draft_own.h"
+#include "spool/envelope.h"
 #include "spool/extents.h"
 #include "spool/own.h"
+#include "spool/record.h"
 #include "spool/tlv.h"
 
 #include <errno.h>

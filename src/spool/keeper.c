@@ -1,5 +1,6 @@
 #include "spool/keeper.h"
 
+#include "base/err.h"
 #include "base/id.h"
 #include "base/must.h"
 #include "base/num.h"
@@ -7,6 +8,7 @@
 #include "fiber/disk.h"
 #include "spool/fault.h"
 #include "spool/own.h"
+#include "spool/segment.h"
 
 #include <errno.h>
 

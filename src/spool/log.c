@@ -1,5 +1,6 @@
 #include "spool/log.h"
 
+#include "base/err.h"
 #include "base/must.h"
 
 #include <stdlib.h>

@@ -1,6 +1,10 @@
 #include "spool/look.h"
 
+#include "base/err.h"
 #include "fiber/disk.h"
+#include "spool/segment.h"
+#include "spool/spool.h"
+#include "spool/super.h"
 
 #include <errno.h>
 

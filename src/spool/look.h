@@ -13,6 +13,7 @@
 #ifndef NM_SPOOL_LOOK_H
 #define NM_SPOOL_LOOK_H
 
+#include "fiber/fiber.h"
 #include "spool/own.h"
 
 struct look {

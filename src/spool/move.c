@@ -1,12 +1,16 @@
 #include "spool/move.h"
 
 #include "base/crc32c.h"
+#include "base/err.h"
 #include "base/id.h"
 #include "base/must.h"
 #include "fiber/disk.h"
 #include "spool/extents.h"
 #include "spool/fault.h"
+#include "spool/kept.h"
 #include "spool/own.h"
+#include "spool/record.h"
+#include "spool/segment.h"
 #include "spool/tlv.h"
 
 #include <errno.h>

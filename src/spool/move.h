@@ -13,6 +13,7 @@
 #ifndef NM_SPOOL_MOVE_H
 #define NM_SPOOL_MOVE_H
 
+#include "fiber/fiber.h"
 #include "spool/room.h"
 #include "spool/writer.h"
 

@@ -1,7 +1,10 @@
 #include "spool/outcome.h"
 
+#include "base/err.h"
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/fiber.h"
+#include "spool/kept.h"
 #include "spool/own.h"
 #include "spool/tlv.h"
 #include "spool/writer.h"

@@ -1,6 +1,7 @@
 #include "spool/quarantine.h"
 
 #include "base/arena.h"
+#include "base/err.h"
 #include "base/must.h"
 #include "base/num.h"
 #include "fiber/disk.h"

@@ -1,5 +1,6 @@
 #include "spool/recover.h"
 
+#include "base/err.h"
 #include "base/must.h"
 #include "fiber/disk.h"
 #include "spool/apply.h"

@@ -14,7 +14,6 @@
 #define NM_SPOOL_RECOVER_H
 
 #include "spool/quarantine.h"
-#include "spool/scan.h"
 #include "spool/spool.h"
 
 struct walk;

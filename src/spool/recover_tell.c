@@ -1,8 +1,11 @@
+#include "base/err.h"
 #include "base/id.h"
 #include "base/must.h"
+#include "spool/envelope.h"
 #include "spool/fault.h"
 #include "spool/index.h"
 #include "spool/own.h"
+#include "spool/record.h"
 #include "spool/recover.h"
 #include "spool/walk.h"
 

@@ -13,8 +13,9 @@
 #ifndef NM_SPOOL_ROOM_H
 #define NM_SPOOL_ROOM_H
 
+#include <stdint.h>
+
 #include "base/list.h"
-#include "base/str.h"
 
 enum { ROOM_SMALL = 8 << 10, ROOM_LARGE = 68 << 10 };
 

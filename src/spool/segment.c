@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/crc32c.h"
+#include "base/err.h"
 #include "base/must.h"
 #include "base/num.h"
 #include "fiber/clock.h"

@@ -2,10 +2,12 @@
 
 #include "base/buf.h"
 #include "base/crc32c.h"
+#include "base/err.h"
 #include "base/must.h"
 #include "base/num.h"
 #include "fiber/disk.h"
 #include "spool/fault.h"
+#include "spool/record.h"
 #include "spool/walk.h"
 
 #include <stdlib.h>

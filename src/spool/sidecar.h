@@ -12,7 +12,6 @@
 #ifndef NM_SPOOL_SIDECAR_H
 #define NM_SPOOL_SIDECAR_H
 
-#include "spool/record.h"
 #include "spool/segment.h"
 
 enum { SIDECAR_HEAD = 64, SIDECAR_ENTRY = 8 };

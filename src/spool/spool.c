@@ -1,5 +1,6 @@
 #include "spool/spool.h"
 
+#include "base/err.h"
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/disk.h"

@@ -1,6 +1,7 @@
 #include "spool/super.h"
 
 #include "base/crc32c.h"
+#include "base/err.h"
 #include "base/must.h"
 #include "base/num.h"
 #include "fiber/disk.h"

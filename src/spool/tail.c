@@ -1,10 +1,13 @@
 #include "spool/tail.h"
 
+#include "base/err.h"
 #include "base/must.h"
 #include "fiber/disk.h"
 #include "spool/fault.h"
 #include "spool/own.h"
 #include "spool/scan.h"
+#include "spool/segment.h"
+#include "spool/slip.h"
 #include "spool/tlv.h"
 
 #include <stdlib.h>

@@ -1,7 +1,9 @@
 #include "spool/walk.h"
 
+#include "base/err.h"
 #include "base/must.h"
 #include "fiber/disk.h"
+#include "spool/record.h"
 #include "spool/sidecar.h"
 
 #include <errno.h>

@@ -1,8 +1,10 @@
 #include "spool/writer.h"
 
+#include "base/err.h"
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/disk.h"
+#include "fiber/offload.h"
 #include "spool/fault.h"
 #include "spool/keeper.h"
 #include "spool/own.h"

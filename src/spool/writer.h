@@ -15,10 +15,11 @@
 #define NM_SPOOL_WRITER_H
 
 #include "base/list.h"
-#include "fiber/offload.h"
 #include "spool/record.h"
 #include "spool/segment.h"
 #include "spool/slip.h"
+
+struct lane;
 
 struct spool;
 

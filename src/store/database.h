@@ -20,6 +20,7 @@
 #ifndef NM_STORE_DATABASE_H
 #define NM_STORE_DATABASE_H
 
+#include "base/str.h"
 #include "fiber/sqlite.h"
 
 struct sqlite3_stmt;

@@ -18,7 +18,9 @@
  */
 #include "store/eventlog.h"
 
+#include "base/buf.h"
 #include "base/crc32c.h"
+#include "base/err.h"
 #include "base/must.h"
 #include "base/num.h"
 #include "fiber/disk.h"

@@ -18,8 +18,6 @@
 #ifndef NM_STORE_EVENTLOG_H
 #define NM_STORE_EVENTLOG_H
 
-#include "base/arena.h"
-#include "base/buf.h"
 #include "base/instant.h"
 #include "fiber/fiber.h"
 

@@ -1,6 +1,8 @@
 #include "store/eventread.h"
 
+#include "base/err.h"
 #include "fiber/disk.h"
+#include "store/eventlog.h"
 
 #include <stdio.h>
 #include <stdlib.h>

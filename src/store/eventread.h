@@ -14,7 +14,7 @@
 #define NM_STORE_EVENTREAD_H
 
 #include "base/event.h"
-#include "store/eventlog.h"
+#include "fiber/fiber.h"
 
 struct eventread;
 

@@ -1,4 +1,5 @@
 /* The suite of ValiMail, as data: test/vectors/arc. */
+#include "base/err.h"
 #include "fiber/test_core.h"
 
 #include "fiber/world_sim.h"

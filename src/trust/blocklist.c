@@ -1,6 +1,9 @@
 #include "trust/blocklist.h"
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "fiber/dns.h"
+#include "fiber/net.h"
 
 enum { CODES_MOST = 200, WHY_MOST = 300 };
 

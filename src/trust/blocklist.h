@@ -16,6 +16,7 @@
 #ifndef NM_TRUST_BLOCKLIST_H
 #define NM_TRUST_BLOCKLIST_H
 
+#include "fiber/fiber.h"
 #include "trust/quest.h"
 
 enum blocklist_verdict {

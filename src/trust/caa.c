@@ -1,6 +1,7 @@
 #include "trust/caa.h"
 
 #include "base/err.h"
+#include "fiber/fiber.h"
 
 enum { CRITICAL = 0x80 };
 

@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "fiber/dns.h"
+#include "fiber/fiber.h"
 
 enum caa_verdict { CAA_FREE, CAA_REFUSED, CAA_TROUBLE };
 

@@ -5,6 +5,7 @@
 #include "trust/dane.h"
 
 #include "base/must.h"
+#include "fiber/tls.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>

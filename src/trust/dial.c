@@ -1,9 +1,11 @@
 #include "trust/dial.h"
 
+#include "base/err.h"
 #include "base/must.h"
 #include "base/num.h"
 #include "fiber/clock.h"
 #include "fiber/dns.h"
+#include "fiber/fiber.h"
 
 #include <limits.h>
 #include <openssl/err.h>

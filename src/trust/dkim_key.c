@@ -8,6 +8,8 @@
 
 #include "base/err.h"
 #include "base/must.h"
+#include "fiber/dns.h"
+#include "fiber/fiber.h"
 #include "wire/ber.h"
 
 #include <openssl/core_names.h>

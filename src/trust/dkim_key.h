@@ -16,6 +16,7 @@
 #ifndef NM_TRUST_DKIM_KEY_H
 #define NM_TRUST_DKIM_KEY_H
 
+#include "fiber/fiber.h"
 #include "trust/quest.h"
 #include "wire/dkim.h"
 

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/must.h"
 #include "base/num.h"
+#include "wire/dkim.h"
 
 #include <inttypes.h>
 #include <openssl/err.h>

@@ -4,6 +4,7 @@
 #include "base/must.h"
 #include "wire/address.h"
 #include "wire/base64.h"
+#include "wire/canon.h"
 
 #include <inttypes.h>
 

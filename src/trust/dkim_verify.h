@@ -16,6 +16,7 @@
 #ifndef NM_TRUST_DKIM_VERIFY_H
 #define NM_TRUST_DKIM_VERIFY_H
 
+#include "fiber/fiber.h"
 #include "trust/digest.h"
 #include "trust/quest.h"
 #include "wire/dkim.h"

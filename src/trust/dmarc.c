@@ -2,6 +2,9 @@
 
 #include "base/err.h"
 #include "base/must.h"
+#include "fiber/dns.h"
+#include "fiber/fiber.h"
+#include "wire/dkim.h"
 
 enum { LABELS_WALKED = 7 };		/* by names with 8 and more */
 

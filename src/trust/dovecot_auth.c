@@ -1,9 +1,13 @@
 #include "trust/dovecot_auth.h"
 
+#include "base/err.h"
 #include "base/list.h"
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/net.h"
 #include "fiber/random.h"
+#include "fiber/stream.h"
+#include "fiber/tls.h"
 #include "trust/secret.h"
 #include "wire/base64.h"
 #include "wire/dovecot.h"

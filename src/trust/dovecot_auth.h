@@ -18,6 +18,7 @@
 #define NM_TRUST_DOVECOT_AUTH_H
 
 #include "base/table.h"
+#include "fiber/net.h"
 #include "trust/dial.h"
 #include "trust/directory.h"
 

@@ -1,9 +1,12 @@
 #include "trust/ldap.h"
 
+#include "base/err.h"
 #include "base/list.h"
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/permit.h"
+#include "fiber/stream.h"
+#include "fiber/tls.h"
 #include "trust/recall.h"
 #include "trust/secret.h"
 #include "wire/ber.h"

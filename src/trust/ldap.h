@@ -19,6 +19,7 @@
 #ifndef NM_TRUST_LDAP_H
 #define NM_TRUST_LDAP_H
 
+#include "fiber/fiber.h"
 #include "trust/dial.h"
 #include "trust/directory.h"
 

@@ -1,5 +1,6 @@
 #include "trust/oauth.h"
 
+#include "base/err.h"
 #include "base/json.h"
 #include "base/must.h"
 #include "fiber/clock.h"

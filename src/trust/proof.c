@@ -15,6 +15,9 @@
 
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/dns.h"
+#include "fiber/net.h"
+#include "trust/quest.h"
 #include "wire/addrlist.h"
 #include "wire/idna.h"
 

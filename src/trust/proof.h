@@ -16,7 +16,7 @@
 #ifndef NM_TRUST_PROOF_H
 #define NM_TRUST_PROOF_H
 
-#include "trust/quest.h"
+#include "fiber/net.h"
 #include "trust/arc.h"
 #include "trust/dkim_verify.h"
 #include "trust/dmarc.h"

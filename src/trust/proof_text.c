@@ -2,7 +2,11 @@
 #include "trust/proof.h"
 
 #include "base/must.h"
+#include "wire/arc.h"
 #include "wire/authres.h"
+#include "wire/dkim.h"
+#include "wire/dmarc.h"
+#include "wire/spf.h"
 
 static struct str
 text_client(const struct proof *p, struct address_text *room)

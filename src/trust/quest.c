@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/must.h"
 #include "fiber/clock.h"
+#include "fiber/fiber.h"
 
 bool
 quest_is_over(const struct dns_quest *q)

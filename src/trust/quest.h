@@ -17,6 +17,7 @@
 
 #include "base/instant.h"
 #include "fiber/dns.h"
+#include "fiber/fiber.h"
 
 enum { QUEST_QUESTIONS = 64, QUEST_SECONDS = 10 };
 

@@ -16,6 +16,7 @@
 #include "base/num.h"
 #include "trust/sasl_own.h"
 #include "trust/saslprep.h"
+#include "trust/scram.h"
 #include "trust/secret.h"
 #include "wire/base64.h"
 

@@ -15,6 +15,7 @@
 #include "trust/sasl_own.h"
 
 #include "base/must.h"
+#include "trust/scram.h"
 #include "trust/secret.h"
 #include "wire/base64.h"
 

@@ -11,6 +11,8 @@
 #include "trust/spf.h"
 
 #include "base/must.h"
+#include "fiber/dns.h"
+#include "fiber/net.h"
 
 enum { FRAMES = SPF_LOOKUPS + 1, EXPANDED_MOST = 1024, EXPLAINED_MOST = 500,
 	SHOWN_MOST = 80 };

@@ -15,6 +15,7 @@
 #ifndef NM_TRUST_SPF_H
 #define NM_TRUST_SPF_H
 
+#include "fiber/net.h"
 #include "trust/quest.h"
 #include "wire/spf.h"
 

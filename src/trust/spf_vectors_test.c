@@ -1,4 +1,5 @@
 /* The suites of openspf.org and of blitiri, as data: test/vectors/spf-rfc7208. */
+#include "base/err.h"
 #include "fiber/test_core.h"
 
 #include "fiber/world_sim.h"

@@ -7,6 +7,8 @@
 
 #include "base/err.h"
 #include "base/must.h"
+#include "fiber/dns.h"
+#include "fiber/fiber.h"
 #include "trust/spf.h"
 
 struct waiting {

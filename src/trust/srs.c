@@ -13,6 +13,7 @@
 #include "base/must.h"
 #include "wire/address.h"
 #include "wire/base64.h"
+#include "wire/srs.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>

@@ -17,7 +17,8 @@
 #define NM_TRUST_SRS_H
 
 #include "base/instant.h"
-#include "wire/srs.h"
+
+struct buf;
 
 enum {
 	SRS_AGE_DAYS = 21,

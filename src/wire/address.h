@@ -16,7 +16,6 @@
 #ifndef NM_WIRE_ADDRESS_H
 #define NM_WIRE_ADDRESS_H
 
-#include "base/arena.h"
 #include "base/buf.h"
 #include "wire/refusal.h"
 

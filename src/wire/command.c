@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "base/num.h"
 #include "wire/orcpt.h"
+#include "wire/refusal.h"
 #include "wire/xtext.h"
 
 enum { ENVID_MOST = 100, XTEXT_MOST = 500, SIZE_DIGITS = 20 };

@@ -15,7 +15,8 @@
 #ifndef NM_WIRE_DISPOSITION_H
 #define NM_WIRE_DISPOSITION_H
 
-#include "base/buf.h"
+#include "base/str.h"
+
 
 enum disposition {
 	DELIVERED,		/* the next hop or mailbox has it */

@@ -5,6 +5,7 @@
 #include "wire/address.h"
 #include "wire/base64.h"
 #include "wire/idna.h"
+#include "wire/tags.h"
 
 enum { QUESTION_MOST = 253, ROOM_OF_DOMAIN = DOMAIN_MOST + 1, INSTANCES = 50,
 	DIGITS_MOST = 76 };

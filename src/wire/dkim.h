@@ -17,7 +17,6 @@
 
 #include "base/arena.h"
 #include "wire/canon.h"
-#include "wire/tags.h"
 
 /* RFC 8601 2.7.1 */
 enum dkim_result {

@@ -14,6 +14,8 @@
 #include "base/must.h"
 #include "wire/base64.h"
 #include "wire/content_type.h"
+#include "wire/date.h"
+#include "wire/disposition.h"
 #include "wire/encoded_word.h"
 #include "wire/header.h"
 #include "wire/lex.h"

@@ -23,7 +23,6 @@
 #define NM_WIRE_DSN_READ_H
 
 #include "base/arena.h"
-#include "wire/date.h"
 #include "wire/dsn.h"
 #include "wire/reason.h"
 

@@ -16,6 +16,8 @@
 #include "wire/recode.h"
 
 #include "base/must.h"
+#include "wire/content_type.h"
+#include "wire/header.h"
 
 enum {
 	RECODE_AS_IT_IS = 0,

@@ -1,5 +1,6 @@
 #include "wire/reply.h"
 
+#include "base/buf.h"
 #include "base/must.h"
 #include "base/num.h"
 

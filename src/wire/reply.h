@@ -17,6 +17,8 @@
 
 #include "wire/disposition.h"
 
+struct buf;
+
 enum {
 	REPLY_LINE_MOST = 4096,		/* octets a line that we read */
 	REPLY_LINES_MOST = 100,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "wire/reply.h"
+#include "base/buf.h"
 
 static enum reply_state
 push_all(struct reply *r, const char *const *lines)

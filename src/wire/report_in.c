@@ -12,6 +12,8 @@
 #include "wire/report_in.h"
 
 #include "wire/base64.h"
+#include "wire/content_type.h"
+#include "wire/header.h"
 #include "wire/lex.h"
 #include "wire/qp.h"
 

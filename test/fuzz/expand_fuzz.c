@@ -1,7 +1,10 @@
 /* Aliases, and the files they include, parted by form feeds: whatever stands in
  * them is refused with words, or every name comes to an end, each end once. */
 #include "fuzz.h"
+#include "policy/domain.h"
 #include "policy/expand.h"
+#include "policy/problem.h"
+#include "wire/address.h"
 
 enum { INCLUDED = 3 };
 

@@ -2,6 +2,7 @@
 #include "fuzz.h"
 #include "trust/srs.h"
 #include "wire/address.h"
+#include "wire/srs.h"
 
 static const unsigned char octets[SRS_SECRET] = "not the one that a server has...";
 static const struct str secret = STR_INIT("neither is this a secret");

@@ -6,6 +6,7 @@
  * For each name a line: "NAME found|none|nobody|trouble secure|insecure WHY" of its
  * MX.  What the resolver tells of itself comes to stderr.
  */
+#include "base/err.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
 #include "fiber/dns.h"

@@ -12,6 +12,7 @@
  */
 #include "town.h"
 
+#include "base/err.h"
 #include "base/must.h"
 #include "fiber/core.h"
 #include "spool/audit.h"

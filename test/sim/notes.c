@@ -17,6 +17,7 @@
 #include "base/num.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
+#include "fiber/disk.h"
 #include "fiber/permit.h"
 #include "fiber/stream.h"
 

@@ -20,9 +20,11 @@
  */
 #include "scenario.h"
 
+#include "base/err.h"
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
+#include "fiber/disk.h"
 #include "spool/body.h"
 #include "spool/check.h"
 #include "spool/draft.h"
