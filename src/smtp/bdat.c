@@ -62,6 +62,10 @@ chunk_swallow(struct session *s, uint64_t octets)
 static enum session_reply
 chunk_is_early(const struct session *s)
 {
+	if (session_lacks_tls(s, VERB_BDAT))
+		return REPLY_NO_PRIVACY;
+	if (session_lacks_certificate(s, VERB_BDAT))
+		return REPLY_NO_CERTIFICATE;
 	switch (s->state) {
 	case SESSION_START:
 		return REPLY_NO_HELO;
@@ -149,14 +153,31 @@ chunk_judge(struct session *s, const struct chunk *chunk)
 	return v;
 }
 
+/* What was refused already, with at most a message's worth of octets. */
+static yields void
+chunk_swallow_some(struct session *s, uint64_t octets, uint64_t most)
+{
+	stream_flush(&s->net);
+	if (chunk_swallow(s, octets < most ? octets : most) != 0)
+		content_lost(s);
+	else if (octets > most)
+		session_say(s, REPLY_ENDLESS);
+}
+
 static yields void
 chunk_refuse_early(struct session *s, const struct chunk *chunk,
     enum session_reply why)
 {
-	if (chunk_swallow(s, chunk->octets) != 0)
-		content_lost(s);
-	else
+	uint64_t most = session_config(s)->limits.size;
+
+	if (chunk->octets > most) {
 		session_say(s, why);
+		chunk_swallow_some(s, chunk->octets, most);
+	} else if (chunk_swallow(s, chunk->octets) != 0) {
+		content_lost(s);
+	} else {
+		session_say(s, why);
+	}
 }
 
 /* It is not taken.  RFC 3030 2: "accept and discard the associated message data
@@ -181,11 +202,7 @@ chunk_refuse_size(struct session *s, const struct chunk *chunk)
 	    "The message is larger than %" PRIu64 " octets", most);
 
 	content_end(s, "BDAT", &v);
-	stream_flush(&s->net);
-	if (chunk_swallow(s, chunk->octets < most ? chunk->octets : most) != 0)
-		content_lost(s);
-	else if (chunk->octets > most)
-		session_say(s, REPLY_ENDLESS);
+	chunk_swallow_some(s, chunk->octets, most);
 }
 
 static yields void

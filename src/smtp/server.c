@@ -146,7 +146,8 @@ session_obey(struct session *s, const struct command *command)
 		reply = REPLY_NO_PRIVACY;
 	else if (session_lacks_certificate(s, command->verb))
 		reply = REPLY_NO_CERTIFICATE;
-	if (reply != REPLY_GO) {
+	/* a chunk comes whatever is said to BDAT: bdat.c refuses both */
+	if (reply != REPLY_GO && command->verb != VERB_BDAT) {
 		session_say(s, reply);
 	} else if (row->argument == ARGUMENT_BARE && command->arg.n > 0) {
 		session_say(s, REPLY_SPARE_ARGUMENT);

@@ -106,6 +106,25 @@ body_required(void *arg)
 
 TEST(required, "")
 
+/* A chunk that comes in clear is swallowed; none of it is a command, whether it
+ * is there already or comes later. */
+static void
+body_chunk_in_clear(void *arg)
+{
+	(void)arg;
+	open_private(ROLE_MX, TLS_REQUIRED);
+	PLAY("S 220", "C EHLO me.test", "M 250",
+	    "R BDAT 10 LAST\r\nEHLO x.y\r\nNOOP\r\n", "S 530 5.7.0",
+	    "S 250 2.0.0 Done", "R BDAT 10\r\n");
+	stream_flush(&net);
+	fiber_sleep(in_ms(1000));
+	PLAY("R EHLO x.y\r\n", "S 530 5.7.0", "C BDAT 99999999999 LAST",
+	    "S 530 5.7.0", "C QUIT");
+	close_private();
+}
+
+TEST(chunk_in_clear, "")
+
 static void
 body_implicit(void *arg)
 {
@@ -170,6 +189,7 @@ main(void)
 		cmocka_unit_test(test_forgets),
 		cmocka_unit_test(test_behind),
 		cmocka_unit_test(test_required),
+		cmocka_unit_test(test_chunk_in_clear),
 		cmocka_unit_test(test_implicit),
 		cmocka_unit_test(test_clear),
 		cmocka_unit_test(test_off),
