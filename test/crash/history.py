@@ -101,9 +101,10 @@ class Reader:
         return i >= 0 and at <= self.cuts[i][1]
 
     def fault_between(self, from_, to):
-        """The first cut or kill that begins there."""
+        """When the first cut or kill that was under way then began, and whether it
+        was a cut."""
         for faults in (self.cuts, self.kills):
-            i = bisect.bisect(faults, [from_, 0])
+            i = bisect.bisect_left([fault[1] for fault in faults], from_)
             if i < len(faults) and faults[i][0] <= to:
                 return faults[i][0], faults is self.cuts
         return None, False
@@ -111,15 +112,15 @@ class Reader:
 
 def judge_again(reader, verdict, first, second):
     at, is_cut = reader.fault_between(first.dotted, second.dotted)
+    if at is None and not first.followed:
+        # Past the dot before the fault, and read by the sink only behind it.
+        at, _ = reader.fault_between(first.dotted - 5, second.dotted)
     if at is None:
-        # It was past the dot before, and heard or read only behind the fault.
-        at, is_cut = reader.fault_between(first.dotted - 5, second.dotted)
-        if at is None or first.followed:
-            verdict.again.append(first.name)
+        verdict.again.append(f"{first.name} ({second.dotted - first.dotted:.3f} s later)")
     elif first.followed and is_cut:
         verdict.taken_back = max(verdict.taken_back, at - first.taken)
     elif first.followed:
-        verdict.again.append(first.name)
+        verdict.again.append(f"{first.name} ({at - first.taken:.3f} s before the kill)")
 
 
 def history_judge(events, known=()):
@@ -135,10 +136,11 @@ def history_judge(events, known=()):
         verdict.taken += len(copies)
         verdict.twice += len(copies) - 1
         verdict.in_flight += sum(1 for c in copies if not c.followed)
-        if name not in reader.sent or copies[0].taken < reader.sent[name]:
+        if name not in reader.sent or copies[0].dotted < reader.sent[name]:
             verdict.invented.append(name)
         if name in reader.refused and not reader.during_a_cut(reader.refused[name]):
             verdict.returned.append(name)
+        copies.sort(key=lambda copy: copy.dotted)       # one that stalls is taken late
         for first, second in zip(copies, copies[1:]):
             judge_again(reader, verdict, first, second)
     return verdict

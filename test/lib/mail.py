@@ -31,6 +31,7 @@ class Load:
         self.recipients = [recipient] if isinstance(recipient, str) else list(recipient)
         self.sizes, self.random = sizes, random.Random(seed)
         self.acked, self.refused, self.count = set(), 0, 0
+        self.codes = collections.Counter()      # of what was not taken
         self.tasks = []
 
     def message(self):
@@ -72,6 +73,7 @@ class Load:
                                 + b">\r\nDATA\r\n", 3)
                 if got.splitlines()[-1][:3] != b"354":
                     self.refused += 1
+                    self.codes[got[:3].decode()] += 1
                     await say(b"RSET\r\n")
                     await asyncio.sleep(0.05)
                     continue
@@ -82,6 +84,7 @@ class Load:
                     self.acked.add(name)
                 else:
                     self.refused += 1
+                    self.codes[got[:3].decode()] += 1
                     await asyncio.sleep(0.02)
         finally:
             writer.close()
