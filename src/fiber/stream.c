@@ -133,6 +133,14 @@ stream_flush(struct stream *s)
 	return s->trouble == STREAM_GONE ? -1 : 0;
 }
 
+yields int
+stream_flush_last(struct stream *s)
+{
+	/* a close with input unread is a reset, and would take the words along */
+	s->end->has_more = !s->end->can_read && stream_buffered(s) == 0;
+	return stream_flush(s);
+}
+
 static yields void
 stream_put_some(struct stream *s, struct str *text)
 {

@@ -86,6 +86,9 @@ yields void stream_printf(struct stream *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* Send what is buffered.  0, or -1 by STREAM_GONE. */
 yields int stream_flush(struct stream *);
+/* The same, and the stream is closed next: last words and the end are one packet
+ * where nothing is known to be unread. */
+yields int stream_flush_last(struct stream *);
 
 /* By another fiber of the core: this stream's deadline is now at most `at', also
  * for whoever waits on it at this moment (a server that is short of sessions or

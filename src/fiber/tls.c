@@ -79,7 +79,7 @@ tls_trouble(const char *doing)
 static int
 end_read(BIO *b, char *to, int n)
 {
-	struct net_end *e = BIO_get_data(b);
+	struct net_end *e = ((struct tls *)BIO_get_data(b))->end;
 	int64_t got;
 
 	BIO_clear_retry_flags(b);
@@ -96,16 +96,31 @@ end_read(BIO *b, char *to, int n)
 	return got < 0 ? -1 : (int)got;
 }
 
+/* A ticket goes with what is said next; the kernel waits 200 ms for that. */
+static int64_t
+end_send(const struct tls *t, const char *from, size_t n)
+{
+	bool had_more = t->end->has_more;
+	int64_t sent;
+
+	if (SSL_get_state(t->ssl) == TLS_ST_SW_SESSION_TICKET)
+		t->end->has_more = true;
+	sent = world_send(t->end, from, n);
+	t->end->has_more = had_more;
+	return sent;
+}
+
 static int
 end_write(BIO *b, const char *from, int n)
 {
-	struct net_end *e = BIO_get_data(b);
+	const struct tls *t = BIO_get_data(b);
+	struct net_end *e = t->end;
 	int64_t sent;
 
 	BIO_clear_retry_flags(b);
 	if (n <= 0)
 		return 0;
-	sent = world_send(e, from, (size_t)n);
+	sent = end_send(t, from, (size_t)n);
 	if (sent == -EAGAIN || sent == 0) {
 		e->can_write = false;
 		BIO_set_retry_write(b);
@@ -325,6 +340,9 @@ server_ssl(const struct tls_server_setup *setup, size_t first)
 		return NULL;
 	}
 	SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
+	/* one is what a client needs who comes again (RFC 8446 C.4); OpenSSL's two
+	 * are for browsers, which come in pairs */
+	SSL_CTX_set_num_tickets(c, 1);
 	SSL_CTX_set_session_id_context(c, (const unsigned char *)"nightmail",
 	    9);
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(c, ticket_key);
@@ -480,7 +498,7 @@ tls_begin(struct stream *s, struct tls_context *c)
 		free(t);
 		return NULL;
 	}
-	BIO_set_data(bio, s->end);
+	BIO_set_data(bio, t);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(t->ssl, bio, bio);
 	SSL_set_app_data(t->ssl, t);

@@ -223,6 +223,8 @@ struct net_end {
 	bool can_read, can_write;	/* an edge came that nobody consumed */
 	bool is_stopped;		/* net_stop_listening() */
 	bool is_told;			/* of running out of descriptors */
+	bool has_more;			/* what is sent is followed at once, by more or
+					 * by the close: it need not go alone */
 	unsigned burst;			/* reads that found bytes at once */
 	struct core *home;
 	struct fiber *reader, *writer;

@@ -370,10 +370,11 @@ int64_t
 world_send(struct net_end *end, const void *bytes, size_t n)
 {
 	struct real_end *e = real_end(end);
+	int how = MSG_NOSIGNAL | (end->has_more ? MSG_MORE : 0);
 	ssize_t sent;
 
 	do
-		sent = send(e->watch.fd, bytes, n, MSG_NOSIGNAL);
+		sent = send(e->watch.fd, bytes, n, how);
 	while (sent < 0 && errno == EINTR);
 	if (sent < 0 || (size_t)sent < n)
 		end->can_write = false;

@@ -157,8 +157,8 @@ session_obey(struct session *s, const struct command *command)
 		must(session_verbs[command->verb] != NULL);
 		session_verbs[command->verb](s, command);
 	}
-	if (row->hold == REPLY_FLUSH)
-		stream_flush(&s->net);
+	if (row->hold == REPLY_FLUSH && !s->is_over)
+		stream_flush(&s->net);	/* else session_leave() */
 }
 
 static bool
@@ -402,7 +402,9 @@ session_leave(struct session *s)
 	struct config *config = config_pin(s->server->configs);
 
 	s->net.deadline = mono_add(clock_mono(), config->timeouts.server.write);
-	if (stream_flush(&s->net) == 0 && s->code == 421)
+	if (s->code != 421)
+		(void)stream_flush_last(&s->net);
+	else if (stream_flush(&s->net) == 0)
 		session_linger(s);
 	if (s->guest.is_inside && s->arena.ceiling > 0)
 		session_tell_disconnected(s);
