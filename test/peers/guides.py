@@ -1,222 +1,13 @@
-"""guides -- the guides of doc/, followed to the letter.
-
-Each is executed in a box (test/lib/box.py) made to be the machine it speaks of:
-the contents of each fence after "The file `/path`:" is written there, each fence
-marked sh is run line by line in Nightmail's folder, and a command that fails
-fails the case.  Before a fence, "When that says `text`:" repeats the command
-before it until it does, and "A moment later:" waits until Nightmail's queue is
-empty.  What the machine should then do is looked at after the section
-of that name.  There is no systemd in a box: SYSTEMCTL stands in, and understands
-the few directives that our unit has; systemd-analyze verifies it, where it is.
-"""
+"""guides -- the pages of doc/ that set up a machine beside others, followed."""
 import base64
 import json
 import re
 import shutil
-import subprocess
-import tempfile
 
 import odd
-from rig import BINARY, HERE, expect, need_root, wait_for
-from box import Box
-
-TOP = HERE.parent.parent
-SMARTHOST = "192.0.2.25"
-SYSTEMCTL = """\
-#!/bin/sh
-# What systemctl does with a unit of /etc/systemd/system, or with Postfix and Dovecot.
-set -eu
-now=
-verb=$1; shift
-[ "${1-}" != --now ] || { now=1; shift; }
-unit=${1-}; unit=${unit%.service}
-file=/etc/systemd/system/$unit.service
-value() { sed -n "s/^$1=//p" "$file"; }
-start() {
-	case $unit in
-	postfix) postfix start; return ;;
-	dovecot) dovecot; return ;;
-	esac
-	[ -f "$file" ]
-	mkdir -p "/run/$(value RuntimeDirectory)"
-	mkfifo /run/ready.$$
-	python3 -c '
-import os, socket, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind("/run/notify.sock")
-os.chmod("/run/notify.sock", 0o777)
-open(sys.argv[1], "w").write("listening\\n")
-s.settimeout(60)
-while b"READY=1" not in s.recv(4096):
-    pass
-os.unlink("/run/notify.sock")' /run/ready.$$ &
-	listener=$!
-	read -r _ </run/ready.$$
-	rm /run/ready.$$
-	NOTIFY_SOCKET=/run/notify.sock setsid $(value ExecStart) >>/var/log/unit-$unit.log 2>&1 &
-	echo $! >/run/unit-$unit.pid
-	wait $listener
-}
-stop() {
-	case $unit in
-	postfix) postfix stop; return ;;
-	dovecot) doveadm stop; return ;;
-	esac
-	pid=$(cat /run/unit-$unit.pid)
-	kill "$pid"
-	while [ -d /proc/$pid ] && ! grep -q '^State:.Z' /proc/$pid/status; do sleep 0.05; done
-}
-case $verb in
-daemon-reload) ;;
-enable) [ -z "$now" ] || start ;;
-disable) [ -z "$now" ] || stop ;;
-start|stop) $verb ;;
-restart) stop; start ;;
-reload)
-	case $unit in
-	postfix) postfix reload ;;
-	dovecot) doveadm reload ;;
-	*) $(value ExecReload) ;;
-	esac ;;
-*) echo "systemctl: $verb is not known here" >&2; exit 1 ;;
-esac
-"""
-# A server of the outside, in the box: each message becomes a file below /run/outside.
-OUTSIDE = """
-async def outside():
-    class Files(Keeper):
-        def hold(self, sender, recipients, content):
-            super().hold(sender, recipients, content)
-            for line in recipients:
-                to = line[line.index(b"<") + 1:line.index(b">")].decode()
-                open(f"/run/outside/{sum(self.seen.values())}-{to}", "wb").write(content)
-    os.makedirs("/run/outside")
-    await Files().start(ADDRESS, 587)
-    await asyncio.Event().wait()
-import os
-asyncio.run(outside())
-"""
-
-
-class Guide:
-    """A guide and the machine that follows it."""
-
-    def __init__(self, where, name, packages, users, has_outside=True):
-        need_root()
-        self.has_outside = has_outside
-        self.text = (TOP / "doc" / name).read_text()
-        self.said, self.last = {}, None
-        self.box = Box(where, packages, users, net=True, own=["/home", "/srv"])
-
-    def __enter__(self):
-        self.box.open()
-        self.source = "/usr/src/nightmail"
-        self.box.run("mkdir", "-p", f"{self.source}/build", "/usr/local/sbin", check=True)
-        top = self.box.path(self.source)
-        shutil.copy(BINARY, top / "build")
-        shutil.copytree(TOP / "doc", top / "doc")
-        self.box.write("/usr/local/bin/systemctl", SYSTEMCTL, 0o755)
-        self.sh(f"ip address add {SMARTHOST}/32 dev lo")
-        outside = (HERE.parent / "lib" / "mail.py").read_text() + OUTSIDE.replace("ADDRESS", repr(SMARTHOST))
-        if self.has_outside:
-            self.box.start("/usr/bin/python3", "-c", outside)
-        return self
-
-    def __exit__(self, *_):
-        self.box.close()
-
-    def sh(self, line, stdin=""):
-        """A command as root would give it."""
-        path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        # Into a file: a daemon that was started would keep a pipe open.
-        with tempfile.TemporaryFile("w+", errors="replace") as said:
-            run = self.box.run("env", "-i", f"PATH={path}", "HOME=/root", "LANG=C.UTF-8", "sh", "-ec",
-                               f"cd {getattr(self, 'source', '/')}\n{line}", input=stdin, timeout=120,
-                               capture_output=False, stdout=said, stderr=subprocess.STDOUT)
-            said.seek(0)
-            text = said.read()
-        expect(run.returncode == 0, lambda: f"'{line}' ended with {run.returncode}\n{text}{self.logs()}")
-        return text
-
-    def sections(self):
-        """(heading, [steps]); a step is ("file", path, text), ("sh", line),
-        ("until", text) or ("settled",)."""
-        fence = re.compile(r"(?ms)(?:^(?P<before>The file `(?P<path>[^`\n]+)`:|When that says `(?P<says>[^`\n]+)`:|"
-                           r"A moment later:)\n\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$")
-        for part in re.split(r"(?m)^## ", self.text)[1:]:
-            heading, _, body = part.partition("\n")
-            steps = []
-            for m in fence.finditer(body):
-                if m["path"]:
-                    steps.append(("file", m["path"], m["text"]))
-                    continue
-                expect(m["kind"] == "sh", f"{heading}: a fence of kind '{m['kind']}' that is no file")
-                if m["before"]:
-                    steps.append(("until", m["says"]) if m["says"] else ("settled",))
-                steps += [("sh", line) for line in m["text"].splitlines() if line.strip()]
-            yield heading, steps
-
-    def follow(self, checks):
-        """Each section, then what checks[heading] says of it."""
-        known = set()
-        for heading, steps in self.sections():
-            for step in steps:
-                self.step(*step)
-            known.add(heading)
-            if heading in checks:
-                checks[heading]()
-        expect(set(checks) <= known, f"the guide has no sections {set(checks) - known}")
-
-    def step(self, kind, what="", text=""):
-        if kind == "file":
-            self.box.write(what, text)
-        elif kind == "until":
-            expect(wait_for(lambda: what in self.sh(self.last), 30, 0.2), lambda: f"'{self.last}' never says '{what}'")
-        elif kind == "settled":
-            expect(wait_for(lambda: not self.sh("nightmail queue list --json"), 30, 0.1), lambda: self.logs())
-        else:
-            self.last, self.said[what] = what, self.sh(what)
-            print(f"# $ {what}\n" + "".join(f"#   {line}\n" for line in self.said[what].splitlines()[:3]), end="")
-
-    # ---- what a machine looks like ----
-
-    def person(self, name, password="secret"):
-        self.sh(f"useradd --create-home --shell /bin/sh {name} && echo {name}:{password} | chpasswd")
-
-    def mail_of(self, name, subject, n=1, seconds=30):
-        """Wait until he has n messages of this subject; the first's octets."""
-        boxes = self.box.path(f"/home/{name}/Maildir")
-
-        def found():
-            texts = [f.read_bytes() for f in boxes.glob("[nc][eu][wr]/*")]
-            return [t for t in texts if f"\nSubject: {subject}\n".encode() in t.replace(b"\r", b"")]
-        got = wait_for(lambda: len(found()) >= n and found(), seconds)
-        expect(got and len(got) == n, lambda: f"{name} has {len(found())} of {n} '{subject}'\n{self.logs()}")
-        return got[0]
-
-    def outside(self, to, subject, seconds=30):
-        place = self.box.path("/run/outside")
-
-        def found():
-            return [f for f in place.glob(f"*-{to}") if f"Subject: {subject}\r\n".encode() in f.read_bytes()]
-        got = wait_for(found, seconds)
-        expect(got and len(got) == 1, lambda: f"'{subject}' for {to} came {len(found())} times\n{self.logs()}")
-
-    def send(self, sender, to, subject):
-        """From outside, by SMTP to port 25 of this machine."""
-        self.sh(f"""python3 -c "
-import smtplib
-with smtplib.SMTP('127.0.0.1', 25, local_hostname='client.example.net') as s:
-    s.sendmail('{sender}', ['{to}'], b'Subject: {subject}\\r\\n\\r\\nhello\\r\\n')
-" """)
-
-    def logs(self):
-        said = [self.box.said()]
-        for name in ("mail.log", "nightmail.log", "unit-nightmail.log", "dovecot.log"):
-            path = self.box.path(f"/var/log/{name}")
-            if path.exists():
-                said += [f"{name}:", *path.read_text(errors="replace").splitlines()[-15:]]
-        return "\n".join(said)
+import words
+from guide import SMARTHOST, Guide, install
+from rig import expect, wait_for
 
 
 def unit_is_right(guide):
@@ -226,20 +17,6 @@ def unit_is_right(guide):
     run = guide.box.run("systemd-analyze", "verify", "/etc/systemd/system/nightmail.service")
     said = [line for line in (run.stdout + run.stderr).splitlines() if "nightmail.service" in line]
     expect(not said, "\n".join(said))
-
-
-def words_are_known(guide):
-    """Each key in the tables is a key, each command a command."""
-    helped = guide.sh("nightmail help")
-    for row in re.findall(r"(?m)^\|[^|]*\|([^|]*)\|$", guide.text):
-        for word in re.findall(r"`([^`]+)`", row):
-            key = re.match(r"([a-z_]+(?:\.[A-Za-z_]+)*)(?=$|:)", word)
-            if word.startswith("nightmail "):
-                verb = re.match(r"nightmail ((?:(?:queue|config|spool) )?[a-z-]+)", word)[1]
-                expect(re.search(rf"(?m)^ *{verb}\b", helped), f"{word} is no command")
-            elif key and key[1] not in ("mailq", "newaliases", "sendmail", "role", "refuse", "discard", "if"):
-                name = key[1].replace("domains.D", "domains.*").replace("domains.b.org", "domains.*")
-                guide.sh(f"nightmail config explain '{name}'")
 
 
 # ---- from Postfix ----
@@ -283,7 +60,6 @@ def guide_from_postfix(where):
 
 def follow_from_postfix(g):
     def said():
-        words_are_known(g)
         unit_is_right(g)
 
     def changed():
@@ -342,17 +118,6 @@ def dovecot_as_debian_has_it(guide):
         guide.sh(line)
 
 
-def nightmail_as_the_guide_has_it(guide):
-    """Installed and running by the words of the other guide."""
-    other = Guide.__new__(Guide)
-    other.text = (TOP / "doc" / "guide-from-postfix.md").read_text()
-    steps = dict(other.sections())
-    guide.sh("touch /etc/aliases && rm -rf /var/lib/nightmail")     # the box sees the machine's
-    for step in steps["Install"] + steps["Say what Postfix was told"]:
-        guide.step(*step)
-    guide.sh("systemctl enable --now nightmail")
-
-
 def all_fetched(guide, n):
     """A few dozen odd messages: sent, and fetched again by IMAP and POP3."""
     mails = [text for name, text in odd.odd_mail().items() if "/eml/" in name and b"\0" not in text][:n]
@@ -372,7 +137,7 @@ def guide_beside_dovecot(where):
         g.person("alice")
         g.person("bob")
         dovecot_as_debian_has_it(g)
-        nightmail_as_the_guide_has_it(g)
+        install(g)
 
         def fetched(subject):
             row = [line for line in g.said["doveadm -f tab fetch -u alice 'hdr.subject hdr.delivered-to' all"].splitlines()
@@ -394,20 +159,20 @@ def guide_beside_dovecot(where):
         g.follow({"By LMTP": by_lmtp, "By Maildir": by_maildir})
 
 
-def guide_that_is_wrong(where):
+def page_that_is_wrong(where):
     """A command that fails, one that is none, a key that is none: each is noticed."""
-    with Guide(where / "box", "guide-from-postfix.md", [], {}) as g:
+    with Guide(where / "box", "guide-from-postfix.md") as g:
         right = g.text
         wrong = {"build/nightmail /": "build/nightmial /", "useradd --system": "useradd --sistem",
                  "`limits.recipients`": "`limits.recipient`", "`nightmail reload` |": "`nightmail relaod` |"}
         for good, bad in [("", ""), *wrong.items()]:
             expect(good in right, f"the guide has no '{good}'")
             g.text = right[right.index("## Install"):].split("## Say")[0] + right[right.index("## main.cf"):]
-            g.text = g.text.replace(good, bad) if good else g.text
+            g.learn(g.text.replace(good, bad) if good else g.text)
             g.sh("userdel nightmail 2>/dev/null || true")
             try:
                 g.follow({})
-                words_are_known(g)
+                words.known(g.text)
             except AssertionError:
                 expect(good, "what is right was refused")
                 continue
@@ -434,14 +199,14 @@ def authority_of_the_box(guide):
                     "-dnsserver", "127.0.0.1:8053")
     guide.sh("for i in $(seq 300); do curl -s --cacert /srv/ca/ca.pem https://127.0.0.1:14000/dir >/dev/null && exit 0; "
              "sleep 0.1; done; exit 1")
-    guide.text = guide.text.replace("agree_tos: yes\n", "agree_tos: yes\n    directory: https://127.0.0.1:14000/dir\n"
-                                    "    ca: /srv/ca/ca.pem\n")
+    guide.learn(guide.text.replace("agree_tos: yes\n", "agree_tos: yes\n    directory: https://127.0.0.1:14000/dir\n"
+                                   "    ca: /srv/ca/ca.pem\n"))
 
 
 def guide_certificates(where):
-    with Guide(where / "box", "guide-certificates.md", ["pebble"], {}) as g:
+    with Guide(where / "box", "guide-certificates.md", ["pebble"]) as g:
         g.person("alice")
-        nightmail_as_the_guide_has_it(g)
+        install(g)
         authority_of_the_box(g)
 
         def shown(words):
@@ -469,10 +234,10 @@ with smtplib.SMTP_SSL('127.0.0.1', 465, context=ssl._create_unverified_context()
 
 
 def guide_submission(where):
-    with Guide(where / "box", "guide-submission.md", [], {}, has_outside=False) as g:
+    with Guide(where / "box", "guide-submission.md", has_outside=False) as g:
         g.person("alice")
         g.person("bob")
-        nightmail_as_the_guide_has_it(g)
+        install(g)
 
         def people():
             shown = g.said["nightmail user show alice@example.org"]
@@ -492,15 +257,6 @@ def guide_submission(where):
 
 # ---- DNS ----
 
-class DnsGuide(Guide):
-    """The DNS is a file there, and so is what the guide's reader gives to his provider."""
-
-    def step(self, kind, what="", text=""):
-        if what == "/etc/nightmail/nightmail.yaml":
-            text = text.replace("dns:\n", "dns:\n  zone: /run/zone\n")
-        super().step(kind, what, text)
-
-
 OTHERS = """
 5.113.0.203.in-addr.arpa. PTR mail.example.org.
 gmail.com. MX 5 mail.example.org.
@@ -510,11 +266,10 @@ gmail.com. MX 5 mail.example.org.
 
 
 def guide_dns(where):
-    with DnsGuide(where / "box", "guide-dns.md", [], {}, has_outside=False) as g:
+    with Guide(where / "box", "guide-dns.md", has_outside=False, zone="") as g:
         g.person("alice")
         g.sh("ip address add 203.0.113.5/32 dev lo")
-        g.box.write("/run/zone", "")
-        nightmail_as_the_guide_has_it(g)
+        install(g)
 
         def published():
             zone = g.said["nightmail dns print example.org"]
@@ -537,22 +292,13 @@ def guide_dns(where):
             text = g.box.path("/var/www/mta-sts/.well-known/mta-sts.txt").read_text()
             said = next(v for k, v in g.said.items() if k.startswith("nightmail dns mta-sts"))
             expect("".join(line[5:] + "\n" for line in said.splitlines() if line.startswith(";    ")) == text, said)
-        g.follow({"Publish": published, "Look at it": looked, "The first weeks of DMARC": stricter, "MTA-STS": policy,
-                  "Domains without mail": lambda: words_are_known(g)})
-
-
-class SigningGuide(DnsGuide):
-    def step(self, kind, what="", text=""):
-        if what == "/etc/nightmail/nightmail.yaml" and "relay" in text:
-            text += "dns: { zone: /run/zone }\n"
-        super().step(kind, what, text)
+        g.follow({"Publish": published, "Look at it": looked, "The first weeks of DMARC": stricter, "MTA-STS": policy})
 
 
 def guide_signing(where):
-    with SigningGuide(where / "box", "guide-signing.md", [], {}, has_outside=False) as g:
+    with Guide(where / "box", "guide-signing.md", has_outside=False, zone="") as g:
         g.person("alice")
-        g.box.write("/run/zone", "")
-        nightmail_as_the_guide_has_it(g)
+        install(g)
 
         def publish(text, more=""):
             g.box.write("/run/zone", text + more)
@@ -586,9 +332,8 @@ def guide_signing(where):
             g.sh("nightmail send --from alice@example.org --to alice@example.org",
                  "From: alice@example.org\r\nSubject: signed\r\n\r\nhi\r\n")
             expect(g.mail_of("alice", "signed").count(b"DKIM-Signature: v=1;") == 2, "it is not signed")
-            words_are_known(g)
         g.follow({"The keys of a domain": made, "When they are published": seen, "From OpenDKIM": taken,
                   "Another key": rotated, "The switch": switched})
 
 
-CASES = [guide_dns, guide_signing, guide_from_postfix, guide_beside_dovecot, guide_certificates, guide_submission, guide_that_is_wrong]
+CASES = [guide_dns, guide_signing, guide_from_postfix, guide_beside_dovecot, guide_certificates, guide_submission, page_that_is_wrong]
