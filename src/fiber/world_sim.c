@@ -26,6 +26,9 @@ enum { EXIT_CRASHED = 71, EXIT_BROKEN = 72 };
 #define MONO_FIRST (1000 * NS_PER_SECOND)
 
 struct sim *sim_now;
+unsigned sim_me;
+bool sim_is_parent;
+static unsigned meant;
 static bool is_child, is_telling;
 
 /* Linked in by -fsanitize=address only. */
@@ -79,18 +82,76 @@ sim_begin(uint64_t seed)
 	sim_now->chance_state = seed ^ UINT64_C(0x6e69676874000001);
 	sim_now->bytes_state = seed ^ UINT64_C(0x6d61696c00000002);
 	sim_now->mono = (struct mono){ MONO_FIRST };
-	sim_now->wall_us = WALL_FIRST - MONO_FIRST / NS_PER_US;
-	sim_now->crash_time = MONO_NEVER;
 	sim_now->net = (struct sim_net){ .delay_ns = NS_PER_MS,
 		.jitter_ns = 2 * NS_PER_MS, .split_per_million = 100000,
 		.window = 64 * 1024 };
 	must(address_parse(STR("198.51.100.1"), 0, &sim_now->net.self_v4));
 	must(address_parse(STR("2001:db8::1"), 0, &sim_now->net.self_v6));
-	sim_now->costs = (struct sim_disk_costs){ .verb_ns = 20 * NS_PER_US,
+	sim_now->dns_delay_ns = 5 * NS_PER_MS;
+	list_init(&sim_now->pipes);
+	list_init(&sim_now->doors);
+	sim_at(0);
+}
+
+/* ---- machines ---- */
+
+struct sim_machine *
+sim_mine(void)
+{
+	return &sim_get()->machines[sim_me];
+}
+
+struct sim_machine *
+sim_meant(void)
+{
+	return &sim_get()->machines[meant];
+}
+
+bool
+sim_is_mine(unsigned machine)
+{
+	return machine == sim_me && !sim_is_parent;
+}
+
+void
+sim_machine_address(const char *ip)
+{
+	must(address_parse(str_of(ip), 0, &sim_meant()->address));
+}
+
+void
+sim_silence_most(int64_t ns)
+{
+	sim_meant()->silence_most = ns;
+}
+
+struct mono
+sim_world_mono(void)
+{
+	return sim_get()->mono;
+}
+
+static void
+machine_furnish(struct sim_machine *m)
+{
+	m->next = INT64_MAX;
+	m->crash_time = MONO_NEVER;
+	m->wall_us = WALL_FIRST - MONO_FIRST / NS_PER_US;
+	m->costs = (struct sim_disk_costs){ .verb_ns = 20 * NS_PER_US,
 		.sync_ns = NS_PER_MS, .jitter_ns = 200 * NS_PER_US,
 		.slow_per_million = 1000, .cold_per_million = 300000 };
-	sim_now->dns_delay_ns = 5 * NS_PER_MS;
-	sim_now->disk = sim_disk_make();
+	m->disk = sim_disk_make();
+}
+
+void
+sim_at(unsigned machine)
+{
+	must(machine < SIM_MACHINES);
+	meant = machine;
+	if (!is_child)
+		sim_me = machine;
+	if (sim_get()->machines[machine].disk == NULL)
+		machine_furnish(&sim_now->machines[machine]);
 }
 
 static uint64_t
@@ -125,20 +186,20 @@ sim_trace(void)
 uint64_t
 sim_verbs(void)
 {
-	return sim_get()->verbs;
+	return sim_meant()->verbs;
 }
 
 uint64_t
 sim_verbs_of(enum sim_verb v)
 {
 	must(v < SIM_VERBS);
-	return sim_get()->verbs_of[v];
+	return sim_meant()->verbs_of[v];
 }
 
 struct mono
 sim_crashed_at(void)
 {
-	return sim_get()->crashed_at;
+	return sim_meant()->crashed_at;
 }
 
 /* ---- chance ---- */
@@ -251,8 +312,9 @@ sim_broken(const char *why)
 {
 	const struct sim *s = sim_now;
 
-	fprintf(stderr, "sim: seed %ju, life %ju, verb %ju, at %jd.%09jd s: %s\n",
-	    (uintmax_t)s->seed, (uintmax_t)s->lives, (uintmax_t)s->verbs,
+	fprintf(stderr, "sim: seed %ju, machine %u, life %ju, verb %ju, at "
+	    "%jd.%09jd s: %s\n", (uintmax_t)s->seed, sim_me,
+	    (uintmax_t)s->lives, (uintmax_t)sim_mine()->verbs,
 	    (intmax_t)(s->mono.ns / NS_PER_SECOND),
 	    (intmax_t)(s->mono.ns % NS_PER_SECOND), why);
 	fflush(NULL);
@@ -265,19 +327,20 @@ void
 sim_crash_now(void)
 {
 	must(is_child);
-	sim_now->has_crashed = true;
+	sim_mine()->has_crashed = true;
 	fflush(NULL);
+	sim_turn_leave();
 	_exit(EXIT_CRASHED);
 }
 
 bool
 sim_is_crash_next(void)
 {
-	return sim_get()->crash_verb == sim_now->verbs + 1;
+	return sim_mine()->crash_verb == sim_mine()->verbs + 1;
 }
 
 static int
-sim_fault_of(const struct sim *s, enum sim_verb v)
+sim_fault_of(const struct sim_machine *s, enum sim_verb v)
 {
 	for (size_t i = 0; i < s->n_nths; i++) {
 		const struct sim_nth *f = &s->nths[i];
@@ -297,18 +360,20 @@ int
 sim_step(enum sim_verb v, uint64_t about)
 {
 	struct sim *s = sim_get();
+	struct sim_machine *m = sim_mine();
 	int error;
 
-	s->verbs++;
-	s->verbs_of[v]++;
-	if (s->verbs == s->crash_verb || s->mono.ns >= s->crash_time.ns)
+	m->verbs++;
+	m->verbs_of[v]++;
+	if (m->verbs == m->crash_verb || s->mono.ns >= m->crash_time.ns)
 		sim_crash_now();
-	error = sim_fault_of(s, v);
+	error = sim_fault_of(m, v);
 	sim_note((uint64_t)v << 56 ^ about ^ (uint64_t)s->mono.ns << 20 ^
 	    (uint64_t)error);
 	if (is_telling)
-		fprintf(stderr, "sim: %ju %jd %s %jx%s\n", (uintmax_t)s->verbs,
-		    (intmax_t)s->mono.ns, sim_verb_name(v), (uintmax_t)about,
+		fprintf(stderr, "sim: %u %ju %jd %s %jx%s\n", sim_me,
+		    (uintmax_t)m->verbs, (intmax_t)s->mono.ns,
+		    sim_verb_name(v), (uintmax_t)about,
 		    error != 0 ? " fails" : "");
 	return -error;
 }
@@ -316,15 +381,16 @@ sim_step(enum sim_verb v, uint64_t about)
 void
 sim_crash_at(uint64_t verb, enum sim_crash kind)
 {
-	sim_get()->crash_verb = verb;
-	sim_now->crash = kind;
+	sim_meant()->crash_verb = verb;
+	sim_meant()->crash = kind;
 }
 
 void
 sim_crash_at_time(struct mono at, enum sim_crash kind)
 {
-	sim_get()->crash_time = at;
-	sim_now->crash = kind;
+	sim_meant()->crash_time = at.ns == MONO_NEVER.ns ? at :
+	    mono_add(at, sim_meant()->mono_off);
+	sim_meant()->crash = kind;
 }
 
 void
@@ -336,7 +402,7 @@ sim_turns_most(uint64_t n)
 void
 sim_fault_nth(enum sim_verb v, uint64_t nth, uint64_t times, int error)
 {
-	struct sim *s = sim_get();
+	struct sim_machine *s = sim_meant();
 
 	must(s->n_nths < SIM_NTHS && nth > 0);
 	s->nths[s->n_nths++] = (struct sim_nth){ v, nth, times, error };
@@ -345,7 +411,7 @@ sim_fault_nth(enum sim_verb v, uint64_t nth, uint64_t times, int error)
 void
 sim_fault_rate(enum sim_verb v, unsigned per_million, int error)
 {
-	struct sim *s = sim_get();
+	struct sim_machine *s = sim_meant();
 
 	must(s->n_rates < SIM_RATES);
 	s->rates[s->n_rates++] = (struct sim_rate){ v, per_million, error };
@@ -354,8 +420,8 @@ sim_fault_rate(enum sim_verb v, unsigned per_million, int error)
 void
 sim_faults_clear(void)
 {
-	sim_get()->n_nths = 0;
-	sim_now->n_rates = 0;
+	sim_meant()->n_nths = 0;
+	sim_meant()->n_rates = 0;
 }
 
 /* ---- lives ---- */
@@ -372,7 +438,7 @@ sim_leftovers(void)
 	sim_broken(text);
 }
 
-static _Noreturn void
+_Noreturn void
 sim_child(void (*fn)(void *), void *arg)
 {
 	is_child = true;
@@ -383,53 +449,75 @@ sim_child(void (*fn)(void *), void *arg)
 	if (__lsan_do_recoverable_leak_check != NULL &&
 	    __lsan_do_recoverable_leak_check() != 0)
 		sim_broken("memory was left behind");
-	sim_now->has_ended = true;
+	sim_mine()->has_ended = true;
 	fflush(NULL);
+	sim_turn_leave();
 	_exit(0);
 }
 
-/* What the world is after a crash: the disk's rule, some time off. */
-static void
-sim_mend(struct sim *s)
+/* What a machine is after a crash: the disk's rule, some time off. */
+void
+sim_machine_mend(struct sim_machine *m, int64_t off_ns)
 {
-	int64_t off_ns = 5 * NS_PER_SECOND + sim_jitter(60 * NS_PER_SECOND);
-	int64_t wall_us = s->wall_us + (s->mono.ns + off_ns) / NS_PER_US;
+	int64_t back = sim_now->mono.ns + off_ns;
 
-	s->crashed_at = s->mono;
-	sim_disk_crash(s->disk, s->crash);
-	s->mono.ns = s->crash == SIM_KILL ? s->mono.ns + off_ns :
-	    10 * NS_PER_SECOND + sim_jitter(20 * NS_PER_SECOND);
-	s->wall_us = wall_us - s->mono.ns / NS_PER_US;
-	s->crash_verb = 0;
-	s->crash_time = MONO_NEVER;
+	m->crashed_at = world_mono();
+	sim_disk_crash(m->disk, m->crash);
+	if (m->crash == SIM_POWER)
+		m->mono_off = back - 10 * NS_PER_SECOND -
+		    sim_jitter(20 * NS_PER_SECOND);
+	m->crash_verb = 0;
+	m->crash_time = MONO_NEVER;
+}
+
+void
+sim_life_begin(struct sim_machine *m)
+{
+	m->life = ++sim_now->lives;
+	m->verbs = m->turns = 0;
+	m->has_crashed = m->has_ended = m->is_dark = false;
+	memset(m->verbs_of, 0, sizeof m->verbs_of);
+}
+
+enum sim_ending
+sim_life_ending(const struct sim_machine *m, int status)
+{
+	bool is_well = WIFEXITED(status) && (m->has_crashed ||
+	    (m->has_ended && WEXITSTATUS(status) == 0));
+
+	if (is_well)
+		return m->has_crashed ? SIM_CRASHED : SIM_ENDED;
+	fprintf(stderr, "sim: seed %ju: life %ju, of machine %td, is broken "
+	    "after verb %ju (status %#x)\n", (uintmax_t)sim_now->seed,
+	    (uintmax_t)m->life, m - sim_now->machines, (uintmax_t)m->verbs,
+	    (unsigned)status);
+	return SIM_BROKEN;
 }
 
 enum sim_ending
 sim_life(void (*fn)(void *), void *arg)
 {
-	struct sim *s = sim_get();
+	struct sim_machine *m = sim_mine();
+	int64_t off_ns;
 	int status;
 	pid_t pid;
 
 	must(!is_child && core_current() == NULL);
-	s->lives++;
-	s->verbs = s->turns = 0;
-	s->has_crashed = s->has_ended = false;
-	memset(s->verbs_of, 0, sizeof s->verbs_of);
+	sim_life_begin(m);
 	fflush(NULL);
 	pid = fork();
 	must(pid >= 0);
 	if (pid == 0)
 		sim_child(fn, arg);
 	must(waitpid(pid, &status, 0) == pid);
-	if (s->has_crashed) {
-		sim_mend(s);
+	sim_is_parent = true;
+	sim_net_crash(sim_me, SIM_KILL);
+	sim_is_parent = false;
+	if (m->has_crashed) {
+		off_ns = 5 * NS_PER_SECOND + sim_jitter(60 * NS_PER_SECOND);
+		sim_machine_mend(m, off_ns);
+		sim_now->mono.ns += off_ns;
 		return SIM_CRASHED;
 	}
-	if (s->has_ended && WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return SIM_ENDED;
-	fprintf(stderr, "sim: seed %ju: life %ju is broken after verb %ju "
-	    "(status %#x)\n", (uintmax_t)s->seed, (uintmax_t)s->lives,
-	    (uintmax_t)s->verbs, (unsigned)status);
-	return SIM_BROKEN;
+	return sim_life_ending(m, status);
 }

@@ -59,6 +59,36 @@ enum sim_crash {
  * failed must() or assert of the test ends the child: SIM_BROKEN. */
 enum sim_ending sim_life(void (*fn)(void *), void *arg);
 
+/* ---- several machines ---- */
+
+enum { SIM_MACHINES = 8 };
+
+/* Whose disk, faults, crash, wall and verbs are meant by the words below; the
+ * disk only by the parent.  0 until told otherwise. */
+void sim_at(unsigned machine);
+/* Of the machine meant: whence its connections come by default, and what goes
+ * silent while its power is off. */
+void sim_machine_address(const char *ip);
+/* Of the machine meant: a life in which an octet is waited for, or room for
+ * one, for longer than this is broken; 0: never. */
+void sim_silence_most(int64_t ns);
+/* What the clock says that no crash moves. */
+struct mono sim_world_mono(void);
+
+struct sim_program {
+	void (*live)(void *arg);	/* as sim_life()'s */
+	/* By the parent, when a life is over, with sim_at() there: nanoseconds
+	 * until the next one, or -1.  NULL: there is only one. */
+	int64_t (*again)(void *arg, enum sim_ending);
+	void *arg;
+};
+/* Machine i lives programs[i], each in a process, all in one time, until none
+ * has a next life.  A crash ends one of them: its peers see connections reset
+ * after SIM_KILL, and silence after SIM_POWER.  False: a life was broken. */
+bool sim_run(const struct sim_program programs[], unsigned n);
+
+/* ---- orders ---- */
+
 /* The next (or running) life ends before its n-th verb, counted from 1; 0 takes
  * the order back.  A power cut may let half of that verb happen. */
 void sim_crash_at(uint64_t verb, enum sim_crash);
@@ -105,6 +135,12 @@ enum sim_host {
 /* Of an address, whatever the port; what a SILENT host was sent arrives when it
  * is UP again. */
 void sim_host_set(const char *ip, enum sim_host);
+
+/* What goes from there to here arrives no more, until it is healed. */
+void sim_cut(const char *from_ip, const char *to_ip);
+void sim_cuts_heal(void);
+/* Was a connection of this address lost by chance in that time of the world? */
+bool sim_was_lost(const char *ip, struct mono from, struct mono to);
 
 /* ---- disk ---- */
 

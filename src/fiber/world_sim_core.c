@@ -38,21 +38,20 @@ int64_t sim_cost;
 struct mono
 world_mono(void)
 {
-	return sim_get()->mono;
+	return mono_add(sim_get()->mono, -sim_mine()->mono_off);
 }
 
 struct wall
 world_wall(void)
 {
-	const struct sim *s = sim_get();
-
-	return (struct wall){ s->wall_us + s->mono.ns / NS_PER_US };
+	return (struct wall){ sim_mine()->wall_us +
+	    sim_get()->mono.ns / NS_PER_US };
 }
 
 void
 sim_wall_jump(int64_t us)
 {
-	sim_get()->wall_us += us;
+	sim_meant()->wall_us += us;
 }
 
 static struct wall_jump {
@@ -75,7 +74,7 @@ sim_wall_jump_at(struct mono at, int64_t us)
 		i++;
 	must(i < JUMPS);
 	jumps[i] = (struct wall_jump){ { .fire = wall_jump_fire }, us };
-	sim_event_set(&jumps[i].event, at);
+	sim_event_set(&jumps[i].event, mono_add(at, sim_mine()->mono_off));
 }
 
 void
@@ -164,13 +163,23 @@ world_core_kick(struct world_core *w)
 	w->is_kicked = true;
 }
 
+/* When a core wants to go on, by the world's clock. */
+static int64_t
+core_due(struct core *c)
+{
+	struct mono next = core_next(c);
+
+	return next.ns == MONO_NEVER.ns ? INT64_MAX :
+	    mono_add(next, sim_mine()->mono_off).ns;
+}
+
 static bool
 core_can_turn(struct core *c)
 {
 	const struct world_core *w = core_world(c);
 
 	return !w->is_over &&
-	    (w->is_kicked || core_next(c).ns <= sim_now->mono.ns);
+	    (w->is_kicked || core_due(c) <= sim_now->mono.ns);
 }
 
 /* One of those that can turn, by the seed; NULL: none can. */
@@ -196,11 +205,11 @@ core_turn_once(struct core *c)
 	struct world_core *w = core_world(c);
 	struct sim *s = sim_now;
 
-	if (s->turns_most > 0 && s->turns >= s->turns_most) {
+	if (s->turns_most > 0 && sim_mine()->turns >= s->turns_most) {
 		core_tell(c);
 		sim_broken("too many turns");
 	}
-	s->turns++;
+	sim_mine()->turns++;
 	w->is_kicked = false;
 	core_enter(c);
 	w->is_over = !core_turn(c);
@@ -217,27 +226,30 @@ cores_are_over(unsigned n, struct core *const cores[])
 	return true;
 }
 
-/* Nobody can go on: to the next instant at which somebody can. */
+/* Nobody can go on: to the next instant at which somebody can, here or on
+ * another machine. */
 static void
 cores_skip(unsigned n, struct core *const cores[])
 {
 	struct sim *s = sim_now;
-	struct mono next = mono_first(sim_event_next(), s->crash_time);
+	int64_t crash = sim_mine()->crash_time.ns;
+	int64_t next = sim_event_next().ns < crash ? sim_event_next().ns : crash;
 
 	for (unsigned i = 0; i < n; i++)
-		if (!core_world(cores[i])->is_over)
-			next = mono_first(next, core_next(cores[i]));
-	if (next.ns == MONO_NEVER.ns) {
+		if (!core_world(cores[i])->is_over &&
+		    core_due(cores[i]) < next)
+			next = core_due(cores[i]);
+	sim_net_watch(next);
+	if (s->is_shared)
+		sim_turn_pass(next);
+	else if (next == INT64_MAX) {
 		for (unsigned i = 0; i < n; i++)
 			core_tell(cores[i]);
 		sim_broken("stuck: everybody waits for ever");
-	}
-	if (next.ns > s->mono.ns)
-		s->mono = next;
-	if (s->mono.ns >= s->crash_time.ns) {
-		s->mono = s->crash_time;
+	} else if (next > s->mono.ns)
+		s->mono.ns = next;
+	if (s->mono.ns >= sim_mine()->crash_time.ns)
 		sim_crash_now();
-	}
 }
 
 int
@@ -247,6 +259,9 @@ world_cores_run(unsigned n, struct core *const cores[])
 
 	(void)sim_get();
 	while (!cores_are_over(n, cores)) {
+		if (sim_now->is_shared && sim_others_wait() &&
+		    sim_chance(8) == 0)
+			sim_turn_pass(sim_now->mono.ns);
 		if (sim_event_fire())
 			continue;
 		c = cores_choose(n, cores);

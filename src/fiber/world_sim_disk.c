@@ -34,7 +34,7 @@ sim_disk_forget(void)
 static struct sim_disk *
 disk_get(void)
 {
-	return sim_get()->disk;
+	return sim_mine()->disk;
 }
 
 static struct sim_file *
@@ -49,7 +49,7 @@ fd_file(int fd)
 static void
 disk_cost(int64_t ns)
 {
-	const struct sim_disk_costs *c = &sim_now->costs;
+	const struct sim_disk_costs *c = &sim_mine()->costs;
 
 	ns += sim_jitter(c->jitter_ns);
 	sim_cost += sim_happens(c->slow_per_million) ? 100 * ns : ns;
@@ -60,7 +60,7 @@ disk_step(enum sim_verb v, uint64_t about)
 {
 	int rc = sim_step(v, about);
 
-	disk_cost(sim_now->costs.verb_ns);
+	disk_cost(sim_mine()->costs.verb_ns);
 	return rc;
 }
 
@@ -132,7 +132,7 @@ world_disk_close(int fd)
 {
 	struct sim_file *f = fd_file(fd);
 
-	if (f->locked_life == sim_now->lives && f->locked_fd == fd)
+	if (f->locked_life == sim_mine()->life && f->locked_fd == fd)
 		f->locked_fd = 0;
 	fds[fd - FD_FIRST].file = NULL;
 	n_fds--;
@@ -147,10 +147,10 @@ world_disk_lock(int fd)
 
 	if (rc != 0)
 		return disk_done(rc);
-	if (f->locked_life == sim_now->lives && f->locked_fd != 0 &&
+	if (f->locked_life == sim_mine()->life && f->locked_fd != 0 &&
 	    f->locked_fd != fd)
 		return disk_done(-EWOULDBLOCK);
-	f->locked_life = sim_now->lives;
+	f->locked_life = sim_mine()->life;
 	f->locked_fd = fd;
 	return disk_done(0);
 }
@@ -188,7 +188,7 @@ world_disk_pread_now(int fd, void *to, size_t n, uint64_t at)
 	int64_t got;
 	int rc;
 
-	if (sim_happens(sim_get()->costs.cold_per_million))
+	if (sim_happens(sim_mine()->costs.cold_per_million))
 		return -EAGAIN;
 	rc = sim_step(SIM_disk_pread, f->number ^ at << 8);
 	got = rc != 0 ? rc : file_pread(f, to, n, at);
@@ -286,8 +286,8 @@ disk_sync(int fd, enum sim_verb v)
 	struct sim_file *f = fd_file(fd);
 	int rc = disk_step(v, f->number);
 
-	disk_cost(sim_now->costs.sync_ns);
-	if (sim_now->disk_lies)
+	disk_cost(sim_mine()->costs.sync_ns);
+	if (sim_mine()->disk_lies)
 		return disk_done(rc);
 	if (f->is_directory && rc == 0)
 		sim_tree_sync(disk_get(), f);
@@ -313,7 +313,7 @@ world_disk_fsync(int fd)
 void
 sim_disk_lies(bool lies)
 {
-	sim_get()->disk_lies = lies;
+	sim_meant()->disk_lies = lies;
 }
 
 /* ---- facts ---- */
@@ -492,14 +492,14 @@ sim_disk_crash(struct sim_disk *d, enum sim_crash kind)
 void
 sim_disk_costs(struct sim_disk_costs costs)
 {
-	sim_get()->costs = costs;
+	sim_meant()->costs = costs;
 }
 
 void
 sim_disk_size(uint64_t bytes)
 {
-	must(bytes >= disk_get()->used);
-	disk_get()->size = bytes;
+	must(bytes >= sim_meant()->disk->used);
+	sim_meant()->disk->size = bytes;
 }
 
 void

@@ -1,64 +1,36 @@
 /*
- * The simulated network.  A connection is two pipes; a pipe is a list of
- * segments on their way from one end to the other, in order:
- *
- *	IN FLIGHT	sim_pipe_put()	arrival > now, or the host is silent
- *	ARRIVED		the clock	the reader was told (net_ready)
- *	gone		world_recv()	its bytes were taken, the sender has room
- *
- * The last segment of a pipe may be an end (FIN) or a loss (RST).  A connection
- * under way: CALLING (an event will decide), then DECIDED with its result.
+ * The verbs of the simulated network: ends, listeners, connections under way.
+ * A connection under way: CALLING (an event will decide), then DECIDED with its
+ * result.
  */
 #include "base/hash.h"
 #include "base/list.h"
 #include "fiber/world.h"
 #include "fiber/world_sim_state.h"
+#include "fiber/world_sim_pipe.h"
 
 #include "base/must.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { BACKLOG_MOST = 128, PORT_FIRST = 32768, PORTS = 28000 };
 #define GIVE_UP_NS (127 * NS_PER_SECOND)	/* as tcp_syn_retries = 6 does */
 #define AGAIN_NS NS_PER_SECOND
 
-enum segment_kind { SEGMENT_BYTES, SEGMENT_FIN, SEGMENT_RST };
-
-struct segment {
-	struct link link;
-	struct mono arrives;
-	enum segment_kind kind;
-	size_t n, at;
-	char bytes[];
-};
-
-struct sim_end;
-
-/* One direction.  Freed when neither end holds it. */
-struct sim_pipe {
-	struct list segments;
-	struct sim_end *from, *to;	/* NULL: closed */
-	struct sim_event arrival, room, loss;
-	size_t unread;			/* bytes in segments */
-	struct mono last;		/* arrival of the newest segment */
-	bool is_lost;			/* its last segment is an RST */
-	bool is_cut;			/* writing it fails: RST was met */
-	struct address sender, receiver;	/* for their hosts' state */
-};
-
 struct sim_end {
 	struct net_end end;
-	struct link link;		/* in all[] */
-	bool is_listener, is_inited;
+	struct link link;		/* in all */
 	struct address local, peer;
-	struct link waiting;		/* of a listener, until accepted */
-	struct list backlog;
-	size_t n_backlog;
+	struct sim_door *door;		/* of a listener */
 	struct sim_pipe *in, *out;
+	struct sim_event arrival, loss;	/* of what `in' brings */
+	struct sim_event room;		/* in `out' */
 	int result;			/* of connect; -EINPROGRESS: calling */
 	struct sim_event call;
 	struct mono give_up;
+	struct mono moved;		/* the last octet, either way */
 };
 
 static struct list all;
@@ -79,65 +51,6 @@ sim_net_left(void)
 	return n_all;
 }
 
-/* ---- hosts ---- */
-
-static enum sim_host
-host_of(const struct address *a)
-{
-	const struct sim *s = sim_now;
-
-	for (size_t i = 0; i < s->n_hosts; i++)
-		if (address_eq_ip(&s->hosts[i].address, a))
-			return s->hosts[i].is;
-	return SIM_HOST_UP;
-}
-
-static bool
-pipe_is_silent(const struct sim_pipe *p)
-{
-	return host_of(&p->sender) == SIM_HOST_SILENT ||
-	    host_of(&p->receiver) == SIM_HOST_SILENT;
-}
-
-static void pipe_arm(struct sim_pipe *);
-
-void
-sim_host_set(const char *ip, enum sim_host is)
-{
-	struct sim *s = sim_get();
-	struct address a;
-	size_t i = 0;
-
-	must(address_parse(str_of(ip), 0, &a));
-	while (i < s->n_hosts && !address_eq_ip(&s->hosts[i].address, &a))
-		i++;
-	must(i < SIM_HOSTS);
-	if (i == s->n_hosts)
-		s->n_hosts++;
-	s->hosts[i].address = a;
-	s->hosts[i].is = is;
-	for (struct link *l = list_first(ends_all()); l != NULL;
-	    l = list_next(&all, l)) {
-		struct sim_end *e = OWNER_OF(l, struct sim_end, link);
-
-		if (e->in != NULL)
-			pipe_arm(e->in);
-	}
-}
-
-struct sim_net
-sim_net(void)
-{
-	return sim_get()->net;
-}
-
-void
-sim_net_set(struct sim_net net)
-{
-	must(net.window > 0);
-	sim_get()->net = net;
-}
-
 static uint64_t
 address_number(const struct address *a)
 {
@@ -147,32 +60,7 @@ address_number(const struct address *a)
 	    a->family == ADDRESS_V4 ? 4 : 16 });
 }
 
-/* ---- pipes ---- */
-
-static int64_t
-pipe_delay(const struct sim_pipe *p)
-{
-	if (p->sender.family == ADDRESS_UNIX)
-		return 10 * NS_PER_US;
-	return sim_now->net.delay_ns + sim_jitter(sim_now->net.jitter_ns);
-}
-
-static struct segment *
-pipe_first(const struct sim_pipe *p)
-{
-	struct link *l = list_first(&p->segments);
-
-	return l == NULL ? NULL : OWNER_OF(l, struct segment, link);
-}
-
-static bool
-pipe_has_arrived(const struct sim_pipe *p)
-{
-	const struct segment *g = pipe_first(p);
-
-	return g != NULL && g->arrives.ns <= sim_now->mono.ns &&
-	    !pipe_is_silent(p);
-}
+/* ---- what becomes ready ---- */
 
 static struct mono
 mono_last(struct mono a, struct mono b)
@@ -180,131 +68,66 @@ mono_last(struct mono a, struct mono b)
 	return mono_is_before(a, b) ? b : a;
 }
 
-/* Tell the reader when the first segment is there, both sides when an RST is,
- * whatever was not read before it. */
-static void
-pipe_arm(struct sim_pipe *p)
-{
-	struct segment *g = pipe_first(p);
-
-	sim_event_cancel(&p->arrival);
-	sim_event_cancel(&p->loss);
-	if (g == NULL || p->to == NULL || pipe_is_silent(p))
-		return;
-	sim_event_set(&p->arrival, mono_last(g->arrives, sim_now->mono));
-	if (p->is_lost)
-		sim_event_set(&p->loss, mono_last(p->last, sim_now->mono));
-}
-
-static bool
-pipe_has_rst(const struct sim_pipe *p)
-{
-	return p->is_lost && p->last.ns <= sim_now->mono.ns &&
-	    !pipe_is_silent(p);
-}
-
 static void
 end_ready(struct sim_end *e, bool readable, bool writable)
 {
-	if (e == NULL || !e->is_inited)
-		return;
 	core_enter(e->end.home);
 	net_ready(&e->end, readable, writable);
 	core_enter(NULL);
 }
 
 static void
-pipe_arrived(struct sim_event *event)
+end_has_arrival(struct sim_event *event)
 {
-	end_ready(OWNER_OF(event, struct sim_pipe, arrival)->to, true, false);
+	end_ready(OWNER_OF(event, struct sim_end, arrival), true, false);
 }
 
 static void
-pipe_lost(struct sim_event *event)
+end_has_loss(struct sim_event *event)
 {
-	end_ready(OWNER_OF(event, struct sim_pipe, loss)->to, true, true);
+	end_ready(OWNER_OF(event, struct sim_end, loss), true, true);
 }
 
 static void
-pipe_has_room(struct sim_event *event)
+end_has_room(struct sim_event *event)
 {
-	struct sim_pipe *p = OWNER_OF(event, struct sim_pipe, room);
-
-	end_ready(p->from, false, true);
+	end_ready(OWNER_OF(event, struct sim_end, room), false, true);
 }
 
-static struct sim_pipe *
-pipe_new(struct sim_end *from, struct sim_end *to)
+/* Tell the reader when the first segment is there, both sides when an RST is,
+ * whatever was not read before it. */
+void
+sim_end_arrival(void *arg, int64_t at)
 {
-	struct sim_pipe *p = calloc(1, sizeof *p);
+	struct sim_end *e = arg;
+	const struct sim_segment *g = sim_pipe_first(e->in);
 
-	if (p == NULL)
-		return NULL;
-	list_init(&p->segments);
-	p->from = from;
-	p->to = to;
-	p->sender = from->local;
-	p->receiver = to->local;
-	p->arrival.fire = pipe_arrived;
-	p->room.fire = pipe_has_room;
-	p->loss.fire = pipe_lost;
-	p->last = sim_now->mono;
-	return p;
-}
-
-static void
-pipe_drain(struct sim_pipe *p)
-{
-	struct link *l;
-
-	while ((l = list_pop(&p->segments)) != NULL)
-		free(OWNER_OF(l, struct segment, link));
-	p->unread = 0;
-}
-
-static void
-pipe_free_if_done(struct sim_pipe *p)
-{
-	if (p->from != NULL || p->to != NULL)
+	(void)at;
+	sim_event_cancel(&e->arrival);
+	sim_event_cancel(&e->loss);
+	if (g == NULL || sim_pipe_is_silent(e->in))
 		return;
-	sim_event_cancel(&p->arrival);
-	sim_event_cancel(&p->room);
-	sim_event_cancel(&p->loss);
-	pipe_drain(p);
-	free(p);
+	sim_event_set(&e->arrival, mono_last(g->arrives, sim_now->mono));
+	if (e->in->is_lost)
+		sim_event_set(&e->loss, mono_last(e->in->last, sim_now->mono));
 }
 
-static int
-pipe_put(struct sim_pipe *p, enum segment_kind kind, const char *bytes,
-    size_t n)
+void
+sim_end_room(void *arg, int64_t at)
 {
-	struct segment *g = calloc(1, sizeof *g + n);
+	struct sim_end *e = arg;
 
-	if (g == NULL)
-		return -ENOBUFS;
-	g->kind = kind;
-	g->n = n;
-	if (n > 0)
-		memcpy(g->bytes, bytes, n);
-	g->arrives = mono_add(sim_now->mono, pipe_delay(p));
-	if (mono_is_before(g->arrives, p->last))
-		g->arrives = p->last;
-	p->last = g->arrives;
-	p->unread += n;
-	list_append(&p->segments, &g->link);
-	if (pipe_first(p) == g)
-		pipe_arm(p);
-	return 0;
+	sim_event_set(&e->room, mono_last((struct mono){ at }, sim_now->mono));
 }
 
-/* The connection is lost in this direction: nothing more after it. */
-static void
-pipe_reset(struct sim_pipe *p)
+/* Somebody is in a listener's backlog. */
+void
+sim_end_called(void *arg, int64_t at)
 {
-	if (p->to == NULL || p->is_lost)
-		return;
-	p->is_lost = pipe_put(p, SEGMENT_RST, NULL, 0) == 0;
-	pipe_arm(p);
+	struct sim_end *e = arg;
+
+	sim_event_set(&e->arrival, mono_last((struct mono){ at },
+	    sim_now->mono));
 }
 
 /* ---- ends ---- */
@@ -319,17 +142,26 @@ end_new(const struct address *local, const struct address *peer)
 	e->local = *local;
 	if (peer != NULL)
 		e->peer = *peer;
-	list_init(&e->backlog);
+	e->arrival.fire = end_has_arrival;
+	e->loss.fire = end_has_loss;
+	e->room.fire = end_has_room;
+	e->moved = sim_now->mono;
+	net_end_init(&e->end);
 	list_append(ends_all(), &e->link);
 	n_all++;
 	return e;
 }
 
 static void
-end_init(struct sim_end *e)
+end_free(struct sim_end *e)
 {
-	net_end_init(&e->end);
-	e->is_inited = true;
+	sim_event_cancel(&e->arrival);
+	sim_event_cancel(&e->loss);
+	sim_event_cancel(&e->room);
+	sim_event_cancel(&e->call);
+	list_remove(&e->link);
+	n_all--;
+	free(e);
 }
 
 static struct sim_end *
@@ -356,11 +188,15 @@ end_make_listener(const struct address *at, struct net_end **out)
 {
 	struct address local = address_any_port(*at);
 	struct sim_end *e = end_new(&local, NULL);
+	struct sim_door *d;
 
 	if (e == NULL)
 		return -ENOMEM;
-	e->is_listener = true;
-	end_init(e);
+	d = e->door = sim_room_take(sizeof *d);
+	d->at = local;
+	d->owner = (struct sim_party){ e, sim_me, false };
+	list_init(&d->backlog);
+	list_append(&sim_now->doors, &d->link);
 	*out = &e->end;
 	return 0;
 }
@@ -397,31 +233,37 @@ address_is_any(const struct address *a)
 	    a->family == ADDRESS_V4 ? 4 : 16) == 0;
 }
 
+/* Paths and the loopback are of a machine alone. */
 static bool
-listener_serves(const struct sim_end *e, const struct address *to)
+door_serves(const struct sim_door *d, const struct address *to)
 {
-	if (!e->is_listener || e->end.is_stopped ||
-	    e->local.family != to->family)
+	bool is_here = sim_is_mine(d->owner.machine);
+
+	if (d->at.family != to->family ||
+	    (is_here && d->owner.end->end.is_stopped))
 		return false;
 	if (to->family == ADDRESS_UNIX)
-		return strcmp(e->local.of.path, to->of.path) == 0;
-	return e->local.port == to->port && (address_is_any(&e->local) ||
-	    address_eq_ip(&e->local, to));
+		return is_here && strcmp(d->at.of.path, to->of.path) == 0;
+	if (d->at.port != to->port)
+		return false;
+	return address_is_any(&d->at) || address_is_loopback(to) ?
+	    is_here : address_eq_ip(&d->at, to);
 }
 
 /* SO_REUSEPORT: one of those that listen there, by the seed. */
-static struct sim_end *
-listener_find(const struct address *to)
+static struct sim_door *
+door_find(const struct address *to)
 {
-	struct sim_end *found = NULL;
+	struct list *doors = &sim_now->doors;
+	struct sim_door *found = NULL;
 	uint64_t n = 0;
 
-	for (struct link *l = list_first(ends_all()); l != NULL;
-	    l = list_next(&all, l)) {
-		struct sim_end *e = OWNER_OF(l, struct sim_end, link);
+	for (struct link *l = list_first(doors); l != NULL;
+	    l = list_next(doors, l)) {
+		struct sim_door *d = OWNER_OF(l, struct sim_door, link);
 
-		if (listener_serves(e, to) && sim_chance(++n) == 0)
-			found = e;
+		if (door_serves(d, to) && sim_chance(++n) == 0)
+			found = d;
 	}
 	return found;
 }
@@ -431,10 +273,12 @@ world_accept(struct net_end *listener, struct net_end **out,
     struct address *peer)
 {
 	struct sim_end *e = end_of(listener), *made;
-	struct link *l = list_first(&e->backlog);
+	struct sim_caller *c;
+	struct link *l;
 	int rc;
 
-	must(e->is_listener);
+	must(e->door != NULL);
+	l = list_first(&e->door->backlog);
 	if (l == NULL) {
 		listener->can_read = false;
 		return -EAGAIN;
@@ -442,12 +286,18 @@ world_accept(struct net_end *listener, struct net_end **out,
 	rc = sim_step(SIM_accept, address_number(&e->local));
 	if (rc != 0)
 		return rc;
+	c = OWNER_OF(l, struct sim_caller, link);
+	made = end_new(&c->in->receiver, &c->in->sender);
+	if (made == NULL)
+		return -ENOBUFS;
 	list_remove(l);
-	e->n_backlog--;
-	made = OWNER_OF(l, struct sim_end, waiting);
-	end_init(made);
+	e->door->n_backlog--;
+	made->in = c->in;
+	made->out = c->out;
+	made->in->to.end = made->out->from.end = made;
+	sim_room_give(c, sizeof *c);
 	made->end.can_write = true;
-	pipe_arm(made->in);
+	sim_pipe_arm(made->in);
 	*out = &made->end;
 	*peer = made->peer;
 	return 0;
@@ -459,63 +309,59 @@ static void
 call_decide(struct sim_end *e, int result)
 {
 	e->result = result;
+	e->moved = sim_now->mono;
 	end_ready(e, result != 0, true);
 }
 
-static void
-call_free(struct sim_end *e)
+/* A caller in the backlog: the far end comes to be when it is accepted. */
+static int
+call_answer(struct sim_end *e, struct sim_door *d)
 {
-	list_remove(&e->link);
-	n_all--;
-	free(e);
+	struct sim_caller *c = sim_room_take(sizeof *c);
+
+	e->out = sim_pipe_pair(e, &e->local, d, &e->peer);
+	e->in = e->out->other;
+	c->in = e->out;
+	c->out = e->in;
+	list_append(&d->backlog, &c->link);
+	d->n_backlog++;
+	if (sim_is_mine(d->owner.machine))
+		end_ready(d->owner.end, true, false);
+	else
+		sim_ring(d->owner.machine, sim_end_called, d->owner.end,
+		    sim_now->mono.ns);
+	return 0;
 }
 
-/* The far end comes to be, in the listener's backlog. */
-static int
-call_answer(struct sim_end *e, struct sim_end *listener)
+static bool
+way_is_silent(const struct sim_end *e)
 {
-	struct sim_end *far = end_new(&e->peer, &e->local);
+	struct sim_pipe there = { .sender = e->local, .receiver = e->peer };
+	struct sim_pipe back = { .sender = e->peer, .receiver = e->local };
 
-	if (far == NULL)
-		return -ENOBUFS;
-	e->out = pipe_new(e, far);
-	e->in = pipe_new(far, e);
-	if (e->out == NULL || e->in == NULL) {
-		free(e->out);
-		free(e->in);
-		e->out = e->in = NULL;
-		call_free(far);
-		return -ENOBUFS;
-	}
-	far->in = e->out;
-	far->out = e->in;
-	list_append(&listener->backlog, &far->waiting);
-	listener->n_backlog++;
-	end_ready(listener, true, false);
-	return 0;
+	return sim_pipe_is_silent(&there) || sim_pipe_is_silent(&back);
 }
 
 static void
 call_fire(struct sim_event *event)
 {
 	struct sim_end *e = OWNER_OF(event, struct sim_end, call);
-	struct sim_end *listener = listener_find(&e->peer);
-	enum sim_host is = host_of(&e->peer);
+	struct sim_door *d = door_find(&e->peer);
+	enum sim_host is = sim_host_of(&e->peer);
 
 	if (!mono_is_before(sim_now->mono, e->give_up))
 		call_decide(e, -ETIMEDOUT);
 	else if (is == SIM_HOST_UNREACHABLE)
 		call_decide(e, -EHOSTUNREACH);
-	else if (is == SIM_HOST_SILENT ||
-	    host_of(&e->local) == SIM_HOST_SILENT ||
-	    (listener != NULL && listener->n_backlog >= BACKLOG_MOST))
+	else if (way_is_silent(e) ||
+	    (d != NULL && d->n_backlog >= BACKLOG_MOST))
 		sim_event_set(event, mono_first(e->give_up,
 		    mono_add(sim_now->mono, AGAIN_NS)));
-	else if (is == SIM_HOST_CLOSED || listener == NULL)
+	else if (is == SIM_HOST_CLOSED || d == NULL)
 		call_decide(e, e->peer.family == ADDRESS_UNIX ? -ENOENT :
 		    -ECONNREFUSED);
 	else
-		call_decide(e, call_answer(e, listener));
+		call_decide(e, call_answer(e, d));
 }
 
 static struct address
@@ -527,6 +373,9 @@ address_whence(const struct address *to, const struct address *source)
 		a = *source;
 	else if (to->family == ADDRESS_UNIX)
 		return (struct address){ .family = ADDRESS_UNIX };
+	else if (to->family == ADDRESS_V4 && !address_is_loopback(to) &&
+	    sim_mine()->address.family == ADDRESS_V4)
+		a = sim_mine()->address;
 	else if (!address_is_loopback(to))
 		a = to->family == ADDRESS_V4 ? sim_now->net.self_v4 :
 		    sim_now->net.self_v6;
@@ -551,7 +400,6 @@ world_connect(const struct address *to, const struct address *source,
 	e = end_new(&local, to);
 	if (e == NULL)
 		return -ENOMEM;
-	end_init(e);
 	e->result = -EINPROGRESS;
 	e->call.fire = call_fire;
 	e->give_up = mono_add(sim_now->mono, GIVE_UP_NS);
@@ -581,11 +429,11 @@ end_recv(struct sim_end *e, char *to, size_t n)
 	struct sim_pipe *p = e->in;
 	size_t got = 0, most = size_cut_short(n);
 
-	while (got < most && pipe_has_arrived(p)) {
-		struct segment *g = pipe_first(p);
+	while (got < most && sim_pipe_has_arrived(p)) {
+		struct sim_segment *g = sim_pipe_first(p);
 		size_t part = g->n - g->at;
 
-		if (g->kind != SEGMENT_BYTES)
+		if (g->kind != SIM_BYTES)
 			break;
 		if (part > most - got)
 			part = most - got;
@@ -593,16 +441,14 @@ end_recv(struct sim_end *e, char *to, size_t n)
 		got += part;
 		g->at += part;
 		p->unread -= part;
-		if (g->at < g->n)
-			continue;
-		list_remove(&g->link);
-		free(g);
+		if (g->at == g->n)
+			sim_pipe_take(p);
 	}
 	if (got > 0)
 		return (int64_t)got;
-	if (!pipe_has_arrived(p))
+	if (!sim_pipe_has_arrived(p))
 		return -EAGAIN;
-	return pipe_first(p)->kind == SEGMENT_FIN ? 0 : -ECONNRESET;
+	return sim_pipe_first(p)->kind == SIM_FIN ? 0 : -ECONNRESET;
 }
 
 int64_t
@@ -613,9 +459,9 @@ world_recv(struct net_end *end, void *to, size_t n)
 	int rc;
 
 	must(e->in != NULL && n > 0);
-	if (!pipe_has_arrived(e->in)) {
+	if (!sim_pipe_has_arrived(e->in)) {
 		end->can_read = false;
-		pipe_arm(e->in);
+		sim_pipe_arm(e->in);
 		return -EAGAIN;
 	}
 	rc = sim_step(SIM_recv, n);
@@ -623,33 +469,43 @@ world_recv(struct net_end *end, void *to, size_t n)
 		return rc;
 	got = end_recv(e, to, n);
 	sim_note((uint64_t)got);
-	if (got > 0 && e->in->from != NULL)
-		sim_event_in(&e->in->room, pipe_delay(e->in));
+	e->moved = sim_now->mono;
+	if (got > 0)
+		sim_pipe_room(e->in, sim_pipe_delay(e->in));
 	if (got > 0 && (size_t)got < n) {
 		end->can_read = false;
-		pipe_arm(e->in);
+		sim_pipe_arm(e->in);
 	}
-	if (got == -ECONNRESET && e->out != NULL)
+	if (got == -ECONNRESET)
 		e->out->is_cut = true;
 	return got;
 }
 
 /* What fits, perhaps in two segments, cut anywhere. */
-static int
+static void
 end_send(struct sim_end *e, const char *bytes, size_t n)
 {
 	size_t first = size_cut_short(n);
-	int rc;
 
 	if (sim_happens(sim_now->net.reset_per_million)) {
-		pipe_reset(e->out);
-		pipe_reset(e->in);
-		return 0;
+		sim_pipe_reset(e->out);
+		sim_pipe_reset(e->in);
+		sim_loss_note(e->out);
+		return;
 	}
-	rc = pipe_put(e->out, SEGMENT_BYTES, bytes, first);
-	if (rc == 0 && n > first)
-		rc = pipe_put(e->out, SEGMENT_BYTES, bytes + first, n - first);
-	return rc;
+	sim_pipe_put(e->out, SIM_BYTES, bytes, first);
+	if (n > first)
+		sim_pipe_put(e->out, SIM_BYTES, bytes + first, n - first);
+}
+
+/* Who is gone answers RST, unless his machine is dark. */
+static void
+end_send_to_nobody(struct sim_end *e, const char *bytes, size_t n)
+{
+	if (sim_pipe_is_silent(e->out))
+		sim_pipe_put(e->out, SIM_BYTES, bytes, n);
+	else
+		sim_pipe_reset(e->in);
 }
 
 int64_t
@@ -662,7 +518,7 @@ world_send(struct net_end *end, const void *bytes, size_t n)
 	must(e->out != NULL && n > 0);
 	room = e->out->unread >= sim_now->net.window ? 0 :
 	    sim_now->net.window - e->out->unread;
-	if (room == 0 && !e->out->is_cut && !pipe_has_rst(e->in)) {
+	if (room == 0 && !e->out->is_cut && !sim_pipe_has_rst(e->in)) {
 		end->can_write = false;
 		return -EAGAIN;
 	}
@@ -670,59 +526,25 @@ world_send(struct net_end *end, const void *bytes, size_t n)
 	    (struct str){ bytes, n }));
 	if (rc == 0 && e->out->is_cut)
 		rc = -EPIPE;
-	else if (rc == 0 && pipe_has_rst(e->in))
+	else if (rc == 0 && sim_pipe_has_rst(e->in))
 		rc = -ECONNRESET;
 	if (rc != 0) {
 		e->out->is_cut = true;
 		return rc;
 	}
+	e->moved = sim_now->mono;
 	fits = size_cut_short(n < room ? n : room);
-	if (e->out->to == NULL)		/* closed there: it will answer RST */
-		pipe_reset(e->in);
+	if (e->out->to.is_gone)
+		end_send_to_nobody(e, bytes, fits);
 	else
-		rc = end_send(e, bytes, fits);
-	if (rc != 0)
-		return rc;
+		end_send(e, bytes, fits);
 	if (fits < n) {
 		end->can_write = false;
 		if (fits < room)
-			sim_event_in(&e->out->room, 0);
+			sim_end_room(e, sim_now->mono.ns);
 	}
 	sim_note(fits);
 	return (int64_t)fits;
-}
-
-static void
-listener_close(struct sim_end *e)
-{
-	struct link *l;
-
-	while ((l = list_pop(&e->backlog)) != NULL) {
-		struct sim_end *far = OWNER_OF(l, struct sim_end, waiting);
-
-		pipe_reset(far->out);
-		far->in->to = far->out->from = NULL;
-		pipe_free_if_done(far->in);
-		pipe_free_if_done(far->out);
-		call_free(far);
-	}
-}
-
-/* RFC 9293 3.6: unread bytes at close mean a reset for the peer. */
-static void
-connection_close(struct sim_end *e)
-{
-	if (e->in->unread > 0)
-		pipe_reset(e->out);
-	else if (e->out->to != NULL && !e->out->is_cut && !e->out->is_lost)
-		(void)pipe_put(e->out, SEGMENT_FIN, NULL, 0);
-	sim_event_cancel(&e->in->arrival);
-	sim_event_cancel(&e->in->loss);
-	e->in->to = NULL;
-	pipe_drain(e->in);
-	e->out->from = NULL;
-	pipe_free_if_done(e->in);
-	pipe_free_if_done(e->out);
 }
 
 void
@@ -731,12 +553,30 @@ world_close(struct net_end *end)
 	struct sim_end *e = end_of(end);
 
 	(void)sim_step(SIM_close, address_number(&e->local));
-	sim_event_cancel(&e->call);
-	if (e->is_listener)
-		listener_close(e);
+	if (e->door != NULL)
+		sim_door_close(e->door, SIM_KILL);
 	else if (e->in != NULL)
-		connection_close(e);
-	call_free(e);
+		sim_pipes_close(e->in, e->out);
+	end_free(e);
+}
+
+/* An end on which nothing will have moved for so long at `next'. */
+void
+sim_net_watch(int64_t next)
+{
+	int64_t most = sim_mine()->silence_most;
+	char text[200];
+
+	for (struct link *l = list_first(ends_all()); l != NULL && most > 0;
+	    l = list_next(&all, l)) {
+		struct sim_end *e = OWNER_OF(l, struct sim_end, link);
+
+		if (e->door != NULL || next < mono_add(e->moved, most).ns)
+			continue;
+		snprintf(text, sizeof text, "waits too long, for %s port %u",
+		    address_print(&e->peer).text, (unsigned)e->peer.port);
+		sim_broken(text);
+	}
 }
 
 int
@@ -753,28 +593,20 @@ world_peer_uid(const struct net_end *end, unsigned *uid, unsigned *gid)
 {
 	const struct sim_end *e = (const void *)end;
 
-	if (e->local.family != ADDRESS_UNIX || e->is_listener)
+	if (e->local.family != ADDRESS_UNIX || e->door != NULL)
 		return -EOPNOTSUPP;
 	*uid = sim_now->net.uid;
 	*gid = sim_now->net.gid;
 	return 0;
 }
 
+/* Pipes and doors went with the room. */
 void
 sim_net_forget(void)
 {
 	struct link *l;
 
-	while ((l = list_first(ends_all())) != NULL) {
-		struct sim_end *e = OWNER_OF(l, struct sim_end, link);
-
-		if (e->in != NULL) {
-			e->in->to = e->out->from = NULL;
-			pipe_free_if_done(e->in);
-			pipe_free_if_done(e->out);
-		}
-		sim_event_cancel(&e->call);
-		call_free(e);
-	}
+	while ((l = list_first(ends_all())) != NULL)
+		end_free(OWNER_OF(l, struct sim_end, link));
 	port_last = 0;
 }
