@@ -85,9 +85,10 @@ static void
 warnings_set(struct queue_config *q, const struct conf_durations *after)
 {
 	must(after->n <= QUEUE_WARNINGS_MOST);
-	q->n_warnings = after->n;
+	q->n_warnings = 0;
 	for (size_t i = 0; i < after->n; i++)
-		q->warn_ns[i] = after->v[i];
+		if (after->v[i] > 0)	/* "none" is one of nothing */
+			q->warn_ns[q->n_warnings++] = after->v[i];
 }
 
 /* limits.queue is kept at the door (intake): who was told 250 is queued. */

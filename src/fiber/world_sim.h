@@ -140,6 +140,7 @@ void sim_host_set(const char *ip, enum sim_host);
 void sim_cut(const char *from_ip, const char *to_ip);
 void sim_cuts_heal(void);
 /* Was a connection of this address lost by chance in that time of the world? */
+unsigned sim_losses(void);		/* of connections, by chance */
 bool sim_was_lost(const char *ip, struct mono from, struct mono to);
 
 /* ---- disk ---- */

@@ -11,6 +11,7 @@
 #include "fiber/world_sim_pipe.h"
 
 #include "base/must.h"
+#include "fiber/world_sim_state.h"
 
 /* ---- hosts and the ways between them ---- */
 
@@ -264,6 +265,12 @@ sim_loss_note(const struct sim_pipe *p)
 	sim_now->losses[i].at = sim_now->mono.ns;
 	sim_now->losses[i].a = p->sender;
 	sim_now->losses[i].b = p->receiver;
+}
+
+unsigned
+sim_losses(void)
+{
+	return (unsigned)sim_get()->n_losses;
 }
 
 bool

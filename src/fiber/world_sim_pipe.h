@@ -14,7 +14,9 @@
 #ifndef NM_FIBER_WORLD_SIM_PIPE_H
 #define NM_FIBER_WORLD_SIM_PIPE_H
 
-#include "fiber/world_sim_state.h"
+#include "base/list.h"
+#include "fiber/net.h"
+#include "fiber/world_sim.h"
 
 enum sim_segment_kind { SIM_BYTES, SIM_FIN, SIM_RST };
 

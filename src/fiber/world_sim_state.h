@@ -17,6 +17,7 @@
 #define NM_FIBER_WORLD_SIM_STATE_H
 
 #include "base/heap.h"
+#include "base/list.h"
 #include "fiber/world_sim.h"
 
 #define SIM_ROOM (UINT64_C(4) << 30)	/* of address space */

@@ -17,6 +17,7 @@ static const struct scenario *const all[] = {
 	&scenario_crash_lying,
 	&scenario_evil,
 	&scenario_lmtp,
+	&scenario_network,
 	&scenario_notes,
 	&scenario_notes_unsynced,
 	&scenario_octets,

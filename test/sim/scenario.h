@@ -32,7 +32,7 @@ extern const struct scenario scenario_alias;
 extern const struct scenario scenario_spool, scenario_spool_hasty;
 extern const struct scenario scenario_crash, scenario_crash_lying;
 extern const struct scenario scenario_evil;
-extern const struct scenario scenario_lmtp;
+extern const struct scenario scenario_lmtp, scenario_network;
 extern const struct scenario scenario_retry, scenario_storm, scenario_walk;
 extern const struct scenario scenario_warning;
 

@@ -233,6 +233,8 @@ town_life(const struct town *t)
 
 /* ---- the mailboxes ---- */
 
+static unsigned looking_at;
+
 static void
 text_read(struct str text, struct town_reading *t)
 {
@@ -251,7 +253,8 @@ file_look(const char *path, size_t user, struct arena *a)
 	text_read(text, &t);
 	m = &town_ledger->messages[t.m];
 	if (!t.is_begun || user >= m->n ||
-	    m->rcpts[user].want != WANT_MAILBOX)
+	    m->rcpts[user].want != WANT_MAILBOX ||
+	    m->rcpts[user].host != looking_at)
 		town_ledger->strange++;
 	else
 		town_copied(&m->rcpts[user], &t);
@@ -302,6 +305,13 @@ look(void *arg)
 bool
 town_look(void)
 {
+	return town_look_at(0);
+}
+
+bool
+town_look_at(unsigned host)
+{
+	looking_at = host;
 	sim_faults_clear();
 	sim_crash_at(0, SIM_KILL);
 	return sim_life(look, NULL) == SIM_ENDED;

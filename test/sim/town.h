@@ -36,14 +36,24 @@ enum town_want {
 	WANT_NO_DNS,			/* SERVFAIL for ever: expires */
 	WANT_BOX,			/* by LMTP, after so many 4xx to the dot */
 	WANT_FULL,			/* by LMTP: 552 to the dot */
+	WANT_EVIL,			/* who knows; network.h */
 	WANTS
 };
 
-struct town_copy { unsigned life; struct mono at; };
+/* hops: the ids of its Received fields, the first server's first. */
+enum { TOWN_HOPS = 8 };
+struct town_copy {
+	unsigned life;
+	struct mono at;
+	size_t n_hops;
+	uint64_t hops[TOWN_HOPS];
+};
 
 struct town_rcpt {
 	enum town_want want;
 	unsigned laters;
+	unsigned host;			/* whose mailbox; 0: home.test */
+	bool is_alias;			/* to be sent to by an alias of host's */
 	/* evidence */
 	unsigned attempts;		/* RCPTs heard by the other server */
 	struct mono attempt_at[TOWN_ATTEMPTS];
@@ -102,6 +112,10 @@ struct town {
 	/* May the server end with a bad status? */
 	bool may_fail;
 	bool is_quiet;			/* broken laws are what is wanted */
+	/* Is there a reason for each copy but the first?  NULL: crashes. */
+	bool (*copies_are_right)(const struct town_rcpt *);
+	/* How many reports of one failure; NULL: by crashes. */
+	unsigned (*reports_most)(void);
 	/* May what the network loses make a copy too many? */
 	bool may_lose_replies;
 	/* May mail that should arrive come to nothing but a report instead? */
@@ -116,6 +130,8 @@ void town_begin(void);
 enum sim_ending town_life(const struct town *);
 /* Maildirs into the ledger; a life of its own. */
 bool town_look(void);
+/* The same of the machine meant, whose mailboxes are server `host's. */
+bool town_look_at(unsigned host);
 /* After the last life, when town_look() was called. */
 bool town_law(const struct town *);
 
@@ -134,18 +150,25 @@ struct str town_sender(unsigned m, char room[64]);
 struct town_rcpt *town_rcpt_of(struct str local_part);
 struct town_message *town_message_of(struct str local_part);
 struct town_message *town_list_of(struct str local_part);	/* "list12" */
+/* A new message, by `plan'; its number. */
+unsigned town_message_new(void (*plan)(struct town_message *, unsigned));
 /* A body as it passes by, a line at a time without its end. */
 struct town_reading {
 	bool is_begun;			/* the X-Town line was seen */
 	unsigned m;
 	uint32_t sum;
 	uint32_t name;			/* of its Message-ID, when it is a report */
+	unsigned by;			/* of the Received that is being read */
+	size_t n_ids;
+	uint64_t ids[TOWN_HOPS];	/* of Received, the last server's first */
 	size_t n_told;
 	struct town_rcpt *told[32];	/* Final-Recipients */
 	bool is_failed[32];
 	struct town_message *list;	/* a list it tells of ... */
 	bool is_expanded;		/* ... as expanded, or as delivered */
 };
+/* An id is unique on a server only. */
+uint64_t town_hop(unsigned server, uint64_t id);
 void town_read(struct town_reading *, struct str line);
 /* It was accepted: for this recipient, or as a report. */
 void town_copied(struct town_rcpt *, const struct town_reading *);
@@ -155,6 +178,7 @@ void town_reported(const struct town_reading *);
 #define TOWN_LMTP "/run/lmtp"
 void town_servers_open(void);		/* on a core: the others listen */
 void town_servers_close(void);
+void town_listen(const char *ip, uint16_t port);	/* one more of them */
 void town_clients_start(void);		/* each sends its share */
 unsigned town_clients_left(void);
 extern const struct town *town_now;

@@ -64,6 +64,8 @@ copies_are_few(const struct town *t, const struct town_rcpt *r)
 {
 	unsigned cut = 0;
 
+	if (t->copies_are_right != NULL && r->copies > 1)
+		return t->copies_are_right(r);
 	if (r->copies <= 1 || t->may_lose_replies)
 		return true;
 	if (r->want == WANT_MAILBOX || r->copies > TOWN_COPIES)
@@ -78,6 +80,8 @@ copies_are_few(const struct town *t, const struct town_rcpt *r)
 static bool
 reports_are_few(const struct town *t, const struct town_rcpt *r)
 {
+	if (t->reports_most != NULL)
+		return r->failed <= t->reports_most();
 	return t->may_lose_replies || r->failed <= 1 + 2 * crashes();
 }
 
@@ -87,6 +91,8 @@ outcome_is_right(const struct town *t, const struct town_message *m,
 {
 	bool is_told = m->is_null || m->is_gone || r->failed > 0;
 
+	if (r->want == WANT_EVIL)
+		return r->copies > 0 || is_told;
 	if (is_delivered(r->want))
 		return r->copies > 0 ? r->failed == 0 || t->may_expire :
 		    t->may_expire && is_told;

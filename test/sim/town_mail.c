@@ -12,6 +12,8 @@
 #include "town.h"
 
 #include "base/crc32c.h"
+#include "base/id.h"
+#include "base/must.h"
 #include "base/num.h"
 #include "fiber/clock.h"
 
@@ -21,7 +23,7 @@ static const char *const domains[WANTS] = {
 	[WANT_NOT_THIS] = "picky.test", [WANT_MAILBOX] = "home.test",
 	[WANT_NO_DOMAIN] = "nowhere.test", [WANT_NO_HOST] = "dead.test",
 	[WANT_NO_DNS] = "trouble.test", [WANT_BOX] = "box.test",
-	[WANT_FULL] = "box.test",
+	[WANT_FULL] = "box.test", [WANT_EVIL] = "evil.test",
 };
 
 unsigned
@@ -75,10 +77,16 @@ town_sum(unsigned m)
 struct str
 town_address(unsigned m, size_t r, char room[64])
 {
-	enum town_want want = town_ledger->messages[m].rcpts[r].want;
+	const struct town_rcpt *to = &town_ledger->messages[m].rcpts[r];
+	enum town_want want = to->want;
 	struct buf b = { .p = room, .cap = 64 };
 
-	if (want == WANT_MAILBOX)
+	if (to->is_alias)
+		buf_printf(&b, "v%um%ur%zu@h%u.test", (unsigned)want, m, r,
+		    to->host);
+	else if (to->host != 0)
+		buf_printf(&b, "u%zu@h%u.test", r, to->host);
+	else if (want == WANT_MAILBOX)
 		buf_printf(&b, "u%zu@%s", r, domains[want]);
 	else
 		buf_printf(&b, "m%ur%zu@%s", m, r, domains[want]);
@@ -149,6 +157,28 @@ town_list_of(struct str local)
 
 /* ---- what passes by ---- */
 
+/* "by mx.h2.test" and "id " with thirteen characters, which ours write into
+ * Received; the number stands above the id's bits. */
+static void
+received_line(struct town_reading *r, struct str line)
+{
+	size_t at = str_find_str(line, STR("by mx.h"));
+	uint64_t id;
+
+	if (at + 7 < line.n && ascii_is_digit(line.p[at + 7]))
+		r->by = (unsigned)(line.p[at + 7] - '0');
+	at = str_find_str(line, STR("id "));
+	if (at < line.n && r->n_ids < TOWN_HOPS && r->by != 0 &&
+	    id_parse(str_sub(line, at + 3, ID_CHARS), &id))
+		r->ids[r->n_ids++] = town_hop(r->by, id);
+}
+
+uint64_t
+town_hop(unsigned server, uint64_t id)
+{
+	return id | (uint64_t)server << 56;
+}
+
 static void
 report_line(struct town_reading *r, struct str line)
 {
@@ -185,8 +215,10 @@ town_read(struct town_reading *r, struct str line)
 	if (r->is_begun) {
 		r->sum = crc32c(r->sum, line);
 		r->sum = crc32c(r->sum, STR("\n"));
-	} else
+	} else {
+		received_line(r, line);
 		report_line(r, line);
+	}
 }
 
 void
@@ -197,9 +229,14 @@ town_copied(struct town_rcpt *r, const struct town_reading *t)
 	if (!t->is_begun || r < m->rcpts || r >= m->rcpts + m->n ||
 	    t->sum != town_sum(t->m))
 		r->wrong++;
-	if (r->copies < TOWN_COPIES)
-		r->copy[r->copies] = (struct town_copy){ town_ledger->lives,
-			clock_mono() };
+	if (r->copies < TOWN_COPIES) {
+		struct town_copy *c = &r->copy[r->copies];
+
+		*c = (struct town_copy){ town_ledger->lives, clock_mono(),
+			t->n_ids, { 0 } };
+		for (size_t i = 0; i < t->n_ids; i++)
+			c->hops[i] = t->ids[t->n_ids - 1 - i];
+	}
 	r->copies++;
 }
 
@@ -222,4 +259,21 @@ town_reported(const struct town_reading *t)
 			r->delayed_at = clock_mono();
 		}
 	}
+}
+
+unsigned
+town_message_new(void (*plan)(struct town_message *, unsigned))
+{
+	unsigned m = (unsigned)town_ledger->n;
+	struct town_message *t = &town_ledger->messages[m];
+
+	must(m < TOWN_MESSAGES);
+	town_ledger->n++;
+	*t = (struct town_message){ .is_used = true,
+		.lines = (unsigned)sim_chance(30) };
+	if (plan != NULL)
+		plan(t, m);
+	if (t->n == 0)
+		town_plan(t, WANT_DELIVERED);
+	return m;
 }

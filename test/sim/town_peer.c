@@ -18,13 +18,14 @@
 
 #include <stdio.h>
 
-enum { LMTP_SERVER = 4, SERVERS = 5, RCPTS_HEARD = 32 };
+enum { LMTP_SERVER = 4, SERVERS = 5, MORE = 4, RCPTS_HEARD = 32 };
 
 static const char *const server_ips[LMTP_SERVER] = {
 	"198.51.100.11", "198.51.100.12", "198.51.100.13", "198.51.100.14",
 };
 
-static struct net_end *listeners[SERVERS];
+static struct net_end *listeners[SERVERS + MORE];
+static size_t n_listeners;
 static unsigned clients_left;
 
 static struct mono
@@ -72,6 +73,7 @@ rcpt_judge(struct town_rcpt *r)
 	case WANT_NO_DNS:
 	case WANT_BOX:			/* said at the dot */
 	case WANT_FULL:
+	case WANT_EVIL:
 	case WANTS:
 		break;
 	}
@@ -211,7 +213,7 @@ visit_run(void *arg)
 
 	stream_init(&v.s, arg);
 	must(net_local(arg, &here));
-	v.is_lmtp = here.family == ADDRESS_UNIX;
+	v.is_lmtp = here.family == ADDRESS_UNIX || here.port == 24;
 	v.is_picky = !v.is_lmtp &&
 	    str_eq(str_of(address_print(&here).text), STR("198.51.100.14"));
 	v.s.deadline = in_seconds(1200);
@@ -234,31 +236,41 @@ server_run(void *arg)
 	net_close(listener);
 }
 
+static void
+door_open(const struct address *at)
+{
+	struct net_end *l = net_listen(at);
+
+	must(l != NULL && n_listeners < SERVERS + MORE);
+	listeners[n_listeners++] = l;
+	must(fiber_go("others", server_run, l) == 0);
+}
+
 void
-town_servers_open(void)
+town_listen(const char *ip, uint16_t port)
 {
 	struct address at;
 
-	for (size_t i = 0; i < SERVERS; i++) {
-		if (i == LMTP_SERVER)
-			at = (struct address){ .family = ADDRESS_UNIX,
-				.of.path = TOWN_LMTP };
-		else
-			must(address_parse(str_of(server_ips[i]), 25, &at));
-		listeners[i] = net_listen(&at);
-		must(listeners[i] != NULL);
-		must(fiber_go("others", server_run, listeners[i]) == 0);
-	}
+	must(address_parse(str_of(ip), port, &at));
+	door_open(&at);
+}
+
+void
+town_servers_open(void)
+{
+	struct address lmtp = { .family = ADDRESS_UNIX,
+		.of.path = TOWN_LMTP };
+
+	for (size_t i = 0; i < LMTP_SERVER; i++)
+		town_listen(server_ips[i], 25);
+	door_open(&lmtp);
 }
 
 void
 town_servers_close(void)
 {
-	for (size_t i = 0; i < SERVERS; i++)
-		if (listeners[i] != NULL) {
-			net_stop_listening(listeners[i]);
-			listeners[i] = NULL;
-		}
+	while (n_listeners > 0)
+		net_stop_listening(listeners[--n_listeners]);
 }
 
 /* ---- clients ---- */
@@ -390,23 +402,6 @@ client_send(unsigned who, unsigned m)
 	return c.message->is_acked;
 }
 
-static unsigned
-message_begin(void)
-{
-	unsigned m = (unsigned)town_ledger->n;
-	struct town_message *t = &town_ledger->messages[m];
-
-	must(m < TOWN_MESSAGES);
-	town_ledger->n++;
-	*t = (struct town_message){ .is_used = true,
-		.lines = (unsigned)sim_chance(30) };
-	if (town_now->plan != NULL)
-		town_now->plan(t, m);
-	if (t->n == 0)
-		town_plan(t, WANT_DELIVERED);
-	return m;
-}
-
 static yields void
 client_run(void *number)
 {
@@ -416,7 +411,7 @@ client_run(void *number)
 	fiber_sleep(mono_add(clock_mono(),
 	    (int64_t)sim_chance(50) * NS_PER_MS));
 	while (town_ledger->sent[me] < town_now->messages && tries > 0) {
-		if (client_send(me, message_begin())) {
+		if (client_send(me, town_message_new(town_now->plan))) {
 			town_ledger->sent[me]++;
 			continue;
 		}
