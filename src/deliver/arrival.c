@@ -27,14 +27,24 @@ mono_of(struct wall w)
 	return mono_add(clock_mono(), -ago_us * NS_PER_US);
 }
 
+/* Not later than now: a wall that was ahead then has been put right. */
+static struct mono
+arrival_of(const struct arrival *e)
+{
+	return mono_first(mono_of(e->arrived), clock_mono());
+}
+
 static struct mono
 expiry_of(const struct arrival *e, const struct config *c)
 {
 	int64_t age = e->sender.n == 0 ? c->outbound.bounce_expire :
 	    c->outbound.expire;
 
+	if (e->expires.us != 0 && e->expires.us > e->arrived.us)
+		return mono_add(mono_of(e->expires),
+		    arrival_of(e).ns - mono_of(e->arrived).ns);
 	return e->expires.us != 0 ? mono_of(e->expires) :
-	    mono_add(mono_of(e->arrived), age);
+	    mono_add(arrival_of(e), age);
 }
 
 /* A clock that jumped while it lay on disk does not end it now: somebody has
@@ -106,7 +116,7 @@ group_admit(struct deliver *d, const struct arrival *e,
 		.tenant = e->tenant.n > 0 ? e->tenant : STR("default"),
 		.stream = e->stream.n > 0 ? e->stream : STR("default"),
 		.priority = PRIORITY_NORMAL, .n_rcpts = g->n, .size = e->size,
-		.arrived = mono_of(e->arrived),
+		.arrived = arrival_of(e),
 		.due = e->due.us == 0 ? clock_mono() : mono_of(e->due),
 		.expires = expiry_of(e, c), .tries = e->tries,
 		.is_held = e->is_held, .held_since = held_since(e, c),

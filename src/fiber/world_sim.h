@@ -136,6 +136,10 @@ enum sim_host {
  * is UP again. */
 void sim_host_set(const char *ip, enum sim_host);
 
+/* Whoever listens on the wire: called with all that this process sends, before
+ * it is; NULL: nobody. */
+void sim_tap(void (*hear)(const struct address *from, const struct address *to,
+    struct str));
 /* What goes from there to here arrives no more, until it is healed. */
 void sim_cut(const char *from_ip, const char *to_ip);
 void sim_cuts_heal(void);

@@ -508,6 +508,15 @@ end_send_to_nobody(struct sim_end *e, const char *bytes, size_t n)
 		sim_pipe_reset(e->in);
 }
 
+static void (*tap)(const struct address *, const struct address *, struct str);
+
+void
+sim_tap(void (*hear)(const struct address *, const struct address *,
+    struct str))
+{
+	tap = hear;
+}
+
 int64_t
 world_send(struct net_end *end, const void *bytes, size_t n)
 {
@@ -534,6 +543,8 @@ world_send(struct net_end *end, const void *bytes, size_t n)
 	}
 	e->moved = sim_now->mono;
 	fits = size_cut_short(n < room ? n : room);
+	if (tap != NULL)
+		tap(&e->local, &e->peer, (struct str){ bytes, fits });
 	if (e->out->to.is_gone)
 		end_send_to_nobody(e, bytes, fits);
 	else

@@ -13,6 +13,7 @@ enum { JOBS_MOST = 64 };
 /* Keep sorted, please. */
 static const struct scenario *const all[] = {
 	&scenario_alias,
+	&scenario_clock,
 	&scenario_crash,
 	&scenario_crash_lying,
 	&scenario_evil,
@@ -109,6 +110,9 @@ main(int argc, char **argv)
 	bool is_one = getenv("SEED") != NULL;
 	int failed = 0;
 
+	if (getenv("SEEDS") != NULL &&
+	    !parse_u64(str_of(getenv("SEEDS")), UINT32_MAX, &n))
+		return 64;
 	if (is_one && !parse_u64(str_of(getenv("SEED")), UINT32_MAX, &first))
 		return 64;
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -120,7 +124,8 @@ main(int argc, char **argv)
 			    str_of(argv[k]));
 		if (chosen)
 			failed |= scenario_try(all[i], first,
-			    is_one ? 1 : seeds_for(all[i], n));
+			    is_one ? 1 :
+			    getenv("SEEDS") != NULL ? n : seeds_for(all[i], n));
 	}
 	return failed;
 }

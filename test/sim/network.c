@@ -8,6 +8,8 @@
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/offload.h"
+#include "fiber/test_core.h"
+#include "fiber/test_tls.h"
 
 #include <malloc.h>
 #include <stdatomic.h>
@@ -24,6 +26,7 @@ struct network_ledger *network_ledger;
 static struct node node;
 static struct network_server *self;
 static unsigned self_number;
+static bool lacks_tls;			/* of all that have it: by weather */
 
 const struct town network_town = { .copies_are_right =
 	network_copies_are_right, .reports_most = network_reports_most };
@@ -131,7 +134,8 @@ started(void *arg, struct node *n)
 {
 	(void)arg;
 	self->is_up = true;
-	while (!network_ledger->is_stopping) {
+	while (!network_ledger->is_stopping &&
+	    !(network_ledger->is_calm && lacks_tls)) {
 		bool is_calm = network_ledger->is_calm;
 
 		if (!is_calm && sim_chance(20) == 0)
@@ -152,6 +156,48 @@ ended(void *arg, unsigned core)
 	(void)core;
 }
 
+/* ---- TLS ---- */
+
+static struct tls_identity identity;
+
+static int
+tls_take(void *arg, struct node_core *core)
+{
+	(void)arg;
+	core->server.tls = tls_server_new(&(struct tls_server_setup){
+	    .identities = &identity, .n = 1 });
+	return core->server.tls == NULL ? -1 : 0;
+}
+
+static bool
+tls_begin(struct node_setup *setup)
+{
+	char name[16];
+
+	lacks_tls = network_ledger->has_tls && !network_ledger->is_calm &&
+	    sim_chance(4) == 0;
+	if (!network_ledger->has_tls || lacks_tls)
+		return false;
+	snprintf(name, sizeof name, "mx.h%u.test", self_number);
+	identity = test_identity("EC", name);
+	setup->tls = tls_take;
+	return true;
+}
+
+/* Of who sends nothing in clear text. */
+static void
+wire_hear(const struct address *from, const struct address *to,
+    struct str bytes)
+{
+	(void)from;
+	if (to->port != 25 || str_find_str(bytes, STR("MAIL FROM:")) == bytes.n)
+		return;
+	fprintf(stderr, "server %u sends mail in clear text\n", self_number);
+	must(false);
+}
+
+/* ---- a life ---- */
+
 /* A life that ended well left nothing behind, but for what is one of a process
  * and not of a session, message or reload: the resolver's settings and such. */
 static void
@@ -168,6 +214,7 @@ static void
 server_live(void *arg)
 {
 	struct node_setup setup;
+	bool has_identity;
 	size_t floor;
 	int status;
 
@@ -180,7 +227,12 @@ server_live(void *arg)
 	setup = (struct node_setup){ .config = config_make(),
 		.cores = self->cores, .door_fd = no_door, .sink = sink_make,
 		.started = started, .ended = ended, .porter_fd = -1 };
+	has_identity = tls_begin(&setup);
+	if (self->must_hide)
+		sim_tap(wire_hear);
 	status = node_run(&node, &setup);
+	if (has_identity)
+		test_identity_free(&identity);
 	self->is_up = false;
 	memory_settle(floor, status);
 	if (status != 0 && network_ledger->is_calm)

@@ -28,8 +28,7 @@ struct network_server {
 	char ip[16], name[16];
 	char config[NETWORK_CONFIG], aliases[NETWORK_CONFIG * 2];
 	unsigned cores;
-	bool has_tls;			/* it offers STARTTLS */
-	bool must_hide;			/* it sends nothing in clear text ... */
+	bool must_hide;			/* it sends no mail in clear text */
 	/* of its lives */
 	unsigned lives;
 	bool is_up;
@@ -47,6 +46,8 @@ struct network_ledger {
 	struct network_server servers[NETWORK_SERVERS + 1];	/* from 1 */
 	bool is_calm, is_stopping;
 	bool has_disk_faults, has_host_faults;
+	bool has_tls;			/* servers of ours offer STARTTLS; in bad
+					 * weather not in each of their lives */
 	unsigned jumper;		/* a server that never crashes, and
 					 * whose wall jumps by months */
 	/* each message that a server of ours took: on disk, and when */
@@ -55,7 +56,6 @@ struct network_ledger {
 	    kept[NETWORK_KEPT];
 	size_t n_troubles;
 	struct network_trouble troubles[NETWORK_TROUBLES];
-	unsigned clear;			/* mail in clear text, where forbidden */
 	unsigned clients;		/* of the folk, not yet done */
 	int64_t ended;			/* the world's clock */
 };

@@ -64,7 +64,8 @@ put_routes(struct buf *b, unsigned i)
 	buf_put(b, STR("route:\n"));
 	put_route(b, "box.test", n);
 	for (unsigned k = 0; k < ELSEWHERE; k++)
-		if (sim_chance(2) == 0)
+		if (sim_chance(2) == 0 ||
+		    network_ledger->servers[i].must_hide)
 			put_route(b, elsewhere[k], i + 1 +
 			    (unsigned)sim_chance(n - i));
 	for (unsigned k = 1; k <= n; k++) {
@@ -75,16 +76,17 @@ put_routes(struct buf *b, unsigned i)
 }
 
 static void
-put_outbound(struct buf *b)
+put_outbound(struct buf *b, const struct network_server *s)
 {
-	static const char *const plans[] = { "30s, 5m, 2h", "10s, 20s, 40s, 1h",
-		"1m, 6h", "5m, 15m, 1h, 3h, 6h" };
-	buf_printf(b, "outbound:\n  retry: [ %s ]\n  expire: 3h\n"
-	    "  bounce_expire: 3h\n  recipients: %u\n  per_connection: %u\n"
+	static const char *const plans[] = { "30s, 5m, 1h", "10s, 20s, 40s, 1h",
+		"1m, 30m", "5m, 15m, 1h" };
+	buf_printf(b, "outbound:\n  retry: [ %s ]\n  expire: 5h\n"
+	    "  bounce_expire: 5h\n  recipients: %u\n  per_connection: %u\n"
 	    "  connections: %u\n  idle: %us\n  tls: %s\n  prefer: ipv4\n",
 	    plans[sim_chance(sizeof plans / sizeof *plans)],
 	    one_of(3, 1, 2, 100), one_of(3, 1, 3, 100), one_of(3, 1, 2, 10),
-	    one_of(3, 0, 1, 10), sim_chance(2) == 0 ? "none" : "may");
+	    one_of(3, 0, 1, 10), s->must_hide ? "encrypt" :
+	    sim_chance(2) == 0 ? "none" : "may");
 }
 
 static void
@@ -119,7 +121,7 @@ put_server(struct buf *b, unsigned i)
 	    "spool: { path: /spool, segment: %uK, reserve: 64K, "
 	    "outcome_sync: %ums }\n", one_of(3, 256, 512, 4096),
 	    one_of(3, 1, 10, 100));
-	put_outbound(b);
+	put_outbound(b, &network_ledger->servers[i]);
 	put_limits(b);
 	put_routes(b, i);
 	buf_putc(b, '\0');
@@ -145,6 +147,8 @@ server_furnish(unsigned i)
 
 	snprintf(s->ip, sizeof s->ip, "192.0.2.%u", i);
 	s->cores = 1 + (unsigned)sim_chance(2);
+	s->must_hide = network_ledger->has_tls && i < network_ledger->n &&
+	    sim_chance(2) == 0;
 	put_server(&config, i);
 	put_aliases(&aliases);
 	sim_at(i);
@@ -175,6 +179,7 @@ network_furnish(void)
 	network_ledger = sim_ledger(sizeof *network_ledger);
 	network_ledger->has_disk_faults = sim_chance(2) == 0;
 	network_ledger->has_host_faults = sim_chance(2) == 0;
+	network_ledger->has_tls = sim_chance(4) == 0;
 	network_ledger->n = 2 + (unsigned)sim_chance(NETWORK_SERVERS - 1);
 	network_ledger->jumper = sim_chance(4) != 0 ? 0 :
 	    1 + (unsigned)sim_chance(network_ledger->n);

@@ -85,7 +85,7 @@ town_address(unsigned m, size_t r, char room[64])
 		buf_printf(&b, "v%um%ur%zu@h%u.test", (unsigned)want, m, r,
 		    to->host);
 	else if (to->host != 0)
-		buf_printf(&b, "u%zu@h%u.test", r, to->host);
+		buf_printf(&b, "u%zu+m%ur%zu@h%u.test", r, m, r, to->host);
 	else if (want == WANT_MAILBOX)
 		buf_printf(&b, "u%zu@%s", r, domains[want]);
 	else
@@ -123,9 +123,13 @@ numbered(struct str *s)
 struct town_rcpt *
 town_rcpt_of(struct str local)
 {
+	size_t behind = str_find(local, 'm');
 	struct town_message *t;
 	uint64_t r;
 
+	/* "v0m1r2", an alias, and "u2+m1r2", a mailbox */
+	if (local.n > 0 && (local.p[0] == 'v' || local.p[0] == 'u'))
+		local = str_sub(local, behind, local.n);
 	if (!str_skip(&local, STR("m")) || (t = numbered(&local)) == NULL ||
 	    !str_skip(&local, STR("r")) ||
 	    !parse_u64(local, TOWN_RCPTS - 1, &r) || r >= t->n)
