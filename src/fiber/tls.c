@@ -32,6 +32,8 @@ static const char suites_1_2[] =
     "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:!PSK:!SHA1:!SHA256:!SHA384";
 static char groups[] = "X25519:P-256:P-384";	/* a macro takes its const */
 
+enum { DHE_BITS_MOST = 4096 };		/* 20 ms of a core */
+
 enum { TICKET_NAME = 16, TICKET_AES = 32, TICKET_HMAC = 32,
 	SESSION_SECONDS = 12 * 3600 };
 
@@ -50,6 +52,9 @@ struct tls_context {
 	void (*dropped)(void *arg);
 	void *arg;
 	SSL_SESSION *last;		/* a client's that resumes; or NULL */
+	/* OpenSSL's own judge of keys and ciphers, of a client. */
+	int (*judge)(const SSL *, const SSL_CTX *, int op, int bits, int nid,
+	    void *other, void *arg);
 };
 
 struct tls {
@@ -433,6 +438,20 @@ session_keep(SSL *ssl, SSL_SESSION *session)
 	return 1;			/* ours now */
 }
 
+/* A group of 10,000 bits, of the server's choice, would have a core for half a
+ * second. */
+static int
+group_judge(const SSL *ssl, const SSL_CTX *ctx, int op, int bits, int nid,
+    void *other, void *arg)
+{
+	const struct tls_context *c = arg;
+
+	if (op == SSL_SECOP_TMP_DH && other != NULL &&
+	    EVP_PKEY_get_bits(other) > DHE_BITS_MOST)
+		return 0;
+	return c->judge(ssl, ctx, op, bits, nid, other, NULL);
+}
+
 struct tls_context *
 tls_client_new(const struct tls_client_setup *setup)
 {
@@ -443,6 +462,9 @@ tls_client_new(const struct tls_client_setup *setup)
 	if (c == NULL)
 		return NULL;
 	SSL_CTX_set_verify(c->ssl, SSL_VERIFY_PEER, any_chain);
+	c->judge = SSL_CTX_get_security_callback(c->ssl);
+	SSL_CTX_set_security_callback(c->ssl, group_judge);
+	SSL_CTX_set0_security_ex_data(c->ssl, c);
 	if (setup->resumes) {
 		SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_CLIENT |
 		    SSL_SESS_CACHE_NO_INTERNAL);
