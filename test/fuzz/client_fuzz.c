@@ -2,15 +2,18 @@
  * client_fuzz.c -- our client, and a server that says anything.
  *
  * Input: one octet of flags, then what the server says, a line at a time (cut at
- * LF): one line when it is connected, and one more after each thing it hears.
+ * LF): one line when it is connected, and one more after each thing it hears; a
+ * line that begins with SOH begins TLS instead, when it heard STARTTLS.
  * Whatever that is: every recipient has one verdict, in clean words and with an
  * enhanced code of its class; he is DELIVERED only when the whole body and its
- * dot left us; where TLS is demanded nothing is sent without it, and no server
- * here ends a handshake; and two messages and a farewell come to an end within their deadlines.
+ * dot left us; where TLS is demanded nothing is sent without it, and never a
+ * password in clear text; and two messages and a farewell come to an end within
+ * their deadlines.
  */
 #include "fuzz.h"
 
 #include "fiber/test_core.h"
+#include "fiber/test_tls.h"
 #include "fiber/world_sim.h"
 #include "smtp/client.h"
 
@@ -22,6 +25,9 @@ static struct stream client_net, peer_net;
 static struct client client;
 static struct str says;
 static unsigned flags;
+static struct tls_identity shown;
+static struct tls_context *showing;
+static bool is_private;			/* a handshake came to its end */
 static bool all_was_read;		/* of the body, its end too */
 static size_t body_n;
 
@@ -51,6 +57,20 @@ peer_say(void)
 	says = str_sub(says, n, says.n);
 }
 
+/* What was heard: is it the word to begin TLS, and do we? */
+static yields bool
+peer_shakes(struct str line)
+{
+	if (is_private || !str_eq(line, STR("STARTTLS")) || says.n == 0 ||
+	    says.p[0] != '\1')
+		return false;
+	says = str_sub(says, 1, says.n);
+	stream_put(&peer_net, STR("220 go\r\n"));
+	is_private = tls_accept(&peer_net, showing) == 0;
+	err_clear();
+	return is_private;
+}
+
 static yields void
 peer_run(void *arg)
 {
@@ -64,7 +84,10 @@ peer_run(void *arg)
 		if (line.n > 0 && line.p[0] == 0x16)
 			break;		/* a ClientHello */
 		must(ending == LINE_CRLF && str_find(line, '\r') == line.n);
-		peer_say();
+		must(is_private || str_find_str(line, STR("AGFubgBwZW5j")) ==
+		    line.n);
+		if (!peer_shakes(line))
+			peer_say();
 	}
 	stream_close(&peer_net);
 }
@@ -136,6 +159,8 @@ static yields void
 converse(void *arg)
 {
 	static const struct tls_client_setup plain;
+	static const struct client_login who = { .user = STR_INIT("ann"),
+		.secret = STR_INIT("pencil"), .host = STR_INIT("mx.test") };
 	struct verdict v;
 
 	(void)arg;
@@ -150,10 +175,13 @@ converse(void *arg)
 		    TLS_LEVEL_MAY;
 		client.demand = &demand;
 		client.tls = asking;
+		client.login = (flags & FLAG_TLS) && (flags & FLAG_ENCRYPT) ?
+		    &who : NULL;
 	}
 	v = client_greet(&client, STR("me.test"));
 	verdict_check(&v);
-	must(v.disposition != DELIVERED || (flags & FLAG_ENCRYPT) == 0);
+	must(v.disposition != DELIVERED || (flags & FLAG_ENCRYPT) == 0 ||
+	    is_private);
 	must((v.disposition == DELIVERED) == client_is_usable(&client) ||
 	    client_net.trouble != STREAM_FINE);
 	for (int i = 0; i < 2 && client_is_usable(&client); i++)
@@ -167,6 +195,12 @@ FUZZ(in)
 {
 	flags = fuzz_choice(&in);
 	says = in;
+	is_private = false;
 	sim_begin(1);
+	if (showing == NULL) {
+		shown = test_identity("EC", "mx.test");
+		showing = tls_server_new(&(struct tls_server_setup){
+		    .identities = &shown, .n = 1 });
+	}
 	must(core_run_all(1, converse, NULL) == 0);
 }

@@ -80,7 +80,7 @@ def session_seeds():
         yield b"\0\0" + path.read_bytes().replace(b"\n", b"\r\n")
 
 
-SAY, SHAKE, RAW, END, WAIT = range(5)
+SAY, SHAKE, RAW, END, WAIT, LOGIN = range(6)
 
 
 def private_seeds():
@@ -100,8 +100,22 @@ def private_seeds():
     yield steps(0, ehlo, start, (SHAKE, b""), ehlo, (END, b"NOOP\r\n"))
     yield steps(0, ehlo, start, (RAW, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), (WAIT, b"x" * 200))
     yield steps(0, ehlo, start, (SHAKE, b""), ehlo, start, quits)
+    for who in range(40):
+        login = (LOGIN, bytes([who, 0, 0]))
+        yield steps(8 + 4 + 16 * (who % 2), ehlo, start, (SHAKE, b""), ehlo, login, *mail)
+        yield steps(8 + 4 + 1 + 96, (SHAKE, b""), ehlo, login, *mail, quits)
+    yield steps(8 + 4, ehlo, (LOGIN, b"\0\0\0"), (LOGIN, b"\1\0\0"), (SAY, b"AUTH PLAIN\r\n"), (SAY, b"*\r\n"), quits)
     yield steps(0, (SHAKE, b""))
     yield steps(1, (RAW, b"EHLO x.test\r\n"), (WAIT, b"x"))
+
+
+def client_seeds():
+    """Servers that begin TLS, and then offer what they like."""
+    for flags in (64, 128, 192, 64 + 1, 192 + 8):
+        for more in (b"PIPELINING", b"CHUNKING\r\n250-BINARYMIME", b"AUTH PLAIN SCRAM-SHA-256",
+                     b"SMTPUTF8\r\n250-8BITMIME", b"DSN\r\n250-SIZE 100", b"STARTTLS"):
+            yield bytes([flags]) + b"220 mx\n250-mx\r\n250 STARTTLS\n\1250-mx\r\n250-" + more + \
+                b"\r\n250 HELP\n" + b"235 2.7.0 ok\n" + b"250 ok\n" * 4 + b"354 go\n250 2.0.0 ok\n" * 3
 
 
 def spf_seeds():
@@ -137,6 +151,7 @@ VECTOR_SEEDS = {
     "address": address_seeds,
     "analyze": analyze_seeds,
     "chunk": chunk_seeds,
+    "client": client_seeds,
     "content_type": lambda: json_seeds("content_type.json"),
     "data": data_seeds,
     "date": lambda: json_seeds("date.json"),
