@@ -118,6 +118,26 @@ def client_seeds():
                 b"\r\n250 HELP\n" + b"235 2.7.0 ok\n" + b"250 ok\n" * 4 + b"354 go\n250 2.0.0 ok\n" * 3
 
 
+def control_seeds():
+    """Each route, with nothing, with what it may want, and with a body."""
+    routes = re.findall(r'ROUTE\("(\w+)", +"([^"]+)"', (ROOT / "src/http/route.def").read_text())
+    send = b"POST /v1/emails/raw?from=u@home.test&to=u@home.test&to=x@far.test HTTP/1.1\r\nHost: h\r\n" \
+        b"Content-Length: 16\r\n\r\nSubject: x\n\nx\n.\n"
+    for method, path in routes:
+        for query in (b"", b"?domain=home.test&selector=x&limit=2", b"?id=0&rcpt=x@far.test&state=held&follow=1",
+                      b"?account=u@home.test&day=2026-11-21&kind=dmarc"):
+            ask = method.encode() + b" " + path.replace("*", "0123456789ABCDEF").encode() + query + \
+                b" HTTP/1.1\r\nHost: h\r\n"
+            yield b"\0" + send + ask + b"\r\n" + ask + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+
+
+def directory_seeds():
+    for flags in range(16):
+        yield bytes([flags]) + b"\x0c\0\0success" * 4
+        yield bytes([flags]) + b"\5\5\1user" + b"\x08\0\1user=ann" * 3
+        yield bytes([flags]) + b"\6\1\1ann" + b"\6\2\0ok" + b"\6\0\0yes"
+
+
 def spf_seeds():
     with tarfile.open(VECTORS / "fuzz-seeds-spf/corpus.tar.gz") as tar:
         for member in tar:
@@ -153,8 +173,10 @@ VECTOR_SEEDS = {
     "chunk": chunk_seeds,
     "client": client_seeds,
     "content_type": lambda: json_seeds("content_type.json"),
+    "control": control_seeds,
     "data": data_seeds,
     "date": lambda: json_seeds("date.json"),
+    "directory": directory_seeds,
     "dmarc_report_read": dmarc_report_seeds,
     "dsn_read": report_seeds,
     "idna": domain_seeds,
