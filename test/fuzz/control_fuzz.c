@@ -165,11 +165,13 @@ response_hear(void)
 	must(step != HTTP_BAD);
 	if (step != HTTP_DONE)
 		return false;
-	must(h.status >= 200 && h.status < 600);
-	must(h.has_length != h.is_chunked);
+	must(h.status == 100 || (h.status >= 200 && h.status < 600));
+	must(!h.has_length || !h.is_chunked);
 	stream_consume(&client, used);
-	body_hear(&h);
-	return true;
+	if (h.status != 100)
+		body_hear(&h);
+	/* What has neither ends with the connection: who says HTTP/1.0. */
+	return h.status == 100 || h.has_length || h.is_chunked;
 }
 
 static yields void
