@@ -175,6 +175,28 @@ body_a_stop_waits_for_nobody(void *arg)
 }
 TEST(a_stop_waits_for_nobody, "auth: { failures: 100 }\n")
 
+/* Who waits is a fiber, and there are not so many of them. */
+static yields void
+body_a_place_to_wait(void *arg)
+{
+	struct session s;
+
+	(void)arg;
+	open_server(ROLE_SUBMISSION);
+	for (size_t n = KNOCKS_MOST - 1; n <= KNOCKS_MOST + 1; n++) {
+		visitor(&s, "192.0.2.1");
+		server.n_knockers = n;
+		(void)fail_ms(&s, "bob");
+		assert_int_equal(s.is_over, n >= KNOCKS_MOST);
+		assert_int_equal(s.code, n >= KNOCKS_MOST ? 421 : 0);
+		assert_int_equal(server.n_knockers, n);
+		server.n_knockers = 0;
+		visitor_leaves(&s);
+	}
+	close_server();
+}
+TEST(a_place_to_wait, "auth: { failures: 100 }\n")
+
 int
 main(void)
 {
@@ -183,6 +205,7 @@ main(void)
 		cmocka_unit_test(test_bars_what_may_not_be_here),
 		cmocka_unit_test(test_unjudged_owes_nothing),
 		cmocka_unit_test(test_a_stop_waits_for_nobody),
+		cmocka_unit_test(test_a_place_to_wait),
 	};
 
 	return cmocka_run_group_tests_name("knock", tests, NULL, NULL);

@@ -80,6 +80,32 @@ body_utf8(void *arg)
 	close_server();
 }
 
+/* ---- limits.memory ---- */
+
+/* What all sessions hold, up to it and beyond. */
+static yields void
+body_memory_of_all(void *arg)
+{
+	static const char *const hello[] = { HELLO, NULL };
+	static const char *const fits[] = { "C MAIL FROM:<ann@one.test>",
+		"S 250 2.1.0", "C RSET", "S 250", NULL };
+	static const char *const full[] = { "C MAIL FROM:<ann@one.test>",
+		"S 452 4.3.1", NULL };
+	uint64_t mine, most = 1 << 20;
+
+	(void)arg;
+	open_server(ROLE_MX);
+	play_new(hello);
+	mine = server.memory;
+	for (uint64_t n = most - 1; n <= most + 1; n++) {
+		server.memory = n;
+		play(&net, n <= most ? fits : full);
+		server.memory = mine;
+	}
+	stream_close(&net);
+	close_server();
+}
+
 /* ---- proxies: XCLIENT_README ---- */
 
 static yields void
@@ -190,6 +216,7 @@ body_etrn(void *arg)
 	close_server();
 }
 
+TEST(memory_of_all, "limits: { memory: 1M }\n")
 TEST(wishes, "")
 TEST(utf8, "")
 TEST(xclient, "xclient: [ 192.0.2.4 ]\n")
@@ -201,6 +228,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_memory_of_all),
 		cmocka_unit_test(test_wishes), cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_xclient),
 		cmocka_unit_test(test_xclient_counts), cmocka_unit_test(test_etrn),
