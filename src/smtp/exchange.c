@@ -56,6 +56,20 @@ exchange_count(const struct exchange *x)
 	return n;
 }
 
+bool
+exchange_is_answered_early(struct exchange *x)
+{
+	struct verdict v;
+
+	if (stream_buffered(x->client->net) == 0)
+		return false;
+	x->client->is_over = true;
+	v = verdict_make(DEFERRED, 0, "4.5.0",
+	    "the host answered before it was asked");
+	exchange_settle(x, &v);
+	return true;
+}
+
 /* ---- addresses ---- */
 
 /*
@@ -401,6 +415,8 @@ exchange_envelope(struct exchange *x)
 	if (!ahead && exchange_hear_mail(x) != 0)
 		return -1;
 	while (x->said < x->message->n) {
+		if (x->mail_is_heard && exchange_is_answered_early(x))
+			return -1;
 		client_await(x->client, PHASE_rcpt);
 		in_game = exchange_count(x);
 		exchange_say_rcpts(x, ahead ? EXCHANGE_AHEAD : 1);

@@ -31,5 +31,8 @@ yields void exchange_run(struct exchange *);
 void exchange_settle(struct exchange *, const struct verdict *);
 /* How many are in the game. */
 size_t exchange_count(const struct exchange *);
+/* Is there an answer to what was not said yet?  Then nobody knows any more what
+ * the next one is about: all are deferred, the connection is over. */
+bool exchange_is_answered_early(struct exchange *);
 
 #endif

@@ -620,12 +620,42 @@ body_hasty_bdat(void *arg)
 	sim_net_set(before);
 }
 
+/* He says one reply more than he was asked for: what follows it would be taken
+ * for answers to something else, a refusal for a yes. */
+static yields void
+body_one_more(void *arg)
+{
+	static const char *const chunks[] = { CHUNKING, "C MAIL", "C RCPT",
+		"S 250 ok", "S 250 ok", "S 250 ok", "WAIT", NULL };
+	static const char *const slowly[] = { PLAIN, "C MAIL", "S 250 ok",
+		"S 250 ok", "WAIT", NULL };
+	static const char *const data[] = { PIPELINED, "C MAIL", "C RCPT",
+		"C DATA", "S 250 ok", "S 250 ok", "S 354 go", "S 250 taken",
+		"WAIT", NULL };
+	static const char *const *const scripts[] = { chunks, slowly, data };
+	struct sim_net calm = sim_net();
+
+	(void)arg;
+	calm.split_per_million = 0;
+	sim_net_set(calm);
+	for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+		meet(scripts[i]);
+		greet();
+		client_send(&client, &message, verdicts);
+		expect(0, DEFERRED, 0, "4.5.0");
+		assert_string_equal(verdicts[0].text,
+		    "the host answered before it was asked");
+		assert_false(client_is_usable(&client));
+		part();
+	}
+}
+
 static yields void (*const bodies[])(void *) = {
 	body_dsn, body_no_dsn, body_bdat, body_chunks, body_miscounted,
 	body_lmtp_bdat, body_converted, body_nothing_to_convert,
 	body_binary_to_8bit, body_refused, body_utf8, body_no_utf8,
 	body_limits, body_555, body_555_for_nothing, body_no_bdat,
-	body_no_pipelining, body_hasty_bdat,
+	body_no_pipelining, body_hasty_bdat, body_one_more,
 };
 
 static void

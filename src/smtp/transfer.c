@@ -301,20 +301,19 @@ transfer_run(struct exchange *x)
 	struct verdict v;
 
 	must(x->heard == x->message->n);
+	/* An answer to chunks, or to a dot, that were not said would be
+	 * believed. */
 	if (!x->data_is_said) {
-		transfer_chunks(x);
+		if (!exchange_is_answered_early(x))
+			transfer_chunks(x);
 		return;
 	}
 	v = client_hear(c, PHASE_data, NULL);
 	if (c->is_over)
 		exchange_settle(x, &v);
-	else if (v.code == 354 && stream_buffered(c->net) > 0) {
-		/* An answer to a dot that was not said would be believed. */
-		c->is_over = true;
-		v = verdict_make(DEFERRED, 0, "4.5.0",
-		    "the host answered before it was asked");
-		exchange_settle(x, &v);
-	} else if (v.code == 354 && exchange_count(x) > 0)
+	else if (v.code == 354 && exchange_is_answered_early(x))
+		return;
+	else if (v.code == 354 && exchange_count(x) > 0)
 		transfer_body(x);
 	else if (v.code == 354)
 		transfer_nothing(c);

@@ -166,4 +166,69 @@ def mapped_addresses(where):
     stop(s)
 
 
-CASES = [forged_headers, addresses, mapped_addresses]
+class Sink:
+    """A next hop that keeps every octet it hears; it offers what it is told to."""
+
+    def __init__(self, offers):
+        self.offers, self.heard, self.hop = offers, [], Hop(self.talk)
+
+    def talk(self, peer):
+        got = bytearray()
+        self.heard.append(got)
+        peer.sendall(b"220 sink\r\n")
+        at, data = 0, False
+        while more := peer.recv(65536):
+            got += more
+            while (end := got.find(b"\r\n.\r\n" if data else b"\r\n", at - 2 if data else at)) >= 0:
+                line, at = bytes(got[at:end]), end + (5 if data else 2)
+                verb = line[:4].upper()
+                if not data and verb == b"BDAT":
+                    size = int(line.split()[1])
+                    while len(got) < at + size:
+                        got += peer.recv(65536)
+                    at += size
+                peer.sendall(b"250 taken\r\n" if data else b"250-sink\r\n" + self.offers + b"250 SIZE\r\n" if verb == b"EHLO" else
+                             b"354 go\r\n" if verb == b"DATA" else b"250 ok\r\n")
+                data = not data and verb == b"DATA"
+
+
+TRICKY = [b"\r\n.\r\n", b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\n.\r", b"\r\n\0.\r\n", b"\r\n.\0\r\n",
+          b"\r\r\n.\r\r\n", b"\r\n..\r\n", b"\r\n.\r\n.\r\n", b"\n\n.\n\n"]
+INNER = b"MAIL FROM:<eve@out.test>\r\nRCPT TO:<victim@far.test>\r\nDATA\r\nSubject: smuggled\r\n\r\nx\r\n.\r\n"
+
+
+def outgoing(where):
+    """Every trick in a binary body, to hops that take chunks, binary or only lines: one message each, and no octet of it a command."""
+    sinks = {b"lines": Sink(b""), b"eight": Sink(b"250-8BITMIME\r\n"), b"chunks": Sink(b"250-CHUNKING\r\n250-8BITMIME\r\n"),
+             b"binary": Sink(b"250-CHUNKING\r\n250-BINARYMIME\r\n250-8BITMIME\r\n")}
+    routes = "".join(f'  - {{ if: {{ rcpt_domain: [ {name.decode()}.test ] }}, relay: "smtp://127.0.0.1:{sink.hop.port}" }}\n'
+                     for name, sink in sinks.items())
+    s = server(where, CROWD + "outbound: { idle: 0s }\nroute:\n" + routes).start()
+    bodies = [b"before" + t + INNER + b"after" for t in TRICKY]
+    for name in sinks:
+        for i, body in enumerate(bodies):
+            content = b"From: a@b.test\r\nContent-Type: application/octet-stream\r\nMIME-Version: 1.0\r\n\r\n" + body
+            with Client(s, "127.0.0.1") as c:
+                c.say(b"EHLO x.test", b"250")
+                c.say(b'MAIL FROM:<"a> b"@good.test> BODY=BINARYMIME ENVID=a+3Eb', b"250")
+                c.say(b'RCPT TO:<"x> SIZE=1 %d"@%s.test> ORCPT=rfc822;a+3E+20b' % (i, name), b"250")
+                c.put(b"BDAT %d LAST\r\n" % len(content) + content)
+                expect(c.reply()[:3] == b"250", "not kept")
+    expect(wait_for(lambda: all(sum(b"QUIT\r\n" in h for h in sink.heard) >= 1 and
+                                sum(h.count(b"RCPT TO:<\"x>") for h in sink.heard) >= len(bodies) for sink in sinks.values())
+                    and not s.queue(), 30), f"{s.queue()}\n{[len(k.heard) for k in sinks.values()]}")
+    for name, sink in sinks.items():
+        for heard in map(bytes, sink.heard):
+            if name != b"binary":
+                expect(not re.search(rb"(?<!\r)\n|\r(?!\n)|\0", heard), f"{name}: a bare CR, LF or NUL: {heard[:2000]!r}")
+                expect(b"smuggled" not in heard and b"victim" not in heard, f"{name}: as it was: {heard[:2000]!r}")
+            commands = re.findall(rb"(?m)^(?:MAIL FROM|RCPT TO):.*", re.sub(rb"(?s)BDAT (\d+) LAST\r\n.*?(?=RSET|QUIT|MAIL FROM:<\"|\Z)", b"", heard))
+            for line in commands:
+                expect(re.fullmatch(rb'MAIL FROM:<"a> b"@good\.test>( [A-Z]+=[^ ]+)*\r|RCPT TO:<"x> SIZE=1 \d+"@[a-z]+\.test>( [A-Z]+=[^ ]+)*\r',
+                                    line), f"{name}: {line!r}")
+        sink.hop.close()
+    healthy(s)
+    stop(s)
+
+
+CASES = [forged_headers, addresses, mapped_addresses, outgoing]
