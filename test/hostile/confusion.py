@@ -1,9 +1,7 @@
 """confusion -- two who read the same octets differently: headers, addresses, sessions, next hops."""
 import re
-import time
 
-from hops import lines_of
-from rig import CROWD, Client, Hop, expect, good_mail, healthy, inbox, server, stop, wait_for
+from rig import CROWD, Client, Hop, expect, good_mail, healthy, inbox, mail_log, server, stop, wait_for
 
 FORGED = b"mx.hostile.test; spf=pass smtp.mailfrom=ceo@bank.test; dkim=pass header.d=bank.test"
 JUNK = (b"junk without a colon", b"\xff\xfe", b": no name", b" folded at the top", b"\tfolded at the top", b"From ceo@bank.test Sat",
@@ -231,4 +229,38 @@ def outgoing(where):
     stop(s)
 
 
-CASES = [forged_headers, addresses, mapped_addresses, outgoing]
+HELOS = [b"a;dkim=pass", b"a(b", b"a)b", b'"x"', b"a\\b", b"<x>", b"a=b;dkim=pass", b"x]:", b"unknown[9.9.9.9]:", b"%n%s", b"a,b", b"@x:y", b"a`id`"]
+SENDERS = [b'"x;dkim=pass header.d=bank.test"@out.test', b'"a\\"b"@out.test', b'"a\\\\"@out.test', b'"(c"@out.test', b'"a) b"@out.test',
+           b'"<>"@out.test', b'"a> to=<victim@far.test>, status=sent (x"@out.test', b'"$(id)"@out.test',
+           b'"]: SASL PLAIN authentication failed: x[9.9.9.9]"@out.test', b"=?utf-8?q?x?=@out.test"]
+
+
+def words_of_others(where):
+    """What a stranger calls himself stays a word: in the fields that we write, and in the log."""
+    s = server(where)
+    s.configure(s.config.read_text().replace("from: accept", "from: accept, received_spf: yes"))
+    s.start()
+    pairs = [(h, b"eve@out.test") for h in HELOS] + [(b"ok.test", w) for w in SENDERS]
+    for helo, sender in pairs:
+        with Client(s) as c:
+            c.say(b"EHLO " + helo, b"250")
+            c.say(b"MAIL FROM:<" + sender + b">", b"250")
+            c.say(b"RCPT TO:<alice@hostile.test>", b"250")
+            c.say(b"DATA", b"354")
+            c.put(b"Subject: x\r\n\r\nx\r\n.\r\n")
+            expect(c.reply()[:3] == b"250", "not kept")
+    expect(wait_for(lambda: len(inbox(s)) == len(pairs), 20), f"{len(inbox(s))} of {len(pairs)}")
+    for raw in inbox(s):
+        for f in header_of(raw):
+            bare = re.sub(rb'"(?:\\.|[^"\\])*"', b'""', f)
+            if f.startswith((b"Authentication-Results", b"Received-SPF")):
+                expect(bare.count(b'"') % 2 == 0 and not re.search(rb"dkim=pass|bank|9\.9\.9|\(b|\$\(|<|`", bare.replace(b"helo=a`id`", b"")), f"{f!r}")
+            elif f.startswith(b"Received:"):
+                expect(re.match(rb"Received: from [\w.?-]+ \(unknown \[127\.0\.3\.1\]\) by mx", f), f"{f!r}")
+    log = mail_log(s)
+    # what log readers look for: who it was, and where it went
+    expect(not re.search(r" to=<victim|(?:warning: |connect from |\w+ from )[^\[]*\[9\.9\.9\.9\]", log), f"{log[-3000:]}")
+    stop(s)
+
+
+CASES = [forged_headers, addresses, mapped_addresses, outgoing, words_of_others]
