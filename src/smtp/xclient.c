@@ -7,7 +7,8 @@
  * Each attribute at most once, by the table xclient.def.  "[UNAVAILABLE]" and
  * "[TEMPUNAVAIL]" mean that the proxy does not know.  Everything is read before
  * anything is believed; then the conversation begins again with a banner: what
- * the client had said is forgotten, what the proxy told now and before stays.
+ * the client had said is forgotten, what the proxy told now and before stays; but
+ * with another address comes another client, and of him nothing was told.
  */
 #include "base/must.h"
 #include "base/num.h"
@@ -201,8 +202,8 @@ static yields void
 xclient_begin(struct session *s, const struct xclient *x)
 {
 	session_forget(s);
-	if (x->is_given[ATTRIBUTE_ADDR])
-		s->client_name = STR_NONE;	/* another's */
+	if (x->is_given[ATTRIBUTE_ADDR])	/* these were another's */
+		s->client_name = s->user = STR_NONE;
 	xclient_keep(x, ATTRIBUTE_NAME, s->told_name, &s->client_name);
 	xclient_keep(x, ATTRIBUTE_LOGIN, s->told_user, &s->user);
 	if (x->is_given[ATTRIBUTE_ADDR])
