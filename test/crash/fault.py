@@ -85,7 +85,7 @@ class Faults:
             place.chmod(0o777)
         env = {"LD_PRELOAD": str(SHIM), "SHIM_CONTROL": str(self.control.path), "SHIM_BELOW": str(disk)}
         (scratch / "control").chmod(0o666)
-        self.rig = Rig(scratch, disk / "spool", sink, boxes=disk / "boxes", env=env, segment="1M")
+        self.rig = Rig(scratch / "server", disk / "spool", sink, boxes=disk / "boxes", env=env, segment="1M")
         load = Load(("127.0.0.1", self.rig.load_port), self.rig.recipients, connections=8, sizes=(1, 64 * 1024))
         self.account = Account(name, self.rig, load)
         self.missed = self.refused = self.fired = 0

@@ -158,7 +158,7 @@ class Rig:
         if lmtp:
             config += WAYS_LMTP.format(lmtp=lmtp.address[1])
             self.recipients.append("alice@lmtp.test")
-        self.server = Server(binary, scratch / "server", config, cage=False, env=env)
+        self.server = Server(binary, scratch, config, cage=False, env=env)
         self.sink, self.lmtp, self.boxes = sink, lmtp, boxes
 
     def in_boxes(self):
