@@ -6,6 +6,7 @@ loss must be seen.
 """
 import asyncio
 import functools
+import subprocess
 import time
 
 from mail import Load, Sink
@@ -76,7 +77,15 @@ async def cuts(kind, most, scratch):
     why = cannot_mount(scratch, kind)
     if why:
         return why
-    account = await power(scratch, f"power-{kind}", kind, most)
+    try:
+        account = await power(scratch, f"power-{kind}", kind, most)
+    except (RuntimeError, subprocess.SubprocessError) as error:
+        if "still there" not in str(error) and not isinstance(error, subprocess.SubprocessError):
+            raise
+        # Seen now and then on loaded machines: a thread that the kernel does not end, or a disk that it keeps.
+        print(f"# the kernel let go of nothing ({error}): once more", flush=True)
+        (scratch / "again").mkdir()
+        account = await power(scratch / "again", f"power-{kind}", kind, most)
     return account.troubles + twice_trouble(account, len(account.rig.recipients))
 
 
