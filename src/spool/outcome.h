@@ -60,7 +60,8 @@ yields int spool_cancel(struct spool *, uint64_t id, struct str reason);
  * second: then it counts as the disk's trouble, and is known as such). */
 yields void spool_await_written(struct spool *);
 
-/* One step of the mail's way; lost, and counted, when the buffer is full. */
+/* One step of the mail's way, written with what comes next, and within 5 ms; lost,
+ * and counted, when the buffer is full. */
 void spool_event(struct spool *, const struct event *);
 
 const char *outcome_word(enum outcome_kind);

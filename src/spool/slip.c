@@ -36,7 +36,7 @@ slips_init(struct slips *s, size_t ceiling)
 	list_init(&s->waiters);
 	list_init(&s->written_waiters);
 	rooms_init(&s->rooms, ceiling);
-	s->sync_due = MONO_NEVER;
+	s->sync_due = s->write_due = MONO_NEVER;
 }
 
 static void
@@ -73,13 +73,35 @@ slip_get(struct slips *s, uint64_t n, enum lazy_class class)
 	slip = room_take(&s->rooms, ROOM_LARGE);
 	if (slip == NULL)
 		return NULL;
-	if (list_is_empty(&s->lazy)) {
+	if (list_is_empty(&s->lazy))
 		s->since = clock_mono();
-		fiber_wake(s->is_writing ? NULL : s->scribe);
-	}
 	slip->cover = SLIP_UNWRITTEN;
 	list_append(&s->lazy, &slip->link);
 	return slip;
+}
+
+void
+slips_taken(struct slips *s)
+{
+	if (list_is_empty(&s->lazy))
+		s->write_due = MONO_NEVER;
+}
+
+/* A write for an event alone is worth a switch of threads to nobody: it waits for
+ * company.  Whoever waits for the time must know it when it changes. */
+static void
+slips_hurry(struct spool *sp, enum lazy_class class)
+{
+	struct slips *s = &sp->writer.slips;
+	struct mono before = s->write_due, at = clock_mono();
+
+	if (class == LAZY_EVENT)
+		at = mono_add(at, SLIP_PATIENCE_NS);
+	s->write_due = mono_first(before, at);
+	if (!mono_is_before(s->write_due, before))
+		return;
+	writer_wake(sp);
+	fiber_wake(s->is_writing ? NULL : s->scribe);
 }
 
 int
@@ -107,7 +129,7 @@ writer_lazy(struct spool *sp, enum record_type type, uint64_t id,
 	    (size_t)n - RECORD_HEADER - payload.n);
 	slip->n += n;
 	slip->mark = ++sp->index.given;
-	writer_wake(sp);
+	slips_hurry(sp, class);
 	return 0;
 }
 
@@ -151,6 +173,8 @@ writer_wait_written(struct spool *sp, struct mono deadline)
 	struct slips *s = &sp->writer.slips;
 	uint64_t mark = sp->index.given;
 
+	if (s->written < mark && !list_is_empty(&s->lazy))
+		slips_hurry(sp, LAZY_OUTCOME);
 	while (s->written < mark && sp->health != SPOOL_BROKEN &&
 	    mono_is_before(clock_mono(), deadline))
 		slips_wait(&s->written_waiters, deadline);
@@ -239,6 +263,7 @@ slips_again(struct slips *s)
 		list_remove(k);
 		slip_of(k)->cover = SLIP_UNWRITTEN;
 		list_push(&s->lazy, k);
+		s->write_due = (struct mono){ 0 };
 	}
 	s->sync_due = MONO_NEVER;
 }
@@ -266,6 +291,7 @@ scribe_write(struct spool *sp, struct room *slip)
 	int rc;
 
 	list_remove(&slip->link);
+	slips_taken(s);
 	slip_place(sp, segment, slip);
 	s->since = clock_mono();
 	s->is_writing = true;
@@ -296,6 +322,8 @@ scribe_fiber(void *arg)
 	while (!s->is_stopping) {
 		slip = scribe_next(sp);
 		patience = mono_add(s->since, SCRIBE_PATIENCE_NS);
+		if (mono_is_before(patience, s->write_due))
+			patience = s->write_due;
 		if (slip == NULL)
 			(void)fiber_park(MONO_NEVER);
 		else if (mono_is_before(clock_mono(), patience))

@@ -1,7 +1,8 @@
 /*
  * slip.h -- records nobody waits for, from memory to disk.
  *
- * The promise: they reach the log in the order they were given.  Until a sync
+ * The promise: they reach the log in the order they were given, outcomes at once,
+ * events with what is written next and within SLIP_PATIENCE_NS.  Until a sync
  * that began after they were written has succeeded they are kept in memory, and
  * given again when the disk fails.  While a sync is under way they do not wait
  * for its end longer than a millisecond: the scribe writes them meanwhile, so
@@ -27,6 +28,7 @@ struct segment;
 struct spool;
 
 #define SLIP_UNWRITTEN UINT64_MAX
+#define SLIP_PATIENCE_NS (5 * NS_PER_MS)
 
 struct slips {
 	struct list lazy;		/* slips (struct room) to be written */
@@ -36,6 +38,7 @@ struct slips {
 	struct list written_waiters;
 	struct rooms rooms;
 	struct mono since;		/* the oldest in `lazy' was given then */
+	struct mono write_due;		/* `lazy' is written then, if not before */
 	struct mono sync_due;		/* MONO_NEVER: nothing is unsynced */
 	uint64_t syncs;			/* begun so far */
 	uint64_t written;		/* so many of index.given kill -9 cannot take
@@ -51,6 +54,9 @@ struct slips {
 
 void slips_init(struct slips *, size_t ceiling);
 void slips_clear(struct slips *);
+
+/* Nothing is lazy any more: nothing is due. */
+void slips_taken(struct slips *);
 
 /* Fix the place in the order of all its records: at the segment's end. */
 void slip_place(struct spool *, struct segment *, struct room *);

@@ -1,4 +1,5 @@
 #include "spool/spool_test.h"
+#include "spool/slip.h"
 
 #include "fiber/world_sim.h"
 #include "spool/tail.h"
@@ -424,6 +425,45 @@ tell_events(void *arg)
 	must(spool_close(sp) == SPOOL_FINE);
 }
 
+/* An event costs no write of its own where something else is written soon; alone
+ * it is written within its patience, and an outcome waits for nothing. */
+static yields void
+keep_events_company(void *arg)
+{
+	struct spool *sp = test_open();
+	struct event e = event_make(EVENT_queued, (struct wall){ 5 }, 9);
+	uint64_t before = spool_stats(sp).writes;
+	struct mono began = clock_mono();
+
+	(void)arg;
+	for (int i = 0; i < 3; i++)
+		spool_event(sp, &e);
+	fiber_sleep(mono_add(clock_mono(), SLIP_PATIENCE_NS / 2));
+	must(spool_stats(sp).writes == before);
+	must(test_commit(sp, 1, 100, 1, NULL) == DRAFT_FINE);
+	must(spool_stats(sp).writes == before + 1);
+	fiber_sleep(in_ms(100));
+	must(spool_stats(sp).writes == before + 1);
+	spool_event(sp, &e);
+	began = clock_mono();
+	fiber_sleep(mono_add(began, SLIP_PATIENCE_NS - 1));
+	must(spool_stats(sp).writes == before + 1);
+	fiber_sleep(mono_add(began, SLIP_PATIENCE_NS + 2 * NS_PER_MS));
+	must(spool_stats(sp).writes == before + 2);
+	spool_event(sp, &e);
+	spool_await_written(sp);
+	must(mono_is_before(clock_mono(), mono_add(began, 2 * SLIP_PATIENCE_NS)));
+	must(spool_stats(sp).writes == before + 3);
+	must(spool_close(sp) == SPOOL_FINE);
+}
+
+static void
+events_wait_for_company(void **state)
+{
+	(void)state;
+	in_world(keep_events_company);
+}
+
 static void
 events_are_written_until_the_buffer_is_full(void **state)
 {
@@ -511,6 +551,7 @@ main(void)
 		cmocka_unit_test(dead_segments_are_recycled_and_the_rest_moved),
 		cmocka_unit_test(tails_follow_and_hold_the_log),
 		cmocka_unit_test(events_are_written_until_the_buffer_is_full),
+		cmocka_unit_test(events_wait_for_company),
 		cmocka_unit_test(a_spool_has_one_owner),
 		cmocka_unit_test(the_size_of_segments_may_change),
 	};

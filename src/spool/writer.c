@@ -118,6 +118,7 @@ batch_take_slips(struct spool *sp, struct batch *b)
 			b->first = slip_of(k);
 		b->last = slip_of(k);
 	}
+	slips_taken(&w->slips);
 }
 
 static void
@@ -431,12 +432,21 @@ writer_has_lazy(const struct writer *w)
 	    !mono_is_before(clock_mono(), w->retry_at);
 }
 
+/* Events go along with whatever is written anyway. */
+static bool
+writer_takes_lazy(const struct writer *w)
+{
+	return writer_has_lazy(w) && (w->is_draining ||
+	    !list_is_empty(&w->entries) || writer_sync_is_due(w) ||
+	    !mono_is_before(clock_mono(), w->slips.write_due));
+}
+
 static void
 batch_fill(struct spool *sp, struct batch *b)
 {
 	struct writer *w = &sp->writer;
 
-	if (writer_has_lazy(w))
+	if (writer_takes_lazy(w))
 		batch_take_slips(sp, b);
 	if (!writer_has_lazy(w))	/* else what is due first did not fit */
 		batch_take_entries(w, b);
@@ -463,7 +473,7 @@ writer_step(struct spool *sp)
 		batch_fill(sp, &b);
 	}
 	if (b.n_parts == 0 &&
-	    (writer_has_lazy(w) || !list_is_empty(&w->entries))) {
+	    (writer_takes_lazy(w) || !list_is_empty(&w->entries))) {
 		if (writer_roll(sp))
 			return true;
 		writer_cannot_roll(sp);
@@ -481,11 +491,14 @@ writer_step(struct spool *sp)
 static struct mono
 writer_next(const struct writer *w)
 {
-	struct mono at = w->slips.sync_due;
+	struct mono at = w->slips.write_due;
 
-	if (!list_is_empty(&w->slips.lazy) && mono_is_before(clock_mono(), w->retry_at))
-		at = mono_first(at, w->retry_at);
-	return at;
+	if (mono_is_before(at, w->retry_at))
+		at = w->retry_at;
+	/* what is due could not be written: a wake will tell when it can */
+	if (list_is_empty(&w->slips.lazy) || !mono_is_before(clock_mono(), at))
+		at = MONO_NEVER;
+	return mono_first(at, w->slips.sync_due);
 }
 
 static bool
