@@ -27,6 +27,7 @@ struct keyring_link {
 	struct permit turn;		/* to tell: frames stay whole */
 	struct list asking;
 	uint32_t number;		/* of the last request */
+	bool is_sending;		/* somebody does, behind all who ask now */
 	bool is_gone;
 };
 
@@ -38,6 +39,26 @@ link_of(struct tls_signer *s)
 
 /* ---- asking ---- */
 
+/* The first who asks in a turn of the core sends for all who ask in it.  What was
+ * put is sent whatever happens: the turn's holder has a deadline of his own. */
+static yields int
+requests_send(struct keyring_link *l, struct mono until)
+{
+	int rc;
+
+	if (l->is_sending)
+		return 0;
+	l->is_sending = true;
+	fiber_yield();
+	l->is_sending = false;
+	rc = permit_take(&l->turn, MONO_NEVER);
+	must(rc == 0);
+	l->tell.deadline = until;
+	rc = stream_flush(&l->tell);
+	permit_give(&l->turn);
+	return rc;
+}
+
 /* A frame is put whole: nobody else has a turn in between. */
 static yields int
 request_tell(struct keyring_link *l, const struct keyring_frame *q,
@@ -45,7 +66,6 @@ request_tell(struct keyring_link *l, const struct keyring_frame *q,
 {
 	struct mono until = mono_add(clock_mono(),
 	    KEYRING_PATIENCE * NS_PER_SECOND);
-	int rc;
 
 	if (permit_take(&l->turn, until) != 0)
 		return -1;
@@ -58,9 +78,8 @@ request_tell(struct keyring_link *l, const struct keyring_frame *q,
 		    sizeof length });
 		stream_put(&l->tell, fields[i]);
 	}
-	rc = stream_flush(&l->tell);
 	permit_give(&l->turn);
-	return rc;
+	return requests_send(l, until);
 }
 
 static yields void
