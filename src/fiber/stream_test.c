@@ -1,5 +1,7 @@
 #include "fiber/test_core.h"
 
+#include "fiber/inner.h"
+
 static struct stream client, server;
 
 static void
@@ -63,6 +65,41 @@ test_lines(void **state)
 {
 	(void)state;
 	on_core(body_lines);
+}
+
+/* Last words go with the end, but not where the end would be a reset. */
+static void
+body_last(void *arg)
+{
+	enum line_ending ending;
+	struct str bytes;
+
+	(void)arg;
+	make_pair(&client, &server);
+	stream_put(&server, STR("221 bye\r\n"));
+	server.end->can_read = false;
+	assert_int_equal(stream_flush_last(&server), 0);
+	assert_true(server.end->has_more);
+	say("late\r\n");
+	assert_int_equal(stream_peek(&server, &bytes), 0);
+	assert_int_equal(stream_flush_last(&server), 0);
+	assert_false(server.end->has_more);
+	stream_consume(&server, bytes.n);
+	server.end->can_read = true;	/* nobody has looked yet */
+	assert_int_equal(stream_flush_last(&server), 0);
+	assert_false(server.end->has_more);
+	stream_close(&server);
+	assert_int_equal(stream_line(&client, 512, &bytes, &ending), 0);
+	assert_true(str_eq(bytes, STR("221 bye")));
+	assert_int_equal(stream_peek(&client, &bytes), -1);
+	stream_close(&client);
+}
+
+static void
+test_last_words_go_with_the_end(void **state)
+{
+	(void)state;
+	on_core(body_last);
 }
 
 /* `most' octets are a line, one more is not; by CRLF and by LF. */
@@ -493,6 +530,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_last_words_go_with_the_end),
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_big),
 		cmocka_unit_test(test_peek),

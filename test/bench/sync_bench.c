@@ -218,7 +218,7 @@ main(int argc, char **argv)
 {
 	static char piece[PIECE];
 	long turns = argc > 2 ? strtol(argv[2], NULL, 10) : 1000;
-	char path[4096];
+	char path[1024];
 
 	if (argc < 2 || turns < ROUND || turns > TURNS_MOST) {
 		fprintf(stderr, "usage: sync_bench FILE [%d-%d]\n", ROUND,
