@@ -1,6 +1,6 @@
 #include "fiber/test_core.h"
 
-#include "fiber/inner.h"
+#include "fiber/world.h"
 
 static struct stream client, server;
 
