@@ -8,7 +8,8 @@
 #include <inttypes.h>
 
 enum {
-	FIT_BLOCK = 16 * 1024,
+	FIT_BLOCK = 64 * 1024,	/* a piece of the spool: read once, where less would
+				 * read it once to check it and once again */
 	FIT_BLOCK_LEAST = 4 * 1024,	/* as spool/body.h asks */
 	FIT_ARENA = 2 * FIT_BLOCK + 2 * sizeof(struct recode)
 };
