@@ -99,6 +99,10 @@ struct mono sim_crashed_at(void);	/* the last crash, by that life's mono */
 /* A run is broken after so many turns of its cores; 0: never. */
 void sim_turns_most(uint64_t);
 
+/* What the world allocates for itself, it must have: who refuses memory looks
+ * here first. */
+extern bool sim_is_at_work;
+
 /* ---- faults: like the order to crash they hold until sim_faults_clear() ---- */
 
 /* The n-th such verb of each life fails with this errno (ENOSPC, EIO ...), and

@@ -32,6 +32,7 @@ struct lane {
 
 static struct heap events;
 int64_t sim_cost;
+bool sim_is_at_work;
 
 /* ---- time ---- */
 
@@ -91,7 +92,9 @@ sim_event_set(struct sim_event *e, struct mono at)
 {
 	must(e->fire != NULL);
 	heap_remove(&events, &e->node);
+	sim_is_at_work = true;
 	must(heap_insert(&events, &e->node, at.ns) == 0);
+	sim_is_at_work = false;
 }
 
 void

@@ -3,8 +3,11 @@
 #include "base/must.h"
 #include "base/num.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,18 +52,35 @@ jobs(void)
 	    (unsigned)n : 2;
 }
 
+/* What all jobs did together: the world's nanoseconds of each seed's last world. */
+static struct { _Atomic int64_t ns; } *done;
+
+static double
+processor_seconds(void)
+{
+	struct rusage u;
+
+	must(getrusage(RUSAGE_CHILDREN, &u) == 0);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	    (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
 /* In a process of its own: 0, or 1 when a seed was not well. */
 static int
 job_run(const struct scenario *s, uint64_t first, uint64_t last, uint64_t step)
 {
+	int64_t begun;
+
 	for (uint64_t seed = first; seed <= last; seed += step) {
 		sim_begin(seed);
+		begun = sim_world_mono().ns;
 		if (!s->run(seed)) {
 			printf("not ok %s: seed %ju\n# again: SEED=%ju "
 			    "test/sim/run %s\n", s->name, (uintmax_t)seed,
 			    (uintmax_t)seed, s->name);
 			return 1;
 		}
+		atomic_fetch_add(&done->ns, sim_world_mono().ns - begun);
 	}
 	return 0;
 }
@@ -69,8 +89,10 @@ static int
 scenario_try(const struct scenario *s, uint64_t first, uint64_t n)
 {
 	unsigned n_jobs = n < jobs() ? (unsigned)n : jobs();
+	double before = processor_seconds(), hours, seconds;
 	int status, failed = 0;
 
+	atomic_store(&done->ns, 0);
 	fflush(NULL);
 	for (unsigned i = 0; i < n_jobs; i++) {
 		pid_t pid = fork();
@@ -91,8 +113,12 @@ scenario_try(const struct scenario *s, uint64_t first, uint64_t n)
 	}
 	if (!failed)
 		printf("ok %s\n", s->name);
-	printf("# %s: seeds %ju to %ju\n", s->name, (uintmax_t)first,
-	    (uintmax_t)(first + n - 1));
+	seconds = processor_seconds() - before + 1e-6;
+	hours = (double)atomic_load(&done->ns) / 3600e9;
+	printf("# %s: seeds %ju to %ju, %.1f of them in a second of processor "
+	    "time; %.0f hours in %.1f s, %.0f in an hour\n", s->name,
+	    (uintmax_t)first, (uintmax_t)(first + n - 1), (double)n / seconds,
+	    hours, seconds, hours * 3600 / seconds);
 	return failed;
 }
 
@@ -116,6 +142,9 @@ main(int argc, char **argv)
 	if (is_one && !parse_u64(str_of(getenv("SEED")), UINT32_MAX, &first))
 		return 64;
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	done = mmap(NULL, sizeof *done, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	must(done != MAP_FAILED);
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
 		bool chosen = argc < 2;
 

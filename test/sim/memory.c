@@ -1,5 +1,7 @@
 #include "memory.h"
 
+#include "fiber/world_sim.h"
+
 #include <stdlib.h>
 
 /* By the linker's --wrap: of whoever is linked statically, which is us. */
@@ -15,7 +17,7 @@ void *__real_aligned_alloc(size_t, size_t);
 void __real_free(void *);
 
 static size_t live;
-static uint64_t asked, refused_from, refused_to;
+static uint64_t asked, refused, refused_from, refused_to;
 
 size_t
 memory_live(void)
@@ -24,9 +26,9 @@ memory_live(void)
 }
 
 uint64_t
-memory_asked(void)
+memory_refused(void)
 {
-	return asked;
+	return refused;
 }
 
 void
@@ -36,12 +38,15 @@ memory_refuse(uint64_t nth, uint64_t times)
 	refused_to = refused_from + times;
 }
 
-static int
+static bool
 is_refused(void)
 {
 	asked++;
-	return refused_from != 0 && asked >= refused_from &&
-	    asked < refused_to;
+	if (sim_is_at_work || refused_from == 0 || asked < refused_from ||
+	    asked >= refused_to)
+		return false;
+	refused++;
+	return true;
 }
 
 void *

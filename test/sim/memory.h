@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 size_t memory_live(void);
-uint64_t memory_asked(void);		/* ever */
+uint64_t memory_refused(void);		/* so many were, ever */
 void memory_refuse(uint64_t nth, uint64_t times);	/* 0: none */
 
 #endif

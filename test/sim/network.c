@@ -140,6 +140,14 @@ started(void *arg, struct node *n)
 
 		if (!is_calm && sim_chance(20) == 0)
 			reload();
+		if (self->refuse_nth != 0)
+			memory_refuse(self->refuse_nth, self->refuse_times);
+		self->refuse_nth = 0;
+		if (is_calm)
+			memory_refuse(0, 0);
+		if (memory_refused() > 0 && getenv("TOWN_LOG") != NULL)
+			fprintf(stderr, "h%u: %ju allocations refused\n",
+			    self_number, (uintmax_t)memory_refused());
 		self->kept = node_kept(n);
 		self->looked = sim_world_mono().ns;
 		fiber_sleep(mono_add(clock_mono(), (is_calm ? 60 : 10) *

@@ -30,6 +30,7 @@ struct network_server {
 	unsigned cores;
 	bool must_hide;			/* it sends no mail in clear text */
 	/* of its lives */
+	uint64_t refuse_nth, refuse_times;	/* an order: memory.h */
 	unsigned lives;
 	bool is_up;
 	size_t kept;			/* messages, when it last looked */
@@ -48,6 +49,7 @@ struct network_ledger {
 	bool has_disk_faults, has_host_faults;
 	bool has_tls;			/* servers of ours offer STARTTLS; in bad
 					 * weather not in each of their lives */
+	bool has_memory_faults;
 	unsigned jumper;		/* a server that never crashes, and
 					 * whose wall jumps by months */
 	/* each message that a server of ours took: on disk, and when */

@@ -283,7 +283,7 @@ is_quiet(int64_t since)
 static yields void
 end_await(void)
 {
-	struct mono patience = in_seconds(40 * 86400);
+	struct mono patience = in_seconds(3 * 86400);
 	int64_t since = sim_world_mono().ns;
 	unsigned quiet = 0;
 

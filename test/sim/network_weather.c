@@ -137,9 +137,21 @@ wall_spoil(void)
 	sim_at(0);
 }
 
+/* One allocation, or all for a while. */
+static void
+memory_spoil(void)
+{
+	struct network_server *s = &network_ledger->servers[any_server()];
+
+	s->refuse_nth = 1 + sim_chance(2000);
+	s->refuse_times = sim_chance(2) == 0 ? 1 : 1 + sim_chance(50);
+}
+
 static void
 trouble_make(unsigned *jumps)
 {
+	if (network_ledger->has_memory_faults && sim_chance(3) == 0)
+		memory_spoil();
 	switch (sim_chance(9)) {
 	case 0:
 		net_spoil();
