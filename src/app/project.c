@@ -174,7 +174,11 @@ project_run(void *arg)
 			expire(p);
 			next_expire = mono_add(now, EXPIRE_S * NS_PER_SECOND);
 		}
-		if (rc != 1)
+		if (rc == 0)
+			tail_await(p->tail, has_moved(p) ? next_mark :
+			    next_expire);
+		/* many at once, or another try */
+		if (rc != 1 && !p->is_stopping)
 			(void)fiber_park(mono_add(now, NS_PER_SECOND));
 	}
 	while (p->tail != NULL && step(p, true) == 1)

@@ -55,6 +55,8 @@ struct spool {
 	struct mono error_at;		/* the last device error */
 	bool has_error;
 	size_t tails;
+	uint64_t batches;		/* written, ever */
+	struct fiber *follower;		/* waits for one more; or NULL */
 	struct lasts *lasts;		/* while spool_recover() runs; or NULL */
 	bool is_running;		/* spool_recover() is done */
 	bool is_read_only;		/* check.c's */

@@ -26,6 +26,7 @@ struct tail {
 	struct tail_place place;	/* the next octet to be read */
 	struct tail_place after;	/* what the caller knows */
 	uint32_t types;
+	uint64_t seen;			/* of spool.batches, to their end */
 	struct scan scan;
 	char *window;
 	size_t cap;
@@ -242,8 +243,11 @@ tail_advance(struct tail *t, struct record *out)
 yields int
 tail_next(struct tail *t, struct record *out, struct tail_place *after)
 {
+	uint64_t batches = t->spool->batches;
 	int got = tail_advance(t, out);
 
+	if (got == 0)
+		t->seen = batches;
 	/* Records that nobody asked for move the place only when they fill a
 	 * segment: else each mark, being one, would ask for another. */
 	if (got == 1)
@@ -253,4 +257,16 @@ tail_next(struct tail *t, struct record *out, struct tail_place *after)
 	if (got >= 0)
 		*after = t->after;
 	return got;
+}
+
+yields void
+tail_await(struct tail *t, struct mono deadline)
+{
+	struct spool *sp = t->spool;
+
+	must(sp->follower == NULL);
+	sp->follower = fiber_self();
+	if (sp->batches == t->seen)
+		(void)fiber_park(deadline);
+	sp->follower = NULL;
 }

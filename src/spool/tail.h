@@ -7,7 +7,8 @@
  * next, and after a crash spool_place() gives the last mark that survived: apply
  * each batch in one transaction together with its place, and nothing repeats.
  * Not for: finding messages.
- * Waiting: tail_next() yields; it does not wait for new records.
+ * Waiting: tail_next() yields; it does not wait for new records, tail_await()
+ * does.
  * Memory: a window of 256 KiB per tail, from malloc, freed by tail_close(); a
  * record's slices live until the next tail_next().
  * Errors: -1 with a trail when the disk fails; damaged records were told at
@@ -40,5 +41,8 @@ void tail_close(struct tail *);
 /* 1: *out is the next record and *after the place behind it; 0: no more for
  * now, and *after may have moved to a later segment; -1. */
 yields int tail_next(struct tail *, struct record *out, struct tail_place *after);
+/* Until something was written since tail_next() said 0, or somebody wakes the
+ * fiber, or the deadline.  One fiber of a spool at a time. */
+yields void tail_await(struct tail *, struct mono deadline);
 
 #endif

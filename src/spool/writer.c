@@ -263,6 +263,8 @@ writer_succeeded(struct spool *sp, struct batch *b)
 	}
 	while ((k = list_pop(&b->entries)) != NULL)
 		entry_finish(entry_of(k), 0, sp->stats.sync_ns);
+	sp->batches++;
+	fiber_wake(sp->follower);
 }
 
 /* The client will hear that the message was not taken: should its record have
