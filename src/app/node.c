@@ -620,6 +620,7 @@ core_main(void *arg)
 	barrier(c);
 	core_close(c);
 	barrier(c);
+	c->main = NULL;		/* who would wake us still comes too late */
 	if (c->index == 0)
 		core_stop_all();
 }
