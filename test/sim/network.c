@@ -40,23 +40,23 @@ config_make(void)
 	struct source_memory machine;
 	struct buf b = BUF_OF(said);
 	struct problems problems;
-	struct config *c;
+	struct config *c = NULL;
 	struct arena a;
 
 	arena_init(&a, CONFIG_MEMORY);
 	source_memory_init(&machine, &a);
 	problems_init(&problems);
-	must(source_memory_file(&machine, STR("t.yaml"),
-	    str_of(self->config)) == 0);
-	must(source_memory_file(&machine, STR("/aliases"),
-	    str_of(self->aliases)) == 0);
-	c = config_load(&machine.source, STR("t.yaml"), &problems);
+	if (source_memory_file(&machine, STR("t.yaml"),
+	    str_of(self->config)) == 0 &&
+	    source_memory_file(&machine, STR("/aliases"),
+	    str_of(self->aliases)) == 0)
+		c = config_load(&machine.source, STR("t.yaml"), &problems);
 	problems_print(&problems, &b);
-	if (c == NULL)
+	if (c == NULL && memory_refused() == 0)
 		fprintf(stderr, "%.*s\n%s", (int)b.n, said, self->config);
 	problems_clear(&problems);
 	arena_clear(&a);
-	must(c != NULL);
+	must(c != NULL || memory_refused() > 0);
 	return c;
 }
 
@@ -129,13 +129,20 @@ reload(void)
 		(void)node_reload(&node, c);
 }
 
+/* What could not be queued for want of memory waits for the next start. */
+static bool
+must_begin_anew(void)
+{
+	return lacks_tls || memory_refused() > 0;
+}
+
 static yields void
 started(void *arg, struct node *n)
 {
 	(void)arg;
 	self->is_up = true;
 	while (!network_ledger->is_stopping &&
-	    !(network_ledger->is_calm && lacks_tls)) {
+	    !(network_ledger->is_calm && must_begin_anew())) {
 		bool is_calm = network_ledger->is_calm;
 
 		if (!is_calm && sim_chance(20) == 0)
