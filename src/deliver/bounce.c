@@ -126,6 +126,7 @@ piece_quote(struct report *r, struct str piece)
 	size_t n = dsn_quoted_most(piece.n);
 	struct buf b = { .p = arena_alloc(&r->arena, n), .cap = n };
 
+	must(r->n_parts <= r->most_parts);
 	if (b.p == NULL || piece.p == NULL)
 		return STR_NONE;
 	dsn_quote(&b, piece);
@@ -137,6 +138,7 @@ piece_quote(struct report *r, struct str piece)
 static void
 part_begin(struct report *r)
 {
+	must(r->piece.n == 0);
 	r->head = r->n_parts;
 	r->octets = DSN_ASCII;
 	part_add(r, STR(""));
@@ -145,6 +147,7 @@ part_begin(struct report *r)
 static void
 part_end(struct report *r, enum dsn_part which)
 {
+	must(r->head < r->n_parts);
 	dsn_part(&r->piece, &r->dsn, which, r->octets);
 	r->parts[r->head] = arena_copy(&r->arena, buf_str(&r->piece));
 	r->has_room = r->has_room && r->parts[r->head].p != NULL;
@@ -164,6 +167,7 @@ recipient_make(struct report *r, const struct delivery_recipient *rcpt)
 {
 	const struct delivery *d = r->about;
 
+	must(is_told(r, rcpt));
 	return (struct dsn_recipient){
 		.action = r->dsn.action,
 		.final = rcpt->address,
@@ -184,6 +188,7 @@ recipients_write(struct report *r, size_t to,
     void (*write)(struct buf *, const struct dsn *,
     const struct dsn_recipient *))
 {
+	must(to <= r->about->n && r->from < to);
 	for (size_t i = r->from; i < to; i++) {
 		struct dsn_recipient one;
 
@@ -252,6 +257,7 @@ returned_encoding(const struct report *r)
 static int
 report_write(struct report *r, size_t to)
 {
+	must(to > r->from && to <= r->about->n);
 	r->most_parts = 2 * (to - r->from) + PARTS_BESIDES;
 	r->n_parts = 0;
 	r->has_room = true;
@@ -355,6 +361,7 @@ dsn_fill(struct report *r, const struct config *conf, struct str to)
 	struct id_text id = id_print(r->about->handoff.ref.id);
 	struct arena *a = &r->arena;
 
+	must(to.n > 0 && r->dsn.action < DSN_ACTIONS);
 	r->dsn.host = conf->hostname;
 	r->dsn.postmaster = arena_join(a, STR("postmaster@"), conf->hostname);
 	r->dsn.to = to;
@@ -406,6 +413,7 @@ report_keep(struct deliver *home, const struct config *conf, struct report *r)
 	struct verdict v;
 	uint64_t id = 0;
 
+	must(r->has_room && r->n_parts > 0);
 	v = intake_post(home->intake, conf, &r->arena, &post, &id);
 	if (v.disposition == DEFERRED)
 		return err_set("%s", v.text);
@@ -504,6 +512,7 @@ bounce_to_one(struct deliver *home, const struct config *conf,
 	const char *ban = report_ban(home, conf, &r, to);
 	int rc;
 
+	must(one->verdict.disposition == told_by(action));
 	if (ban != NULL) {		/* good news need no excuse */
 		if (told_by(action) != DELIVERED || count_told(&r) > 0)
 			unreported_tell(home, &r, ban);

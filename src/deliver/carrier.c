@@ -56,6 +56,7 @@ words_take(struct verdict *v, struct str words, unsigned status)
 {
 	struct esc esc;
 
+	must(status != 0);
 	words = str_trim(words);
 	if (esc_take(&words, &esc) && esc.class == v->esc.class)
 		v->esc = esc;
@@ -89,6 +90,7 @@ reply_verdict(const struct porter_reply *reply, struct delivery *d,
 {
 	struct str text = { reply->text, reply->length };
 
+	must(reply->end < PORTER_ENDS && reply->length <= sizeof reply->text);
 	switch ((enum porter_end)reply->end) {
 	case PORTER_KEPT:
 		r->file = arena_copy(&d->arena, text);
@@ -175,6 +177,7 @@ porter_ask(struct delivery *d, const struct porter_request *q, int fd,
 {
 	int got = -EPIPE;
 
+	must(fd >= 0 && wait > 0);
 	for (unsigned i = 0; i < PORTER_TRIES && got == -EPIPE; i++) {
 		if (i > 0)
 			fiber_sleep(mono_add(clock_mono(),

@@ -84,6 +84,7 @@ settle_ended(struct delivery *d)
 static void
 settle_put_off(struct delivery *d)
 {
+	must(d->n <= d->envelope.n_rcpts);
 	(void)settle(d, (struct queue_result){ .end = QUEUE_PUT_OFF });
 }
 
@@ -119,6 +120,7 @@ recipient_is_list(const struct envelope *e, size_t parent)
 static void
 recipient_expand(struct delivery *d, struct delivery_recipient *r)
 {
+	must(!r->is_tried && r->index < d->envelope.n_rcpts);
 	r->is_expanded = r->is_tried = true;
 	r->is_list = recipient_is_list(&d->envelope, r->index);
 	r->verdict = verdict_make(DELIVERED, 0, "2.0.0", r->is_list ?
@@ -187,6 +189,7 @@ damage_end(struct delivery *d, const char *what)
 {
 	struct spool *spool = deliver_spool(d->home, d->handoff.ref.id);
 
+	must(d->duty != DUTY_NONE);
 	trouble_tell(d, d->duty == DUTY_CANCEL ? "cancelled" : "expired", what);
 	(void)spool_cancel(spool, d->handoff.ref.id, str_of(what));
 	settle_ended(d);
@@ -198,6 +201,7 @@ open_fail(struct delivery *d, int rc, const char *why)
 {
 	bool is_old = !mono_is_before(clock_mono(), d->handoff.expires);
 
+	must(rc != 0 && !d->is_pinned);
 	if (rc != BODY_DAMAGED && !is_old) {	/* the disk: not for ever */
 		trouble_tell(d, "disk", why);
 		settle_put_off(d);
@@ -325,6 +329,7 @@ reason_tell(struct event *e, const struct verdict *v)
 {
 	const struct reason *why = reason_find(v->esc, v->code);
 
+	must(v->disposition != DELIVERED);
 	event_str(e, FIELD_bounce, str_of(reason_kind(why, v->esc)));
 	event_str(e, FIELD_class, str_of(why->name));
 }
@@ -420,6 +425,7 @@ static void
 turn_all(struct delivery *d, enum disposition from, struct verdict to,
     bool keep_text)
 {
+	must(from != to.disposition);
 	for (size_t i = 0; i < d->n; i++) {
 		struct delivery_recipient *r = &d->rcpts[i];
 
@@ -507,6 +513,7 @@ attempt_record(struct delivery *d, const struct queue_settled *s)
 static yields void
 expire_rest(struct delivery *d, const struct config *conf)
 {
+	must(d->is_pinned);
 	turn_all(d, DEFERRED, verdict_make(FAILED, 0, "5.4.7", "expired"), true);
 	failures_settle(d, conf, OUTCOME_EXPIRED, EVENT_expired);
 	if (count(d, DEFERRED) == 0)
@@ -518,6 +525,7 @@ expire_rest(struct delivery *d, const struct config *conf)
 static yields void
 cancel_rest(struct delivery *d)
 {
+	must(d->is_pinned && count(d, DEFERRED) > 0);
 	outcomes_record(d, DEFERRED, OUTCOME_CANCELLED);
 	tell_all(d, DEFERRED, EVENT_canceled, (struct wall){ 0 });
 	settle_ended(d);
@@ -530,6 +538,7 @@ retry_rest(struct delivery *d, const struct config *conf, size_t left)
 	    .end = QUEUE_RETRY, .n_rcpts = (uint32_t)left,
 	    .reason = reason_make(d) });
 
+	must(left > 0 && left <= d->n);
 	switch (s.duty) {
 	case DUTY_EXPIRE:
 		expire_rest(d, conf);
@@ -609,6 +618,7 @@ home_finish(void *arg)
 	struct config *conf = config_pin(d->home->holder);
 	struct spool *spool;
 
+	must(d->home->core == core_index() && d->is_pinned);
 	switch (d->duty) {
 	case DUTY_EXPIRE:
 		expire_rest(d, conf);
@@ -621,7 +631,6 @@ home_finish(void *arg)
 		verdicts_settle(d, conf);
 		break;
 	}
-	must(d->home->core == core_index());
 	let_go(d);
 	config_unpin(d->home->holder, conf);
 	/* Not before this one is written does the connection take another: so
@@ -660,6 +669,7 @@ home_return(void *arg)
 {
 	const struct giving *g = arg;
 
+	must(g->home->core == core_index());
 	(void)queue_settle(g->home->queue, clock_mono(), g->handoff.ref,
 	    (struct queue_result){ .end = g->end });
 	deliver_wake(g->home);
@@ -677,6 +687,7 @@ handoff_return(struct deliver *at, const struct handoff *h, enum queue_end end)
 static void
 verdict_to_all(struct delivery *d, const struct verdict *v, struct str remote)
 {
+	must(d->n > 0 && d->is_pinned);
 	for (size_t i = 0; i < d->n; i++) {
 		d->rcpts[i].verdict = *v;
 		d->rcpts[i].remote = remote;

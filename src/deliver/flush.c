@@ -1,5 +1,6 @@
 #include "deliver/flush.h"
 
+#include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
 #include "queue/key.h"
@@ -66,6 +67,7 @@ flush_some(void *arg)
 	struct mono now = clock_mono();
 	size_t n = flush_look(f, refs);
 
+	must(n <= FLUSH_BATCH);
 	for (size_t i = 0; i < n; i++)
 		f->n += queue_retry_now(f->here->queue, now, refs[i]);
 	if (n > 0)
@@ -88,6 +90,7 @@ deliver_flush(struct deliver *const *cores, unsigned n_cores, struct str domain,
 {
 	struct flush f = { .domain = domain, .is_below = is_below };
 
+	must(n_cores > 0);
 	for (unsigned i = 0; i < n_cores; i++) {
 		f.here = cores[i];
 		f.cursor = (struct view_cursor){ 0 };

@@ -1,5 +1,6 @@
 #include "deliver/liar.h"
 
+#include "base/must.h"
 #include "wire/reply.h"
 
 static bool
@@ -33,6 +34,7 @@ liar_note(struct liars *list, struct mono now, const struct address *a,
 	bool is_clear = (bits & CAPABILITY_BIT(STARTTLS)) != 0;
 	struct mono clear_until = { 0 };
 
+	must(a->family != ADDRESS_NONE);
 	if (bits == 0)
 		return;
 	for (size_t i = 0; i < LIARS_MOST; i++) {

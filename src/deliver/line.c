@@ -1,6 +1,7 @@
 #include "deliver/line.h"
 
 #include "base/err.h"
+#include "base/must.h"
 #include "deliver/key.h"
 #include "deliver/liar.h"
 #include "deliver/security.h"
@@ -29,6 +30,7 @@ static const struct address *
 source_for(const struct config *c, const struct relay *hop,
     const struct address *to)
 {
+	must(to->family != ADDRESS_NONE);
 	if (hop != NULL && hop->is_lmtp)
 		return NULL;		/* a neighbour, not the Internet */
 	for (size_t i = 0; i < c->outbound.bind.n; i++)
@@ -44,6 +46,7 @@ relay_name(struct line *l, const struct site_try *t)
 	struct buf r = BUF_OF(l->remote_text);
 	struct address_text ip = address_print(t->address);
 
+	must(t->host != NULL && t->address != NULL);
 	buf_printf(&b, STR_FMT "[%s]", STR_ARG(t->host->name), ip.text);
 	if (t->address->family != ADDRESS_UNIX)
 		buf_printf(&b, ":%u", t->address->port);
@@ -80,6 +83,7 @@ enum trial { TRIAL_GOOD, TRIAL_FAILED, TRIAL_OURSELVES };
 static void
 line_close(struct line *l)
 {
+	must(l->c == NULL || l->c->net == &l->net);
 	if (l->c != NULL)
 		l->c->net = NULL;
 	stream_close(&l->net);
@@ -98,6 +102,7 @@ line_hang_up(struct line *l)
 static yields enum trial
 host_refuse(struct line *l)
 {
+	must(l->verdict.disposition != DELIVERED);
 	if (l->verdict.code != 521)
 		verdict_soften(&l->verdict);
 	client_quit(&l->client);
@@ -137,6 +142,7 @@ line_tell(struct line *l, enum event_type type, const char *reason,
 {
 	struct event e = event_make(type, clock_wall(), 0);
 
+	must(l->relay.n > 0);
 	event_str(&e, FIELD_relay, l->relay);
 	event_str(&e, FIELD_reason, str_of(reason));
 	event_str(&e, FIELD_text, buf_str(text));
@@ -204,6 +210,7 @@ line_learn(struct line *l)
 	bool was_clear = (c->distrust & CAPABILITY_BIT(STARTTLS)) != 0;
 	const struct sentinel_class *class;
 
+	must(l->address.family != ADDRESS_NONE);
 	liar_note(&l->d->liars, now, &l->address, c->lies);
 	if ((c->lies & CAPABILITY_BIT(STARTTLS)) != 0 && !was_clear &&
 	    l->demand.level == TLS_LEVEL_MAY)
@@ -263,6 +270,7 @@ static void
 client_prepare(struct line *l, const struct site_try *t,
     enum relay_scheme scheme)
 {
+	must(l->end != NULL && l->demand.level < TLS_LEVELS);
 	stream_init(&l->net, l->end);
 	if (l->c != NULL)
 		l->c->net = &l->net;
@@ -321,6 +329,7 @@ line_may_be_clear(const struct line *l, const struct site_try *t)
 static void
 demand_relax(struct line *l)
 {
+	must(l->wish == LINE_RELAXED);
 	if (l->demand.asker == TLS_ASKED_BY_US)
 		return;
 	l->demand.level = security_wish(l->conf, l->rule)->level;
@@ -334,6 +343,7 @@ demand_relax(struct line *l)
 static int
 demand_require(struct line *l)
 {
+	must(l->wish == LINE_REQUIRED);
 	if (l->demand.level >= TLS_LEVEL_VERIFY)
 		return 0;
 	if (!l->demand.names_are_sure) {
@@ -367,6 +377,7 @@ demand_wish(struct line *l)
 static yields enum trial
 host_promise(struct line *l)
 {
+	must(l->verdict.disposition == DELIVERED);
 	if (l->wish != LINE_REQUIRED || client_keeps_tls(&l->client))
 		return TRIAL_GOOD;
 	l->lacks_requiretls = true;
@@ -388,6 +399,7 @@ host_try(struct line *l, const struct site *s, const struct site_try *t,
 		.deadline = mono_add(clock_mono(), l->conf->timeouts.dns) };
 	enum trial said;
 
+	must(l->conf != NULL && t->address->family != ADDRESS_NONE);
 	relay_name(l, t);
 	arena_clear(&l->arena);
 	ask.domain = arena_copy(&l->arena, l->domain);
@@ -425,6 +437,7 @@ hosts_try(struct line *l, const struct site *s, const struct site_policy *p,
 	size_t n = site_order(s, p, tries);
 	struct verdict before;
 
+	must(s->verdict.disposition == DELIVERED && n <= SITE_ADDRESSES);
 	if (n > l->conf->outbound.hosts)
 		n = l->conf->outbound.hosts;
 	if (n == 0)
@@ -490,6 +503,7 @@ relay_host_try(struct line *l, const struct relay_host *h)
 yields bool
 line_open_relay(struct line *l, const struct relay *relay)
 {
+	must(relay != NULL && l->verdict.disposition != DELIVERED);
 	l->hop = l->rule = relay;
 	for (size_t i = 0; i < relay->n && !l->d->is_stopping; i++) {
 		if (relay_host_try(l, &relay->hosts[i]))
@@ -507,6 +521,7 @@ mx_connect(struct line *l)
 	const struct site *s;
 	bool ok = false;
 
+	must(l->hop == NULL);
 	site_policy_make(&p, l->conf, (uint16_t)l->conf->outbound.port);
 	s = site_find(l->d->sites, l->domain, false, &p, until);
 	if (s == NULL)
@@ -526,6 +541,7 @@ line_open(struct line *l)
 	struct route r;
 	bool ok = false;
 
+	must(l->conf != NULL && (l->key.n > 0 || l->c != NULL));
 	l->verdict = verdict_make(DEFERRED, 0, "4.3.0", "no memory");
 	l->patience = client_patience_of(l->conf);
 	arena_init(&a, ROUTE_MEMORY);

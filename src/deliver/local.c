@@ -41,6 +41,7 @@ copy_put(struct copy *c, struct str octets)
 {
 	int rc;
 
+	must(c->maildir != NULL || c->fd >= 0);
 	if (c->maildir != NULL) {
 		rc = maildir_write(c->maildir, octets);
 		c->error = c->maildir->maildir_errno;
@@ -84,8 +85,9 @@ content_put(struct copy *c, struct str in)
 static int
 copy_unread(struct copy *c, int64_t rc)
 {
+	must(rc < 0);
 	c->is_unread = true;
-	c->delivery->is_damaged = rc == BODY_DAMAGED;
+	c->delivery->is_damaged |= rc == BODY_DAMAGED;
 	return -1;
 }
 
@@ -155,6 +157,7 @@ binary_copy(struct copy *c, char *room)
 	struct arena a;
 	int rc = -1;
 
+	must((c->delivery->envelope.flags & ENVELOPE_BINARY) != 0);
 	arena_init(&a, RECODE_ARENA + 2 * sizeof *r);
 	r = arena_new(&a, struct recode);
 	if (r == NULL) {
@@ -226,6 +229,7 @@ maildir_deliver(struct delivery *d, struct delivery_recipient *r,
 	struct str path = maildir_place(d, place, a);
 	struct verdict v;
 
+	must(place->pipe == NULL && !place->needs_porter);
 	if (path.p == NULL) {
 		err_set("no memory");
 		return carrier_trouble(ENOMEM);
@@ -275,6 +279,7 @@ target_deliver(struct delivery *d, struct delivery_recipient *r,
 	struct verdict v;
 	struct arena a;
 
+	must(r->transport.p != NULL);
 	arena_init(&a, COPY_MEMORY);
 	v = alias_target_is_place(r->transport) ? porter_deliver(d, r,
 	    r->transport.p[0] == '|', conf, &a) : verdict_make(FAILED, 0,
@@ -294,6 +299,7 @@ mailbox_deliver(struct delivery *d, struct delivery_recipient *r,
 	struct verdict v;
 	struct arena a;
 
+	must(route->kind == ROUTE_LOCAL && r->transport.p == NULL);
 	arena_init(&a, COPY_MEMORY);
 	if (place_find(conf, route, d->at->own_uid, d->at->own_gid, &a,
 	    &place) != 0)
@@ -334,6 +340,7 @@ inbox_deliver(struct delivery *d, struct delivery_recipient *r,
 		.home = route->home };
 	struct verdict v;
 
+	must(route->kind == ROUTE_REPORTS);
 	if (!report_take(d, r, conf)) {
 		r->verdict = mailbox_deliver(d, r, &admin, conf);
 		return;
@@ -379,6 +386,7 @@ local_deliver(struct delivery *d, struct delivery_recipient *r,
 {
 	struct route route = route_find(conf, r->sender, r->address);
 
+	must(!r->is_tried && d->is_pinned);
 	if (r->transport.p != NULL)
 		r->verdict = target_deliver(d, r, conf);
 	else

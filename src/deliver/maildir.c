@@ -28,6 +28,7 @@
 static int
 trouble(struct maildir *m, int negative_errno)
 {
+	must(negative_errno < 0);
 	m->maildir_errno = -negative_errno;
 	return err_add("Maildir " STR_FMT, STR_ARG(m->path));
 }
@@ -71,6 +72,7 @@ directory_sync(struct maildir *m, struct str path)
 static yields int
 path_make(struct maildir *m)
 {
+	must(m->path.n > 0);
 	for (size_t i = 1; i <= m->path.n; i++)
 		if ((i == m->path.n || m->path.p[i] == '/') &&
 		    directory_make(m, str_sub(m->path, 0, i)) != 0)
@@ -194,6 +196,7 @@ buffer_flush(struct maildir *m)
 {
 	int rc;
 
+	must(m->held <= MAILDIR_BUFFER && m->fd >= 0);
 	if (m->held == 0)
 		return 0;
 	rc = disk_pwrite(m->fd, (struct str){ m->buffer, m->held }, m->size);
@@ -239,6 +242,7 @@ file_sync(struct maildir *m)
 {
 	int rc = disk_fsync(m->fd);
 
+	must(m->held == 0 && m->fd >= 0);
 	disk_close(m->fd);
 	m->fd = -1;
 	return rc == 0 ? 0 : trouble(m, rc);
@@ -250,6 +254,7 @@ file_name(struct maildir *m)
 {
 	int rc = disk_rename(m->tmp_name, m->new_name);
 
+	must(m->fd < 0);
 	if (rc == -ENOENT) {
 		if (directories_make(m) != 0)
 			return -1;

@@ -69,6 +69,7 @@ batch_init(struct batch *b, struct line *l, struct delivery *d)
 {
 	uint64_t told = l->client.ehlo.rcpt_max;	/* RFC 9422 4.2 */
 
+	must(d->n > 0 && d->is_pinned);
 	b->most = (size_t)l->conf->outbound.recipients;
 	if (b->most == 0 || b->most > BATCH_MOST)
 		b->most = BATCH_MOST;
@@ -125,6 +126,7 @@ batch_judge(const struct batch *b, struct line *l, struct delivery *d)
 {
 	bool goes_on = false;
 
+	must(b->n > 0 && b->n <= b->most);
 	for (size_t i = 0; i < b->n; i++)
 		goes_on |= b->verdicts[i].disposition == DELIVERED;
 	for (size_t i = 0; i < b->n; i++) {
@@ -172,6 +174,7 @@ relay_is_same(const struct relay *a, const struct relay *b)
 static yields void
 others_deliver(struct line *l, struct delivery *d)
 {
+	must(l->hop != NULL && d->is_pinned);
 	for (size_t i = 0; i < d->n && !d->is_damaged; i++) {
 		struct delivery_recipient *r = &d->rcpts[i];
 		struct route route;
@@ -211,6 +214,7 @@ is_required(const struct delivery *d)
 static bool
 line_will_do(const struct line *l, const struct delivery *d)
 {
+	must(l->c != NULL);
 	return !is_required(d) || (l->hop != NULL && l->hop->is_lmtp) ||
 	    (client_keeps_tls(&l->client) &&
 	    str_eq(d->handoff.domain, l->c->ready.domain));
@@ -219,6 +223,7 @@ line_will_do(const struct line *l, const struct delivery *d)
 static void
 verdicts_set(struct delivery *d, const struct verdict *v)
 {
+	must(v->disposition != DELIVERED);
 	for (size_t i = 0; i < d->n; i++)
 		if (!d->rcpts[i].is_tried) {
 			d->rcpts[i].verdict = *v;
@@ -231,6 +236,7 @@ verdicts_set(struct delivery *d, const struct verdict *v)
 static struct verdict
 required_verdict(const struct line *l)
 {
+	must(l->verdict.disposition != DELIVERED);
 	if (l->lacks_requiretls)
 		return verdict_make(FAILED, 0, "5.7.30",
 		    "REQUIRETLS support required");
@@ -251,6 +257,7 @@ wish_send(struct connection *c, const struct config *conf, struct delivery *d,
 	struct verdict v;
 	struct batch b;
 
+	must(wish != LINE_AS_IT_IS && d->is_pinned);
 	arena_init(&l.arena, LINE_MEMORY);
 	if (line_open(&l)) {
 		if (batch_init(&b, &l, d) == 0)
@@ -275,6 +282,7 @@ message_send(struct line *l, const struct handoff *h, struct mono connect_from)
 	struct delivery d;
 	struct batch b;
 
+	must(l->c != NULL && l->verdict.disposition == DELIVERED);
 	if (delivery_open(&d, l->d, h) != 0)
 		return;
 	d.relay = l->relay;
@@ -387,6 +395,7 @@ untrusted_settle(struct line *l, const struct handoff *h)
 	struct delivery d;
 	struct verdict v;
 
+	must(l->is_untrusted);
 	if (delivery_open(&d, l->d, h) != 0)
 		return;
 	if ((d.envelope.flags & ENVELOPE_TLS_OPTIONAL) != 0)

@@ -64,6 +64,7 @@ taking_tell(struct taking *t, enum event_type type, const char *reason,
 	struct event e = event_make(type, clock_wall(),
 	    t->delivery->handoff.ref.id);
 
+	must(reason[0] != '\0');
 	event_str(&e, FIELD_recipient, t->recipient->address);
 	if (t->kind < REPORT_KINDS)
 		event_str(&e, FIELD_class, str_of(report_kind_name(t->kind)));
@@ -148,6 +149,7 @@ header_take(struct taking *t, struct str octets)
 {
 	struct field f;
 
+	must(t->scan.arena != NULL);
 	while (!t->header_is_over && octets.n > 0) {
 		switch (header_next(&t->scan, &octets, &f)) {
 		case HEADER_FIELD:
@@ -172,6 +174,7 @@ copy_write(struct taking *t, char *room)
 	struct body b;
 	int64_t n;
 
+	must(t->fd >= 0 && t->size == 0);
 	header_begin(&t->scan, &t->arena);
 	body_open(&b, &t->delivery->pin);
 	while ((n = body_read(&b, room, COPY_SIZE)) > 0) {
@@ -183,7 +186,7 @@ copy_write(struct taking *t, char *room)
 		t->size += octets.n;
 	}
 	if (n < 0)
-		t->delivery->is_damaged = n == BODY_DAMAGED;
+		t->delivery->is_damaged |= n == BODY_DAMAGED;
 	return n < 0 ? err_set("our copy of the message could not be read") : 0;
 }
 
@@ -207,6 +210,7 @@ form_read(struct taking *t, uint32_t n)
 	char *p;
 	int64_t got;
 
+	must(n > 0 && t->fd >= 0 && t->form.p == NULL);
 	if (n > REPORT_FORM_MOST)
 		return err_set("its reader says too much");
 	arena_init(&t->form_arena, (size_t)n + 64 * 1024);
@@ -253,6 +257,7 @@ head_judge(struct taking *t)
 static bool
 row_is_ours(const struct taking *t, const struct report_row *row)
 {
+	must(t->kind < REPORT_KINDS);
 	return t->kind != REPORT_OF_TLS ||
 	    about_us(t->config, row->v[REPORT_TLS_domain].text);
 }
@@ -304,6 +309,7 @@ form_judge(struct taking *t)
 	int64_t messages;
 	int rc;
 
+	must(t->form.n > 0 && t->n_rows == 0);
 	while ((rc = report_form_next(&rest, &which, &row)) == 1 &&
 	    which == (enum report_rows)t->kind)
 		if (row_judge(t, &row) != 0)
@@ -341,6 +347,7 @@ taking_keep(struct database *d, void *arg)
 	struct wall now = { t->head.v[REPORT_HEAD_received].number };
 	int rc;
 
+	must(t->form.n > 0 && t->n_rows <= ROWS_MOST);
 	t->left = t->form;
 	rc = report_add(d, t->kind, &t->head, row_next, t);
 	if (rc == 0)
@@ -404,6 +411,7 @@ report_judge(struct taking *t, const struct porter_reply *reply)
 {
 	struct str domain;
 
+	must(t->kind == REPORT_KINDS);
 	if (reply->status >= REPORT_KINDS || reply->form == 0) {
 		taking_refuse(t, "reader", STR("its reader says nothing"));
 		return;

@@ -84,6 +84,7 @@ entry_free_if_idle(struct entry *e)
 static void
 entry_forget(struct site_cache *c, struct entry *e)
 {
+	must(e->in_table == link_is_in(&e->age));
 	if (e->in_table)
 		table_remove(&c->table, &e->node);
 	e->in_table = false;
@@ -104,6 +105,7 @@ void
 site_cache_close(struct site_cache *c)
 {
 	site_cache_forget(c);
+	must(c->table.n == 0);
 	table_clear(&c->table);
 	free(c);
 }
@@ -170,6 +172,7 @@ lookup_run(void *arg)
 	struct lookup *l = arg;
 	struct join *j = l->join;
 
+	must(j->left > 0);
 	dns_ask(l->name, l->type, j->arena, j->deadline, &l->answer);
 	if (l->answer.status == DNS_TROUBLE)
 		l->why = arena_cstr(j->arena, str_of(err_text()));
@@ -292,6 +295,7 @@ record_order(const void *a, const void *b)
 static struct site_host *
 hosts_alloc(struct entry *e, size_t n)
 {
+	must(n <= SITE_HOSTS && e->site.hosts == NULL);
 	e->site.hosts = arena_alloc(&e->arena, n * sizeof *e->site.hosts);
 	e->site.n = e->site.hosts == NULL ? 0 : n;
 	return e->site.hosts;
@@ -301,6 +305,7 @@ static void
 site_refuse(struct entry *e, enum disposition d, const char *esc,
     const char *what, const char *why)
 {
+	must(d != DELIVERED && e->resolving);
 	e->site.verdict = verdict_make(d, 0, esc, "%s " STR_FMT "%s%s", what,
 	    STR_ARG(e->domain), why[0] == '\0' ? "" : ": ", why);
 	e->site.n = 0;
@@ -420,6 +425,7 @@ entry_judge(struct entry *e, const struct site_policy *p, const char *trouble)
 	bool is_mx = str_has_prefix_icase(s->key, STR("mx:"));
 	bool cut = hosts_cut_at_us(s, p);
 
+	must(e->resolving && s->n <= SITE_HOSTS);
 	s->verdict = verdict_make(DELIVERED, 0, "2.0.0", "hosts found");
 	if (s->key.p == NULL || s->hosts == NULL)
 		site_refuse(e, DEFERRED, "4.3.0",
@@ -498,6 +504,7 @@ entry_resolve(struct entry *e, bool is_relay_host,
 	const char *trouble = NULL;
 	bool go_on = true;
 
+	must(e->resolving && e->holds > 0);
 	e->site.secure = e->site.mx_secure = true;
 	if (host_literal(e, name, p))
 		;
@@ -533,6 +540,7 @@ entry_wait(struct entry *e)
 {
 	struct waiter w = { .fiber = fiber_self() };
 
+	must(e->holds > 0 && e->resolving);
 	list_append(&e->waiters, &w.link);
 	while (e->resolving)
 		fiber_park(MONO_NEVER);
@@ -603,6 +611,7 @@ site_order(const struct site *s, const struct site_policy *p,
 {
 	size_t order[SITE_HOSTS] = { 0 }, n = 0;
 
+	must(s->verdict.disposition == DELIVERED);
 	shuffle_equal(s, order);
 	for (size_t i = 0; i < s->n; i++) {
 		const struct site_host *h = &s->hosts[order[i]];

@@ -9,6 +9,7 @@
 #include "deliver/sts_file.h"
 
 #include "base/err.h"
+#include "base/must.h"
 #include "fiber/disk.h"
 #include "fiber/random.h"
 
@@ -31,6 +32,7 @@ sts_file_fits(struct str domain)
 static const char *
 file_path(struct str directory, struct str name, struct arena *a)
 {
+	must(directory.n > 0 && name.n > 0);
 	return arena_cstr(a, arena_printf(a, STR_FMT "/" STR_FMT,
 	    STR_ARG(directory), STR_ARG(name)));
 }
@@ -124,6 +126,7 @@ sts_file_write(struct str directory, struct str domain,
 	struct arena a;
 	int rc;
 
+	must(sts_file_fits(domain));
 	arena_init(&a, FILE_MEMORY);
 	rc = file_replace(directory, domain, f, &a);
 	arena_clear(&a);
