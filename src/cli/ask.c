@@ -1,8 +1,6 @@
 #include "cli/ask.h"
 
-#include "cli/files.h"
-#include "policy/holder.h"
-#include "policy/problem.h"
+#include "cli/configured.h"
 #include "wire/http.h"
 
 #include <errno.h>
@@ -21,25 +19,6 @@ enum { PIECE = 64 * 1024 };
 
 /* ---- where ---- */
 
-static struct str
-socket_of_config(struct cli *c)
-{
-	struct problems *p = arena_new(&c->arena, struct problems);
-	struct config *conf;
-	struct str path;
-
-	if (p == NULL)
-		return STR_NONE;
-	problems_init(p);
-	conf = config_load(&files_source, c->config, p);
-	problems_clear(p);
-	if (conf == NULL)
-		return STR_NONE;
-	path = arena_copy(&c->arena, conf->control.socket);
-	config_release(conf);
-	return path;
-}
-
 /* --socket, $NIGHTMAIL_SOCKET, the configuration's, the usual place. */
 static struct str
 socket_path(struct cli *c)
@@ -50,7 +29,7 @@ socket_path(struct cli *c)
 	if (path.n == 0 && env != NULL)
 		path = str_of(env);
 	if (path.n == 0)
-		path = socket_of_config(c);
+		path = configured_socket(c, CONFIGURED_CONTROL);
 	return path.n == 0 ? STR(DEFAULT_SOCKET) : path;
 }
 

@@ -1,41 +1,34 @@
 /* certificate_commands.c -- tls show, tls renew, tls revoke, tls rekey. */
 #include "cli/ask.h"
+#include "cli/told.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <sysexits.h>
-
-static const char *
-text_at(struct cli *c, const json_t *j, const char *key)
-{
-	const char *s = json_string_value(json_object_get(j, key));
-
-	return cli_visible(c, s == NULL ? "" : s);
-}
 
 static void
 certificate_print(struct cli *c, const json_t *j)
 {
 	const json_t *names = json_object_get(j, "names");
 	const json_t *faults = json_object_get(j, "faults");
-	const char *source = text_at(c, j, "source");
+	const char *source = told_visible(c, j, "source");
 
 	for (size_t i = 0; i < json_array_size(names); i++)
 		printf("%s%s", i > 0 ? ", " : "", cli_visible(c,
 		    json_string_value(json_array_get(names, i))));
-	printf("\n  key     %s, issued by %s\n", text_at(c, j, "key"),
-	    text_at(c, j, "issuer"));
-	printf("  from    %s\n  until   %s\n", text_at(c, j, "from"),
-	    text_at(c, j, "until"));
+	printf("\n  key     %s, issued by %s\n", told_visible(c, j, "key"),
+	    told_visible(c, j, "issuer"));
+	printf("  from    %s\n  until   %s\n", told_visible(c, j, "from"),
+	    told_visible(c, j, "until"));
 	if (strcmp(source, "file") == 0)
-		printf("  source  %s\n", text_at(c, j, "file"));
+		printf("  source  %s\n", told_visible(c, j, "file"));
 	else
 		printf("  source  %s\n", strcmp(source, "acme") == 0 ? "ACME" :
 		    "signed by itself: clients cannot know it");
 	if (json_object_get(j, "renews_at") != NULL)
-		printf("  renewal %s\n", text_at(c, j, "renews_at"));
+		printf("  renewal %s\n", told_visible(c, j, "renews_at"));
 	for (size_t i = 0; i < json_array_size(faults); i++)
-		printf("  WARNING %s\n", text_at(c, json_array_get(faults, i),
+		printf("  WARNING %s\n", told_visible(c, json_array_get(faults, i),
 		    "text"));
 }
 
@@ -45,27 +38,25 @@ renewal_print(struct cli *c, const json_t *j)
 	intmax_t failures = (intmax_t)json_integer_value(json_object_get(j,
 	    "failures"));
 
-	printf("ACME, %s: %s%s%s\n", text_at(c, j, "key"),
-	    text_at(c, j, "state"),
+	printf("ACME, %s: %s%s%s\n", told_visible(c, j, "key"),
+	    told_visible(c, j, "state"),
 	    json_object_get(j, "next_at") == NULL ? "" : "next ",
-	    text_at(c, j, "next_at"));
+	    told_visible(c, j, "next_at"));
 	if (failures > 0)
 		printf("  WARNING failed %jd time%s, at last: %s\n", failures,
-		    failures == 1 ? "" : "s", text_at(c, j, "failure"));
+		    failures == 1 ? "" : "s", told_visible(c, j, "failure"));
 }
 
 static int
 show_line(struct ask *a, struct str line)
 {
-	json_error_t error;
-	json_t *j = json_loadb(line.p, line.n, 0, &error);
+	json_t *j = told_read(line);
 	const json_t *list = json_object_get(j, "certificates");
 	const json_t *renewals = json_object_get(json_object_get(j, "acme"),
 	    "renewals");
 
 	if (j == NULL)
-		return cli_fail(EX_DATAERR, "the answer is no JSON: %s",
-		    error.text);
+		return EX_DATAERR;
 	for (size_t i = 0; i < json_array_size(list); i++)
 		certificate_print(a->cli, json_array_get(list, i));
 	for (size_t i = 0; i < json_array_size(renewals); i++)

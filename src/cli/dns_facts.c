@@ -5,6 +5,7 @@
 #include "cli/files.h"
 #include "cli/own_address.h"
 #include "cli/resolve.h"
+#include "cli/told.h"
 #include "fiber/net.h"
 #include "policy/domain.h"
 #include "policy/problem.h"
@@ -41,13 +42,11 @@ static int
 chains_line(struct ask *a, struct str line)
 {
 	struct dns_facts *f = a->owner;
-	json_error_t error;
-	json_t *j = json_loadb(line.p, line.n, 0, &error), *one;
+	json_t *j = told_read(line), *one;
 	size_t i;
 
 	if (j == NULL)
-		return cli_fail(EX_DATAERR, "the answer is no JSON: %s",
-		    error.text);
+		return EX_DATAERR;
 	json_array_foreach(json_object_get(j, "certificates"), i, one) {
 		const char *source = json_string_value(json_object_get(one,
 		    "source"));

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/id.h"
 #include "cli/ask.h"
+#include "cli/told.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -9,20 +10,6 @@
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
-
-static const char *
-text_of(const json_t *j, const char *key)
-{
-	const char *s = json_string_value(json_object_get(j, key));
-
-	return s == NULL ? "" : s;
-}
-
-static intmax_t
-number_of(const json_t *j, const char *key)
-{
-	return (intmax_t)json_integer_value(json_object_get(j, key));
-}
 
 /* ---- list: as postqueue -p has it with long ids ---- */
 
@@ -64,30 +51,30 @@ recipients_print(struct cli *c, const json_t *to)
 
 	for (size_t i = 0; i < json_array_size(to); i++) {
 		const json_t *r = json_array_get(to, i);
-		const char *reason = text_of(r, "delay_reason");
+		const char *reason = told_text(r, "delay_reason");
 
 		if (reason[0] != '\0' && strcmp(reason, last) != 0)
 			reason_print(c, reason);
 		last = reason;
 		printf("%-17s %8s %-19s %s\n", "", "", "",
-		    cli_visible(c, text_of(r, "address")));
+		    told_visible(c, r, "address"));
 	}
 }
 
 static void
 message_print(struct cli *c, const json_t *j)
 {
-	const char *queue = text_of(j, "queue_name");
-	intmax_t left_out = number_of(j, "recipients_left_out");
+	const char *queue = told_text(j, "queue_name");
+	intmax_t left_out = told_number(j, "recipients_left_out");
 	char arrival[40], id[40];
 	struct buf b = BUF_OF(arrival), name = BUF_OF(id);
 
-	arrival_put(&b, number_of(j, "arrival_time"));
-	buf_printf(&name, "%.20s%s", text_of(j, "queue_id"),
+	arrival_put(&b, told_number(j, "arrival_time"));
+	buf_printf(&name, "%.20s%s", told_text(j, "queue_id"),
 	    strcmp(queue, "active") == 0 ? "*" :
 	    strcmp(queue, "hold") == 0 ? "!" : "");
-	printf("%-17s %8jd %19.19s %s\n", id, number_of(j, "message_size"),
-	    arrival, cli_visible(c, text_of(j, "sender")));
+	printf("%-17s %8jd %19.19s %s\n", id, told_number(j, "message_size"),
+	    arrival, told_visible(c, j, "sender"));
 	recipients_print(c, json_object_get(j, "recipients"));
 	if (left_out > 0)
 		printf("%47s and %jd more\n", "", left_out);
@@ -98,18 +85,16 @@ item_line(struct ask *a, struct str line)
 {
 	struct listing *l = a->owner;
 	struct arena_mark mark;
-	json_error_t error;
-	json_t *j = json_loadb(line.p, line.n, 0, &error);
+	json_t *j = told_read(line);
 
 	if (j == NULL)
-		return cli_fail(EX_DATAERR, "the answer is no JSON: %s",
-		    error.text);
+		return EX_DATAERR;
 	if (l->messages++ == 0)
 		printf("%-17s %8s %-19s %s\n", "----Queue ID-----", "--Size--",
 		    "---Arrival Time----", "--Sender/Recipient------");
 	else
 		putchar('\n');
-	l->octets += (uint64_t)number_of(j, "message_size");
+	l->octets += (uint64_t)told_number(j, "message_size");
 	/* Millions of them: each gives back what it printed. */
 	mark = arena_mark(&a->cli->arena);
 	message_print(a->cli, j);
@@ -152,13 +137,11 @@ command_queue_list(struct cli *c)
 static int
 pretty_line(struct ask *a, struct str line)
 {
-	json_error_t error;
-	json_t *j = json_loadb(line.p, line.n, 0, &error);
+	json_t *j = told_read(line);
 
 	(void)a;
 	if (j == NULL)
-		return cli_fail(EX_DATAERR, "the answer is no JSON: %s",
-		    error.text);
+		return EX_DATAERR;
 	json_dumpf(j, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER |
 	    JSON_ENSURE_ASCII);
 	putchar('\n');
@@ -188,13 +171,11 @@ static int
 counted_line(struct ask *a, struct str line)
 {
 	intmax_t *matched = a->owner;
-	json_error_t error;
-	json_t *j = json_loadb(line.p, line.n, 0, &error);
+	json_t *j = told_read(line);
 
 	if (j == NULL)
-		return cli_fail(EX_DATAERR, "the answer is no JSON: %s",
-		    error.text);
-	*matched = number_of(j, "matched");
+		return EX_DATAERR;
+	*matched = told_number(j, "matched");
 	json_decref(j);
 	return 0;
 }

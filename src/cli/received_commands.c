@@ -4,6 +4,7 @@
 #include "cli/ask.h"
 #include "cli/dmarc_sources.h"
 #include "cli/resolve.h"
+#include "cli/told.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -14,20 +15,6 @@
 
 enum { DAYS_USUAL = 30, DAYS_MOST = 3650, ORGANIZATIONS_MOST = 1000,
 	ADVICE_MOST = 12 };
-
-static const char *
-text_of(const json_t *j, const char *key)
-{
-	const char *s = json_string_value(json_object_get(j, key));
-
-	return s == NULL ? "" : s;
-}
-
-static intmax_t
-number_of(const json_t *j, const char *key)
-{
-	return (intmax_t)json_integer_value(json_object_get(j, key));
-}
 
 /* "2026-11-21" */
 struct day_text { char text[16]; };
@@ -76,124 +63,105 @@ rows_ask(struct cli *c, const char *rows, struct str domain,
 	return ask(c, &a);
 }
 
-static json_t *
-line_read(struct str line)
-{
-	json_error_t e;
+/* How a row is told. */
+struct telling {
+	void (*say)(struct cli *, const json_t *);
+};
 
-	return json_loadb(line.p, line.n, 0, &e);
-}
-
-/* As it came. */
 static int
-line_json(struct ask *a, struct str line)
+row_line(struct ask *a, struct str line)
 {
-	(void)a;
-	printf(STR_FMT "\n", STR_ARG(line));
-	return 0;
+	const struct telling *t = a->owner;
+
+	return told_say(a, line, t->say);
 }
 
 /* Each row by say(); with --json as it is. */
 static int
 rows_print(struct cli *c, const char *rows,
-    int (*say)(struct ask *, struct str), const char *command)
+    void (*say)(struct cli *, const json_t *), const char *command)
 {
+	struct telling t = { say };
+
 	if (c->n_words > 1)
 		return cli_usage(command);
 	return rows_ask(c, rows, c->n_words == 0 ? STR("") : c->words[0],
-	    c->json ? line_json : say, c);
+	    row_line, &t);
 }
 
 /* ---- dmarc received ---- */
 
-static int
-head_line(struct ask *a, struct str line)
+static void
+head_say(struct cli *c, const json_t *j)
 {
-	struct cli *c = a->owner;
-	json_t *j = line_read(line);
-
-	printf("%s %-7s %8jd ", day_print(number_of(j, "begins")).text,
-	    text_of(j, "kind"), number_of(j, "messages"));
-	printf("%s by %s", cli_visible(c, text_of(j, "domain")),
-	    cli_visible(c, text_of(j, "organization")));
-	if (text_of(j, "author")[0] != '\0')
-		printf(", from %s%s", cli_visible(c, text_of(j, "author")),
-		    number_of(j, "proven") != 0 ? " (dmarc=pass)" :
+	printf("%s %-7s %8jd ", day_print(told_number(j, "begins")).text,
+	    told_text(j, "kind"), told_number(j, "messages"));
+	printf("%s by %s", told_visible(c, j, "domain"),
+	    told_visible(c, j, "organization"));
+	if (told_text(j, "author")[0] != '\0')
+		printf(", from %s%s", told_visible(c, j, "author"),
+		    told_number(j, "proven") != 0 ? " (dmarc=pass)" :
 		    " (not proven)");
-	printf("  %s\n", text_of(j, "message"));
-	if (text_of(j, "error")[0] != '\0')
-		printf("%29s they say: %s\n", "", cli_visible(c,
-		    text_of(j, "error")));
-	json_decref(j);
-	return 0;
+	printf("  %s\n", told_text(j, "message"));
+	if (told_text(j, "error")[0] != '\0')
+		printf("%29s they say: %s\n", "", told_visible(c, j, "error"));
 }
 
 int
 command_dmarc_received(struct cli *c)
 {
-	return rows_print(c, "heads", head_line, "dmarc received");
+	return rows_print(c, "heads", head_say, "dmarc received");
 }
 
 /* ---- dmarc failures ---- */
 
-static int
-failure_line(struct ask *a, struct str line)
+static void
+failure_say(struct cli *c, const json_t *j)
 {
-	struct cli *c = a->owner;
-	json_t *j = line_read(line);
-
-	printf("%s %5jd %-10s from %s", number_of(j, "arrived") == 0 ?
-	    "----------" : day_print(number_of(j, "arrived")).text,
-	    number_of(j, "count"), cli_visible(c, text_of(j, "kind")),
-	    cli_visible(c, text_of(j, "source")));
-	printf(" by <%s>", cli_visible(c, text_of(j, "sender")));
-	if (text_of(j, "delivery")[0] != '\0')
-		printf(", %s", cli_visible(c, text_of(j, "delivery")));
-	printf("\n%28s From: %s\n", "", cli_visible(c, text_of(j, "author")));
-	printf("%28s Subject: %s\n", "", cli_visible(c, text_of(j, "subject")));
-	if (text_of(j, "results")[0] != '\0')
-		printf("%28s %s\n", "", cli_visible(c, text_of(j, "results")));
-	json_decref(j);
-	return 0;
+	printf("%s %5jd %-10s from %s", told_number(j, "arrived") == 0 ?
+	    "----------" : day_print(told_number(j, "arrived")).text,
+	    told_number(j, "count"), told_visible(c, j, "kind"),
+	    told_visible(c, j, "source"));
+	printf(" by <%s>", told_visible(c, j, "sender"));
+	if (told_text(j, "delivery")[0] != '\0')
+		printf(", %s", told_visible(c, j, "delivery"));
+	printf("\n%28s From: %s\n", "", told_visible(c, j, "author"));
+	printf("%28s Subject: %s\n", "", told_visible(c, j, "subject"));
+	if (told_text(j, "results")[0] != '\0')
+		printf("%28s %s\n", "", told_visible(c, j, "results"));
 }
 
 int
 command_dmarc_failures(struct cli *c)
 {
-	return rows_print(c, "failure", failure_line, "dmarc failures");
+	return rows_print(c, "failure", failure_say, "dmarc failures");
 }
 
 /* ---- tls received ---- */
 
-static int
-tls_line(struct ask *a, struct str line)
+static void
+tls_say(struct cli *c, const json_t *j)
 {
-	struct cli *c = a->owner;
-	json_t *j = line_read(line);
-
-	if (text_of(j, "result")[0] == '\0') {
+	if (told_text(j, "result")[0] == '\0') {
 		printf("%8jd good %6jd failed  %-15s %s\n",
-		    number_of(j, "good"), number_of(j, "failed"),
-		    text_of(j, "policy"), cli_visible(c, text_of(j, "domain")));
-		json_decref(j);
-		return 0;
+		    told_number(j, "good"), told_number(j, "failed"),
+		    told_text(j, "policy"), told_visible(c, j, "domain"));
+		return;
 	}
-	printf("%13s %6jd %s", "", number_of(j, "count"),
-	    cli_visible(c, text_of(j, "result")));
-	printf(" at %s[%s]", cli_visible(c, text_of(j, "mx_host")),
-	    cli_visible(c, text_of(j, "mx_address")));
-	printf(" from %s", cli_visible(c, text_of(j, "source")));
-	if (text_of(j, "reason")[0] != '\0')
-		printf(": %s", cli_visible(c, text_of(j, "reason")));
+	printf("%13s %6jd %s", "", told_number(j, "count"),
+	    told_visible(c, j, "result"));
+	printf(" at %s[%s]", told_visible(c, j, "mx_host"),
+	    told_visible(c, j, "mx_address"));
+	printf(" from %s", told_visible(c, j, "source"));
+	if (told_text(j, "reason")[0] != '\0')
+		printf(": %s", told_visible(c, j, "reason"));
 	printf("\n");
-	json_decref(j);
-	return 0;
 }
 
 int
 command_tls_received(struct cli *c)
 {
-	return rows_print(c, "tls", tls_line, "tls received");
+	return rows_print(c, "tls", tls_say, "tls received");
 }
 
 /* ---- dmarc show ---- */
@@ -225,20 +193,22 @@ static int
 show_head(struct ask *a, struct str line)
 {
 	struct showing *s = a->owner;
-	json_t *j = line_read(line);
+	json_t *j = told_read(line);
 
-	if (strcmp(text_of(j, "kind"), "dmarc") == 0) {
+	if (j == NULL)
+		return EX_DATAERR;
+	if (strcmp(told_text(j, "kind"), "dmarc") == 0) {
 		if (s->n_reports++ == 0) {	/* the latest */
 			s->policy = arena_copy(&s->cli->arena,
-			    str_of(text_of(j, "policy")));
-			s->begins = number_of(j, "begins");
+			    str_of(told_text(j, "policy")));
+			s->begins = told_number(j, "begins");
 		}
-		s->n_unproven += number_of(j, "proven") == 0;
-		organization_count(s, text_of(j, "organization"));
-		if (number_of(j, "begins") < s->begins)
-			s->begins = number_of(j, "begins");
-		if (number_of(j, "ends") > s->ends)
-			s->ends = number_of(j, "ends");
+		s->n_unproven += told_number(j, "proven") == 0;
+		organization_count(s, told_text(j, "organization"));
+		if (told_number(j, "begins") < s->begins)
+			s->begins = told_number(j, "begins");
+		if (told_number(j, "ends") > s->ends)
+			s->ends = told_number(j, "ends");
 	}
 	json_decref(j);
 	return 0;
@@ -248,15 +218,20 @@ static int
 show_row(struct ask *a, struct str line)
 {
 	struct showing *s = a->owner;
-	json_t *j = line_read(line);
-	struct dmarc_row row = { .source = str_of(text_of(j, "source")),
-		.disposition = str_of(text_of(j, "disposition")),
-		.dkim = str_of(text_of(j, "dkim")),
-		.spf = str_of(text_of(j, "spf")),
-		.reason = str_of(text_of(j, "reason")),
-		.results = str_of(text_of(j, "results")),
-		.count = (uint64_t)number_of(j, "count") };
-	bool has_room = dmarc_sources_add(&s->sources, &row, s->domain);
+	json_t *j = told_read(line);
+	struct dmarc_row row;
+	bool has_room;
+
+	if (j == NULL)
+		return EX_DATAERR;
+	row = (struct dmarc_row){ .source = str_of(told_text(j, "source")),
+		.disposition = str_of(told_text(j, "disposition")),
+		.dkim = str_of(told_text(j, "dkim")),
+		.spf = str_of(told_text(j, "spf")),
+		.reason = str_of(told_text(j, "reason")),
+		.results = str_of(told_text(j, "results")),
+		.count = (uint64_t)told_number(j, "count") };
+	has_room = dmarc_sources_add(&s->sources, &row, s->domain);
 
 	json_decref(j);
 	return has_room ? 0 : cli_fail(EX_OSERR, "no memory");

@@ -2,53 +2,33 @@
 
 #include "base/buf.h"
 #include "cli/ask.h"
+#include "cli/told.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
-static const char *
-text_of(const json_t *j, const char *key)
-{
-	const char *s = json_string_value(json_object_get(j, key));
-
-	return s == NULL ? "" : s;
-}
-
 static void
 line_say(struct cli *c, const json_t *j)
 {
 	bool was_sent = json_object_get(j, "end") != NULL;
-	const char *end = text_of(j, was_sent ? "end" : "would_be");
+	const char *end = told_text(j, was_sent ? "end" : "would_be");
 
 	printf("%-7s %8jd %6jd  %s", end, (intmax_t)json_integer_value(
 	    json_object_get(j, "count")), (intmax_t)json_integer_value(
-	    json_object_get(j, "rows")), cli_visible(c, text_of(j, "domain")));
-	if (text_of(j, "to")[0] != '\0')
-		printf("  %s", cli_visible(c, text_of(j, "to")));
-	if (text_of(j, "text")[0] != '\0')
-		printf("  (%s)", cli_visible(c, text_of(j, "text")));
+	    json_object_get(j, "rows")), told_visible(c, j, "domain"));
+	if (told_text(j, "to")[0] != '\0')
+		printf("  %s", told_visible(c, j, "to"));
+	if (told_text(j, "text")[0] != '\0')
+		printf("  (%s)", told_visible(c, j, "text"));
 	putchar('\n');
 }
 
 static int
 report_line(struct ask *a, struct str line)
 {
-	json_error_t error;
-	json_t *j;
-
-	if (a->cli->json) {
-		printf(STR_FMT "\n", STR_ARG(line));
-		return 0;
-	}
-	j = json_loadb(line.p, line.n, 0, &error);
-	if (j == NULL)
-		return cli_fail(EX_DATAERR, "the answer is no JSON: %s",
-		    error.text);
-	line_say(a->cli, j);
-	json_decref(j);
-	return 0;
+	return told_say(a, line, line_say);
 }
 
 /* Days are told by their letters; the server looks at them. */

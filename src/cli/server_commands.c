@@ -1,6 +1,7 @@
 /* server_commands.c -- status, sites, reload, stop, log, send. */
 #include "base/json.h"
 #include "cli/ask.h"
+#include "cli/told.h"
 #include "policy/unit.h"
 #include "wire/http.h"
 
@@ -11,21 +12,6 @@
 #include <stdio.h>
 #include <sysexits.h>
 #include <unistd.h>
-
-static int
-json_line(struct ask *a, struct str line,
-    void (*show)(struct cli *, const json_t *))
-{
-	json_error_t error;
-	json_t *j = json_loadb(line.p, line.n, 0, &error);
-
-	if (j == NULL)
-		return cli_fail(EX_DATAERR, "the answer is no JSON: %s",
-		    error.text);
-	show(a->cli, j);
-	json_decref(j);
-	return 0;
-}
 
 static intmax_t
 number_at(const json_t *j, const char *a, const char *b)
@@ -189,7 +175,7 @@ status_print(struct cli *c, const json_t *j)
 static int
 status_line(struct ask *a, struct str line)
 {
-	return json_line(a, line, status_print);
+	return told_say(a, line, status_print);
 }
 
 int
@@ -216,7 +202,7 @@ site_print(struct cli *c, const json_t *j)
 static int
 site_line(struct ask *a, struct str line)
 {
-	return json_line(a, line, site_print);
+	return told_say(a, line, site_print);
 }
 
 int
@@ -355,7 +341,7 @@ id_print_one(struct cli *c, const json_t *j)
 static int
 id_line(struct ask *a, struct str line)
 {
-	return json_line(a, line, id_print_one);
+	return told_say(a, line, id_print_one);
 }
 
 int

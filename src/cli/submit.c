@@ -2,9 +2,7 @@
 
 #include "base/must.h"
 #include "cli/cli.h"
-#include "cli/files.h"
-#include "policy/holder.h"
-#include "policy/problem.h"
+#include "cli/configured.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -22,25 +20,6 @@
 enum { PIECE = 32 * 1024, PAUSE_MS = 200, DOMAIN_ROOM = 256 };
 
 /* ---- where ---- */
-
-static struct str
-socket_of_config(struct cli *c)
-{
-	struct problems *p = arena_new(&c->arena, struct problems);
-	struct config *conf;
-	struct str path;
-
-	if (p == NULL)
-		return STR_NONE;
-	problems_init(p);
-	conf = config_load(&files_source, c->config, p);
-	problems_clear(p);
-	if (conf == NULL)
-		return STR_NONE;
-	path = arena_copy(&c->arena, conf->submit.socket);
-	config_release(conf);
-	return path;
-}
 
 static int
 path_connect(struct str path, int *fd, struct sockaddr_un *to)
@@ -65,12 +44,12 @@ socket_try(struct cli *c, int *fd, struct sockaddr_un *to)
 {
 	const char *env = getenv("NIGHTMAIL_SUBMIT");
 	struct str path = env != NULL ? str_of(env) : c->is_config_named ?
-	    socket_of_config(c) : STR(DEFAULT_SUBMIT);
+	    configured_socket(c, CONFIGURED_SUBMIT) : STR(DEFAULT_SUBMIT);
 	int error = path_connect(path, fd, to);
 
 	if (error != ENOENT || env != NULL || c->is_config_named)
 		return error;
-	path = socket_of_config(c);
+	path = configured_socket(c, CONFIGURED_SUBMIT);
 	return path.n > 0 && !str_eq(path, STR(DEFAULT_SUBMIT)) ?
 	    path_connect(path, fd, to) : error;
 }

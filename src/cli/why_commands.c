@@ -1,6 +1,7 @@
 /* why_commands.c -- why: what became of a message, in words. */
 #include "base/id.h"
 #include "cli/ask.h"
+#include "cli/told.h"
 #include "cli/why_checked.h"
 #include "wire/http.h"
 
@@ -26,24 +27,10 @@ struct finding {
 
 /* ---- one event in words ---- */
 
-static const char *
-text_of(struct cli *c, const json_t *j, const char *key)
-{
-	const char *s = json_string_value(json_object_get(j, key));
-
-	return s == NULL ? "" : cli_visible(c, s);
-}
-
 static bool
 has(const json_t *j, const char *key)
 {
 	return json_object_get(j, key) != NULL;
-}
-
-static intmax_t
-number_of(const json_t *j, const char *key)
-{
-	return (intmax_t)json_integer_value(json_object_get(j, key));
 }
 
 /* ", the words" or nothing. */
@@ -52,21 +39,21 @@ say_some(struct cli *c, const json_t *j, const char *before, const char *key,
     const char *after)
 {
 	if (has(j, key))
-		printf("%s%s%s", before, text_of(c, j, key), after);
+		printf("%s%s%s", before, told_visible(c, j, key), after);
 }
 
 static void
 say_queued(struct cli *c, const json_t *j)
 {
-	printf("accepted from <%s>", text_of(c, j, "sender"));
+	printf("accepted from <%s>", told_visible(c, j, "sender"));
 	say_some(c, j, " for <", "recipient", ">");
 	if (!has(j, "recipient"))
-		printf(" for %jd recipients", number_of(j, "recipients"));
-	printf(", %jd octets", number_of(j, "size"));
+		printf(" for %jd recipients", told_number(j, "recipients"));
+	printf(", %jd octets", told_number(j, "size"));
 	if (has(j, "client"))
-		printf(", by %s from %s [%s]", text_of(c, j, "protocol"),
-		    has(j, "client_name") ? text_of(c, j, "client_name") :
-		    "unknown", text_of(c, j, "client"));
+		printf(", by %s from %s [%s]", told_visible(c, j, "protocol"),
+		    has(j, "client_name") ? told_visible(c, j, "client_name") :
+		    "unknown", told_visible(c, j, "client"));
 	say_some(c, j, " at listener ", "listener", "");
 	say_some(c, j, ", user ", "user", "");
 	say_some(c, j, ", Message-ID <", "message_id", ">");
@@ -78,8 +65,8 @@ static void
 say_expanded(struct cli *c, const json_t *j)
 {
 	printf("<%s> is an alias and became %jd: %s",
-	    text_of(c, j, "recipient"), number_of(j, "recipients"),
-	    text_of(c, j, "text"));
+	    told_visible(c, j, "recipient"), told_number(j, "recipients"),
+	    told_visible(c, j, "text"));
 	say_some(c, j, "; sent on, and reported to, as <", "sender", ">");
 }
 
@@ -87,21 +74,21 @@ say_expanded(struct cli *c, const json_t *j)
 static void
 say_recipient(struct cli *c, const json_t *j)
 {
-	printf("<%s>", text_of(c, j, "recipient"));
+	printf("<%s>", told_visible(c, j, "recipient"));
 	say_some(c, j, " (given as ", "orig_to", ")");
 }
 
 static void
 say_words(struct cli *c, const json_t *j)
 {
-	const char *relay = text_of(c, j, "relay");
+	const char *relay = told_visible(c, j, "relay");
 
 	if (relay[0] != '\0' && strcmp(relay, "none") != 0 &&
 	    strcmp(relay, "local") != 0)
 		printf(" at %s", relay);
 	say_some(c, j, " (", "tls", ")");
 	if (has(j, "reply"))
-		printf(", which said: %s", text_of(c, j, "reply"));
+		printf(", which said: %s", told_visible(c, j, "reply"));
 	else
 		say_some(c, j, ": ", "text", "");
 	say_some(c, j, " (file ", "file", ")");
@@ -118,12 +105,12 @@ say_delivered(struct cli *c, const json_t *j)
 static void
 say_delayed(struct cli *c, const json_t *j)
 {
-	printf("attempt %jd for ", number_of(j, "attempt"));
+	printf("attempt %jd for ", told_number(j, "attempt"));
 	say_recipient(c, j);
 	printf(" was put off");
 	say_words(c, j);
 	if (has(j, "next_at"))
-		printf("; next try %s", text_of(c, j, "next_at"));
+		printf("; next try %s", told_visible(c, j, "next_at"));
 	else
 		printf("; no next try while it is held");
 }
@@ -164,11 +151,11 @@ say_bounce_made(struct cli *c, const json_t *j)
 {
 	if (has(j, "report"))
 		printf("a report (%s) went to <%s>: message %s",
-		    text_of(c, j, "reason"), text_of(c, j, "recipient"),
-		    text_of(c, j, "report"));
+		    told_visible(c, j, "reason"), told_visible(c, j, "recipient"),
+		    told_visible(c, j, "report"));
 	else
-		printf("for <%s>: %s", text_of(c, j, "recipient"),
-		    text_of(c, j, "text"));
+		printf("for <%s>: %s", told_visible(c, j, "recipient"),
+		    told_visible(c, j, "text"));
 }
 
 static void
@@ -203,13 +190,13 @@ static const struct sentence {
 static void
 event_say(struct cli *c, const json_t *j)
 {
-	const char *event = text_of(c, j, "event");
+	const char *event = told_visible(c, j, "event");
 	const struct sentence *s = NULL;
 
 	for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++)
 		if (strcmp(sentences[i].event, event) == 0)
 			s = &sentences[i];
-	printf("%.19s  ", text_of(c, j, "at"));
+	printf("%.19s  ", told_visible(c, j, "at"));
 	if (s != NULL && s->say != NULL)
 		s->say(c, j);
 	else {
@@ -225,23 +212,9 @@ static int
 event_line(struct ask *a, struct str line)
 {
 	struct telling *t = a->owner;
-	struct arena_mark mark = arena_mark(&a->cli->arena);
-	json_error_t error;
-	json_t *j;
 
 	t->events++;
-	if (a->cli->json) {
-		printf(STR_FMT "\n", STR_ARG(line));
-		return 0;
-	}
-	j = json_loadb(line.p, line.n, 0, &error);
-	if (j == NULL)
-		return cli_fail(EX_DATAERR, "the answer is no JSON: %s",
-		    error.text);
-	event_say(a->cli, j);
-	json_decref(j);
-	arena_back(&a->cli->arena, mark);
-	return 0;
+	return told_say(a, line, event_say);
 }
 
 static int
@@ -284,8 +257,7 @@ finding_add(struct finding *f, uint64_t id)
 static int
 found_line(struct ask *a, struct str line)
 {
-	json_error_t error;
-	json_t *j = json_loadb(line.p, line.n, 0, &error);
+	json_t *j = told_read(line);
 	const char *text = json_string_value(json_object_get(j, "id"));
 	uint64_t id;
 
