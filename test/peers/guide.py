@@ -270,7 +270,7 @@ class Guide:
     def beside(self, line, _):
         """In a terminal of its own."""
         self.box.start("/bin/sh", "-c", f"cd {self.source} && exec {line}")
-        expect(wait_for(self.ready[line], 60, 0.2), lambda: f"'{line}' did not begin\n{self.logs()}")
+        expect(wait_for(self.ready[line], 300, 0.2), lambda: f"'{line}' did not begin\n{self.logs()}")
 
     # ---- what a machine looks like ----
 
