@@ -24,7 +24,7 @@ OPS = ["none", "write", "sync", "open", "rename", "unlink", "memory", "read"]
 ACTS = ["fail", "kill", "lie", "short"]
 FIELDS = ["op", "act", "error", "nth", "width", "pid", "count", "fired"]
 ALWAYS = 1 << 40
-PATIENCE = 30           # seconds after which a server that says nothing hangs
+PATIENCE = 1200 if MODE == "long" else 30       # seconds after which a server that says nothing hangs
 
 
 class Control:
