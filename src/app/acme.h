@@ -11,7 +11,7 @@
  * Waiting: its fiber sleeps until something is due; acme_revoke(), acme_rekey()
  * and acme_close() yield.
  * Memory: an arena for each conversation, ACME_MEMORY at most.
- * Errors: events; acme_show() has the last.
+ * Errors: events; acme_control.h shows the last.
  * Source: RFC 8555; RFC 9773 4.2, 4.3; DESIGN.md section 7.
  */
 #ifndef NM_APP_ACME_H

@@ -6,7 +6,7 @@
  *	                                   and again, later and later
  *	ACTIVE    key_activate             the record was seen: it signs, and the one
  *	                                   of its kind before it retires
- *	RETIRING  key_end                  signs no more; after dkim.retire
+ *	RETIRING  key_drop                 signs no more; after dkim.retire
  *	-                                  the keyring has dropped it
  *
  * The keyring keeps the states, so they outlast this process; what is known here
@@ -111,17 +111,6 @@ keyring_ask(struct dkim *d, enum keyring_op op, const struct str *fields,
 	return rc;
 }
 
-static bool
-u64_take(struct str *body, uint64_t *out)
-{
-	struct str field;
-
-	if (!keyring_field(body, &field) || field.n != sizeof *out)
-		return false;
-	memcpy(out, field.p, sizeof *out);
-	return true;
-}
-
 /* A key of the list. */
 static bool
 listed_take(struct str *body, struct arena *a, struct dkim_published *k)
@@ -132,9 +121,9 @@ listed_take(struct str *body, struct arena *a, struct dkim_published *k)
 	struct buf text = BUF_OF(room);
 
 	if (!keyring_field(body, &domain) || !keyring_field(body, &selector) ||
-	    !u64_take(body, &algorithm) || !u64_take(body, &state) ||
-	    !u64_take(body, &bits) || !u64_take(body, &made) ||
-	    !u64_take(body, &since) || !keyring_field(body, &public) ||
+	    !keyring_number(body, &algorithm) || !keyring_number(body, &state) ||
+	    !keyring_number(body, &bits) || !keyring_number(body, &made) ||
+	    !keyring_number(body, &since) || !keyring_field(body, &public) ||
 	    algorithm > DKIM_ED25519_SHA256 || state >= DKIM_STATES)
 		return false;
 	*k = (struct dkim_published){ .domain = arena_copy(a, domain),
@@ -174,7 +163,7 @@ page_read(struct dkim *d, struct listing *l, struct str body)
 {
 	uint64_t total;
 
-	if (!keyring_field(&body, &l->trouble) || !u64_take(&body, &total) ||
+	if (!keyring_field(&body, &l->trouble) || !keyring_number(&body, &total) ||
 	    total > KEYRING_DKIM_MOST)
 		return err_set("the keyring tells no list");
 	if (l->list == NULL) {

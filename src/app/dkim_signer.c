@@ -108,17 +108,6 @@ core_ask(struct dkim_core *c, enum keyring_op op, uint64_t key, struct str field
 	return rc == 0 ? 0 : err_add("the keyring");
 }
 
-static bool
-u64_take(struct str *body, uint64_t *out)
-{
-	struct str field;
-
-	if (!keyring_field(body, &field) || field.n != sizeof *out)
-		return false;
-	memcpy(out, field.p, sizeof *out);
-	return true;
-}
-
 static int
 keys_read(struct str body, struct dkim_key_ref out[DKIM_KEYS_MOST], size_t *n)
 {
@@ -128,8 +117,8 @@ keys_read(struct str body, struct dkim_key_ref out[DKIM_KEYS_MOST], size_t *n)
 	for (*n = 0; body.n > 0; ++*n) {
 		struct dkim_key_ref *k = &out[*n];
 
-		if (*n == DKIM_KEYS_MOST || !u64_take(&body, &k->id) ||
-		    !u64_take(&body, &algorithm) ||
+		if (*n == DKIM_KEYS_MOST || !keyring_number(&body, &k->id) ||
+		    !keyring_number(&body, &algorithm) ||
 		    !keyring_field(&body, &selector) ||
 		    algorithm > DKIM_ED25519_SHA256 ||
 		    !str_cstr(selector, k->selector, sizeof k->selector))

@@ -16,6 +16,17 @@ keyring_field(struct str *body, struct str *out)
 }
 
 bool
+keyring_number(struct str *body, uint64_t *out)
+{
+	struct str field;
+
+	if (!keyring_field(body, &field) || field.n != sizeof *out)
+		return false;
+	memcpy(out, field.p, sizeof *out);
+	return true;
+}
+
+bool
 keyring_choice(struct str *body, unsigned n, unsigned *out)
 {
 	struct str field;

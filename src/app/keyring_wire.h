@@ -46,6 +46,8 @@ struct keyring_frame {
 
 /* The next field off the front; false when there is none, whole. */
 bool keyring_field(struct str *body, struct str *out);
+/* A field of eight octets, as this machine has numbers. */
+bool keyring_number(struct str *body, uint64_t *out);
 /* A field of one octet below n. */
 bool keyring_choice(struct str *body, unsigned n, unsigned *out);
 void keyring_put(struct buf *, struct str);

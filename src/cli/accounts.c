@@ -221,13 +221,11 @@ listener_best(const struct config *c)
 }
 
 static void
-snippets(const struct config *c, const struct listener *s, const char *host,
-    const char *name)
+snippets(const struct listener *s, const char *host, const char *name)
 {
 	bool implicit = s->tls == TLS_IMPLICIT;
 	unsigned port = (unsigned)s->port;
 
-	(void)c;
 	printf("\nTo try it:\n"
 	    "  swaks --server %s --port %u %s --auth PLAIN \\\n"
 	    "    --auth-user '%s' --from ADDRESS --to ADDRESS\n"
@@ -271,5 +269,5 @@ accounts_settings(const struct accounts *a, struct str user)
 	printf("  %-14s %s\n  %-14s %s\n  %-14s %s\n", "user name", name,
 	    "password", "his own, or better one of his app passwords",
 	    "method", "normal password (PLAIN or LOGIN)");
-	snippets(a->config, best, host, name);
+	snippets(best, host, name);
 }

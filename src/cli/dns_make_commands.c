@@ -10,7 +10,6 @@
 #include "trust/certificate.h"
 #include "trust/dkim_published.h"
 #include "trust/spf.h"
-#include "trust/spf_walk.h"
 #include "wire/dmarc.h"
 #include "wire/mta_sts.h"
 
@@ -128,10 +127,6 @@ terms_refuse(const struct spf_term *terms, size_t n)
 			return cli_fail(EX_USAGE, "all and redirect contradict "
 			    "each other: with all nobody goes on to '" STR_FMT
 			    "'", STR_ARG(terms[i].text));
-		if ((terms[i].kind == SPF_IP4 || terms[i].kind == SPF_IP6) &&
-		    !spf_term_has_address(&terms[i]))
-			return cli_fail(EX_USAGE, "'" STR_FMT "' has an address "
-			    "that is none", STR_ARG(terms[i].text));
 		if (terms[i].kind == SPF_PTR)
 			return cli_fail(EX_USAGE, "ptr is not to be used (RFC "
 			    "7208 5.5): name the addresses by ip4: and ip6:");

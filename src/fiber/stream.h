@@ -24,7 +24,7 @@ enum stream_trouble {
 	STREAM_GONE,		/* the peer closed or reset, or will not read us */
 	STREAM_LATE,		/* nothing in time; may still be told so, by a
 				 * new deadline */
-	STREAM_LONG,		/* a line did not fit `line_most' */
+	STREAM_LONG,		/* a line did not fit `most' */
 };
 
 enum { STREAM_BUFFER = 16 * 1024 };

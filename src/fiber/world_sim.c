@@ -5,7 +5,7 @@
  *	LIVING		sim_life()	a child runs; the parent waits
  *	CRASHED		sim_step() or	child gone by _exit(); unsynced bytes
  *			the clock	are on the disk's lists
- *	BEGUN		sim_mend()	lists settled by the seed; wall went on
+ *	BEGUN		sim_machine_mend()	lists settled by the seed; wall went on
  */
 #include "fiber/world.h"
 #include "fiber/world_sim_state.h"

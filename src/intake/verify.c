@@ -3,7 +3,7 @@
  *
  * STATE     function that moves there  what is true
  * begun     verify_begin, at MAIL      a proof is to be had, nothing was asked
- * welcome   verify_rcpt                SPF was asked, if it may refuse here
+ * welcome   intake_welcome, at RCPT    SPF was asked, if it may refuse here
  * asked     verify_open, at DATA       iprev and SPF are known
  * header    top_begin                  who it says it is from is known
  * judged    verify_conclude            all is known, and what is done about it

@@ -1,7 +1,7 @@
 /*
  * record_text.h -- DNS records as people and servers of names write them.
  *
- * The promise: what record_put_zone() writes is a line of a master file that
+ * The promise: what record_put_line() writes is a line of a master file that
  * means exactly this record, with a TXT in strings of 255 octets at most;
  * records_put_zone() writes all of them, what belongs to other zones or must
  * wait as comments, each with the reason why.

@@ -52,7 +52,7 @@ struct home_domain {
 	uint32_t n_items, n_due, n_away;
 	uint16_t failures;
 	bool is_idle;
-	bool is_asked;			/* due_domain ... resolved or failed */
+	bool is_asked;			/* queue_due_domain() ... resolved, failed */
 	bool is_failing;		/* failed ... failed_next is false */
 };
 

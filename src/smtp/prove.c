@@ -1,7 +1,7 @@
 /*
  * One attempt, and what is true:
  *
- *	CHOSEN   prove_choose   the best mechanism that is left
+ *	CHOSEN   prove_try      the best mechanism that is left
  *	BEGUN    prove_begin    AUTH was said
  *	ASKED    prove_answer   a 334 was answered
  *	OVER     prove_judge    235, or why not; 504: chosen again without it

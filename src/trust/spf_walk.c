@@ -122,16 +122,6 @@ term_count(struct walk *w, const struct waiting *at, const struct spf_term *t)
 	    !has_macro(name) && !term_has_answer(w, t, name));
 }
 
-/* 5.6: an IPv4 address in the form of IPv6 is one. */
-bool
-spf_term_has_address(const struct spf_term *t)
-{
-	struct address at;
-
-	return address_parse(t->ip, 0, &at) && (t->kind == SPF_IP6 ||
-	    at.family == ADDRESS_V4);
-}
-
 /* 5.1: what stands behind all is never looked at; 6.1: nor is redirect. */
 static yields void
 terms_walk(struct walk *w, const struct waiting *at,
@@ -148,13 +138,10 @@ terms_walk(struct walk *w, const struct waiting *at,
 		}
 		if (t->kind == SPF_ALL)
 			return;
-		if (t->kind == SPF_IP4 || t->kind == SPF_IP6) {
-			if (!spf_term_has_address(t))
-				walk_wrong(w, t->text, "has an address that is "
-				    "none");
-		} else if (t->kind == SPF_REDIRECT)
+		if (t->kind == SPF_REDIRECT)
 			redirect = t;
-		else if (t->kind < SPF_MECHANISMS)
+		else if (t->kind < SPF_MECHANISMS && t->kind != SPF_IP4 &&
+		    t->kind != SPF_IP6)
 			term_count(w, at, t);
 	}
 	if (redirect != NULL)

@@ -40,9 +40,6 @@ struct spf_walk {
 	struct spf_cost costs[SPF_WALK_TERMS];
 };
 
-/* Has an ip4 or ip6 an address of that family?  spf_read() does not ask. */
-bool spf_term_has_address(const struct spf_term *);
-
 yields void spf_walk(struct str domain, const struct dns_quest *,
     struct arena *, struct spf_walk *out);
 

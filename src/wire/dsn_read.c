@@ -2,8 +2,8 @@
  * The life of a reader, line by line:
  *
  *	HEAD      head_end        fields of the message or of a part
- *	SKIP      line_delimit    octets of no interest, until a delimiter
- *	STATUS    line_delimit    groups of fields; an empty line ends one
+ *	SKIP      line_read       octets of no interest, until a delimiter
+ *	STATUS    line_read       groups of fields; an empty line ends one
  *	RETURNED  returned_line   the header section of what was returned
  *
  * A delimiter of any open multipart ends whatever is going on, and the
