@@ -68,7 +68,8 @@ judge_layer(const struct disk_layer *l, struct disk_verdict *v)
 		return;
 	v->found[DISK_overlay] = true;
 	v->found[DISK_overlay_volatile] |= disk_option_has(l->options,
-	    STR("volatile"));
+	    STR("volatile")) || disk_option_has(l->options,
+	    STR("fsync=volatile"));		/* later kernels */
 }
 
 /* What a turning disk says sooner than it can turn. */

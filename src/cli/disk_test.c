@@ -86,6 +86,10 @@ static const struct row table[] = {
 	    .layer.options = { "rw,volatile", 11 }, .written = 4,
 	    .synced = 700, .found = { DISK_overlay, DISK_overlay_volatile },
 	    .n = 2 },
+	{ .what = "the same, as later kernels say it", ON("overlay"),
+	    .layer.options = { "rw,fsync=volatile", 17 }, .written = 4,
+	    .synced = 700, .found = { DISK_overlay, DISK_overlay_volatile },
+	    .n = 2 },
 	{ .what = "a library", ON("ext4"), DISK("sda"), .device.write_cache =
 	    BACK, .written = 4, .synced = 5, .has_library = true,
 	    .found = { DISK_no_sync_library, DISK_free_sync,
