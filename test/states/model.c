@@ -70,7 +70,8 @@ add_rcpt(struct model *m, const char *address)
 static const char *
 open_auth(struct model *m, enum word w)
 {
-	if (!m->kind->is_submission || m->phase == PHASE_BLANK || m->is_known)
+	if (!m->kind->is_submission || m->phase == PHASE_BLANK || m->is_known ||
+	    m->is_told)
 		return "503 5.5.1";
 	if (w == WORD_AUTH_CUT)
 		return "334";
@@ -96,14 +97,16 @@ open_starttls(struct model *m)
 	return "220 2.0.0";
 }
 
+/* Who logged in here is forgotten; of another client nothing was told. */
 static const char *
-open_xclient(struct model *m)
+open_xclient(struct model *m, enum word w)
 {
 	if (!m->kind->knows_xclient)
 		return "550 5.7.0";
 	m->phase = PHASE_BLANK;
-	m->is_extended = false;
-	m->is_renamed = true;
+	m->is_extended = m->is_known = false;
+	m->is_told = w == WORD_XLOGIN;
+	m->is_renamed = m->is_renamed || w == WORD_XCLIENT;
 	return "220 ";
 }
 
@@ -120,9 +123,9 @@ open_mail(struct model *m, enum word w)
 {
 	if (w == WORD_MAIL_BAD)
 		return "501 5.1.7";
-	if (m->kind->is_submission && !m->is_known)
+	if (m->kind->is_submission && !m->is_known && !m->is_told)
 		return "530 5.7.0";
-	if (m->kind->is_submission && w == WORD_NULL)
+	if (m->is_known && w == WORD_NULL)
 		return "553 5.7.1";
 	m->is_null = w == WORD_NULL;
 	m->phase = PHASE_MAIL;
@@ -132,7 +135,7 @@ open_mail(struct model *m, enum word w)
 static const char *
 open_far(struct model *m)
 {
-	if (!m->kind->relays && !m->is_known)
+	if (!m->kind->relays && !m->is_known && !m->is_told)
 		return "550 5.7.1";
 	add_rcpt(m, "x@far.test");
 	return "250 2.1.5";
@@ -153,8 +156,8 @@ open_answer(struct model *m, enum word w)
 		return open_far(m);
 	if (w == WORD_STARTTLS)
 		return open_starttls(m);
-	if (w == WORD_XCLIENT)
-		return open_xclient(m);
+	if (w == WORD_XCLIENT || w == WORD_XLOGIN)
+		return open_xclient(m, w);
 	must(w == WORD_DATA);
 	return "354";
 }

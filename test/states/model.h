@@ -42,6 +42,7 @@ struct model {
 	const struct kind *kind;
 	enum phase phase;
 	bool is_extended, is_private, is_known, is_renamed, is_over;
+	bool is_told;			/* known by a proxy's word */
 	unsigned failures;		/* to log in */
 	bool is_null;			/* the sender */
 	unsigned n_rcpts;

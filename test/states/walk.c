@@ -29,6 +29,9 @@ static const struct kind kinds[] = {
 	{ .name = "mx-private", .offers_tls = true,
 	    .before = { WORD_EHLO, WORD_STARTTLS }, .n_before = 2 },
 	{ .name = "proxied", .offers_tls = true, .knows_xclient = true },
+	{ .name = "proxied-private", .is_submission = true, .offers_tls = true,
+	    .requires_tls = true, .knows_xclient = true,
+	    .before = { WORD_EHLO, WORD_STARTTLS, WORD_EHLO }, .n_before = 3 },
 	{ .name = "relay", .relays = true },
 	{ .name = "submission", .is_submission = true, .offers_tls = true,
 	    .requires_tls = true },
@@ -77,7 +80,7 @@ chosen(const struct model *m, uint64_t h)
 	static const enum word on[PHASES][4] = {
 		[PHASE_BLANK] = { WORD_EHLO, WORD_EHLO, WORD_EHLO, WORD_HELO },
 		[PHASE_HELLO] = { WORD_MAIL, WORD_MAIL, WORD_AUTH,
-			WORD_STARTTLS },
+			WORD_XLOGIN },
 		[PHASE_MAIL] = { WORD_RCPT, WORD_RCPT, WORD_RCPT_TWO,
 			WORD_RCPT_FAR },
 		[PHASE_RCPT] = { WORD_DATA, WORD_BDAT, WORD_BDAT_END,
