@@ -1,8 +1,8 @@
 #include "spool/lasts.h"
 
-#include "base/hash.h"
 #include "base/list.h"
 #include "base/num.h"
+#include "fiber/random.h"
 
 struct last_text {
 	struct table_node node;
@@ -16,13 +16,10 @@ struct last_rcpt {
 	const struct last_text *text;
 };
 
-/* The ids are ours, and memory has a ceiling: nobody chooses collisions. */
-static const struct hash_key key = { 0, 0 };
-
 void
 lasts_begin(struct lasts *l, size_t memory)
 {
-	*l = (struct lasts){ .texts = { .n = 0 } };
+	*l = (struct lasts){ .key = random_hash_key() };
 	arena_init(&l->arena, memory);
 }
 
@@ -37,7 +34,7 @@ lasts_end(struct lasts *l)
 static const struct last_text *
 text_take(struct lasts *l, struct str text)
 {
-	uint64_t hash = hash_bytes(key, text);
+	uint64_t hash = hash_bytes(l->key, text);
 	struct table_node *k = table_find(&l->texts, hash);
 	struct last_text *t;
 
@@ -55,15 +52,15 @@ text_take(struct lasts *l, struct str text)
 }
 
 static uint64_t
-rcpt_hash(uint64_t id, uint32_t recipient)
+rcpt_hash(const struct lasts *l, uint64_t id, uint32_t recipient)
 {
-	return hash_u64(key, id ^ (uint64_t)recipient << 46);
+	return hash_u64(l->key, id ^ (uint64_t)recipient << 46);
 }
 
 static struct last_rcpt *
 rcpt_find(const struct lasts *l, uint64_t id, uint32_t recipient)
 {
-	struct table_node *k = table_find(&l->rcpts, rcpt_hash(id, recipient));
+	struct table_node *k = table_find(&l->rcpts, rcpt_hash(l, id, recipient));
 
 	for (; k != NULL; k = table_again(k)) {
 		struct last_rcpt *r = OWNER_OF(k, struct last_rcpt, node);
@@ -84,7 +81,7 @@ rcpt_note(struct lasts *l, uint64_t id, uint32_t recipient,
 		r->id = id;
 		r->recipient = recipient;
 		if (table_insert(&l->rcpts, &r->node,
-		    rcpt_hash(id, recipient)) != 0)
+		    rcpt_hash(l, id, recipient)) != 0)
 			return;
 	}
 	if (r != NULL)

@@ -14,12 +14,14 @@
 #define NM_SPOOL_LASTS_H
 
 #include "base/arena.h"
+#include "base/hash.h"
 #include "base/table.h"
 
 enum { LASTS_MEMORY = 64 * 1024 * 1024 };
 
 struct lasts {
 	struct arena arena;
+	struct hash_key key;		/* texts are of others' servers */
 	struct table texts, rcpts;
 };
 

@@ -201,11 +201,12 @@ key_read(struct str s, const struct scram_verifier *v, struct scram_key *key)
 {
 	char room[SCRAM_KEY];
 	struct buf b = BUF_OF(room);
+	bool is_fine = base64_decode(s, &b) && b.n == hashes[v->hash].size;
 
-	if (!base64_decode(s, &b) || b.n != hashes[v->hash].size)
-		return false;
-	memcpy(key->octets, room, b.n);
-	return true;
+	if (is_fine)
+		memcpy(key->octets, room, b.n);
+	OPENSSL_cleanse(room, sizeof room);
+	return is_fine;
 }
 
 bool
