@@ -8,21 +8,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int
-control_owner_set(const struct config *c, const char *path)
+/* Who is root gives it to control.group. */
+static bool
+group_find(const struct config *c, gid_t *gid)
 {
 	char name[64];
 	struct group *g;
 
 	if (geteuid() != 0 || !str_cstr(c->control.group, name, sizeof name) ||
-	    name[0] == '\0')
-		return chmod(path, 0600);
-	g = getgrnam(name);
-	if (g == NULL)
-		return chmod(path, 0600);
-	if (chown(path, (uid_t)-1, g->gr_gid) != 0)
-		return -1;
-	return chmod(path, 0660);
+	    name[0] == '\0' || (g = getgrnam(name)) == NULL)
+		return false;
+	*gid = g->gr_gid;
+	return true;
 }
 
 /* A socket that nobody answers at is left from before; anything else that lies
@@ -39,21 +36,50 @@ control_place_clear(const char *key, const char *path)
 	return unlink(path) == 0 ? 0 : err_set("%s: %m", path);
 }
 
-/* Nobody may connect before the owner is set. */
+/* It has its mode and group from the first moment on: nothing is changed behind
+ * its name, where there may be something else by then. */
+static int
+socket_bind(int fd, const struct sockaddr_un *at, mode_t mode, gid_t gid)
+{
+	mode_t old_mask = umask(0777 & ~mode);
+	gid_t old = getegid();
+	int rc = gid == old ? 0 : setegid(gid);
+
+	if (rc == 0)
+		rc = bind(fd, (const void *)at, sizeof *at);
+	if (gid != old && setegid(old) != 0)
+		rc = -1;
+	(void)umask(old_mask);
+	return rc == 0 ? 0 : err_set("%s: %m", at->sun_path);
+}
+
+/* A directory may have given it a group of its own. */
+static int
+group_check(const struct sockaddr_un *at, gid_t gid)
+{
+	struct stat st;
+
+	if (lstat(at->sun_path, &st) != 0)
+		return err_set("%s: %m", at->sun_path);
+	if (st.st_gid == gid)
+		return 0;
+	(void)unlink(at->sun_path);
+	return err_set("%s: its directory gives it another group: say chmod g-s",
+	    at->sun_path);
+}
+
 static int
 control_bind(const struct config *c, bool is_for_all, int fd,
     const struct sockaddr_un *at)
 {
-	mode_t old = umask(0177);
-	int rc = bind(fd, (const void *)at, sizeof *at);
+	gid_t gid = getegid();
+	bool has_group = !is_for_all && group_find(c, &gid);
 
-	(void)umask(old);
-	if (rc == 0)
-		rc = is_for_all ? chmod(at->sun_path, 0666) :
-		    control_owner_set(c, at->sun_path);
-	if (rc != 0 || listen(fd, is_for_all ? 1024 : 64) != 0)
-		return err_set("%s: %m", at->sun_path);
-	return 0;
+	if (socket_bind(fd, at, is_for_all ? 0666 : has_group ? 0660 : 0600,
+	    gid) != 0 || (has_group && group_check(at, gid) != 0))
+		return -1;
+	return listen(fd, is_for_all ? 1024 : 64) == 0 ? 0 :
+	    err_set("%s: %m", at->sun_path);
 }
 
 static int

@@ -46,7 +46,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STOP_GRACE_S = 5, TELL_S = 5, PORTER_PAUSE_MS = 1000,
+enum { STOP_GRACE_S = 5, TELL_S = 5, PORTER_PAUSE_MS = 1000, KEYRING_REST_MS = 1000,
 	WATCH_MS = 20000 };
 
 struct master {
@@ -524,6 +524,15 @@ master_stop(struct master *m)
 		    STOP_GRACE_S * 1000;
 }
 
+/* A worker that asks without end has no fork without end. */
+static void
+keyring_want(struct master *m)
+{
+	int64_t now = now_ms(), rested = m->keyring_started_ms + KEYRING_REST_MS;
+
+	m->keyring_ms = now < rested ? rested : now;
+}
+
 static void
 notice_hear(struct master *m, const struct notice *n)
 {
@@ -540,7 +549,7 @@ notice_hear(struct master *m, const struct notice *n)
 	} else if (n->kind == NOTICE_STOP_WANTED)
 		master_stop(m);
 	else if (n->kind == NOTICE_KEYRING_WANTED)
-		m->keyring_ms = now_ms();
+		keyring_want(m);
 	else if (n->kind == NOTICE_RELOADED && is_ours)
 		reload_done(m);
 	else if (n->kind == NOTICE_REFUSED && is_ours) {
@@ -716,8 +725,10 @@ config_first(struct master *m)
 static int
 master_open(struct master *m)
 {
-	int rc = config_first(m);
+	int rc;
 
+	systemd_shed_others();
+	rc = config_first(m);
 	rights_take_descriptors();
 	if (rc != 0)
 		return rc;

@@ -1,16 +1,17 @@
 /*
  * sandbox.h -- what a worker may no longer do.
  *
- * The promise: after sandbox_enter() the process starts no program and no
- * process, gains no rights, signals nobody but itself, opens only sockets of the
- * families INET, INET6, UNIX and NETLINK (the C library asks for interfaces),
- * maps nothing executable, and (where the kernel has Landlock) writes only below
- * the given directories and reads only there, what it was given to read, and the
- * system's read-only places.
+ * The promise: after sandbox_enter() the process may make the system calls of
+ * sandbox_call.def and no other: it starts no program and no process, gains no
+ * rights, signals nobody but itself, opens sockets of the families INET, INET6 and
+ * UNIX, none of them raw, and listens at none, maps nothing executable, and (where
+ * the kernel has Landlock) reaches the files that fence.h tells and no other.
  * Not for: master.  The porter has rules of its own.
  * Waiting: none; call it before any thread is started.
  * Memory: none kept.
- * Errors: -1 and the trail when a rule cannot be laid; a kernel without
+ * Errors: -1 and the trail when a rule cannot be laid.  A call that is not allowed
+ * fails with ENOSYS in a worker, where libraries fall back as on an old kernel,
+ * and with EPERM in the others; a kernel without
  * Landlock is told in *landlock (0) and is no error.
  * Source: DESIGN.md section 7; SECURITY.md C; landlock(7), seccomp(2).
  */

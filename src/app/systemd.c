@@ -211,6 +211,17 @@ systemd_take(struct systemd_sockets *out)
 	return rc;
 }
 
+/* 0, 1, 2 and those that are passed: no shell's leftovers come to a worker. */
+void
+systemd_shed_others(void)
+{
+	uint64_t n = 0;
+
+	if (is_meant_for_us("LISTEN_PID"))
+		(void)number_of("LISTEN_FDS", SYSTEMD_SOCKETS, &n);
+	(void)close_range((unsigned)(FIRST_FD + n), ~0u, 0);
+}
+
 void
 systemd_close(struct systemd_sockets *s)
 {

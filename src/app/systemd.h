@@ -34,6 +34,8 @@ struct systemd_sockets {
 
 int systemd_take(struct systemd_sockets *);
 void systemd_close(struct systemd_sockets *);
+/* At the start: closes what was inherited and is none of them. */
+void systemd_shed_others(void);
 
 /* Lines NAME=value; at most 512 octets. */
 void systemd_tell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -32,6 +32,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A door that master sent during a reload, until a core adopts it. */
@@ -776,6 +777,7 @@ worker_main(const struct worker_setup *setup)
 	credentials_init(&w.credentials, setup->cores,
 	    setup->keyring->public_fd, setup->keyring->fds,
 	    setup->config->tls.least);
+	tzset();		/* its files are out of reach behind the cage */
 	faults_set();
 	group_set(&w.control.setup, setup->config);
 	logins_open(&w.logins, setup->config);

@@ -10,6 +10,7 @@
 #include "store/account.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -70,11 +71,29 @@ directory_make(struct cli *c, struct str path, const struct sqlite_owner *o)
 	const char *dir = arena_cstr(&c->arena, str_sub(path, 0,
 	    str_find_last(path, '/')));
 
-	if (dir == NULL || dir[0] == '\0' || mkdir(dir, 0750) != 0)
+	int fd;
+
+	if (dir == NULL || dir[0] == '\0' || mkdir(dir, 0750) != 0 ||
+	    geteuid() != 0)
 		return;
-	if (geteuid() == 0 && chown(dir, o->uid, o->gid) != 0)
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fchown(fd, o->uid, o->gid) != 0)
 		(void)cli_fail(0, "%s belongs to root: %s", dir,
 		    strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+/* The database and its directory are the server's user's, who may put there what
+ * he likes: root does there no more than he could. */
+static int
+owner_become(const struct sqlite_owner *o)
+{
+	if (geteuid() != 0 || o->uid == 0 || (setgroups(0, NULL) == 0 &&
+	    setgid(o->gid) == 0 && setuid(o->uid) == 0))
+		return 0;
+	return cli_fail(EX_NOPERM, "becoming the server's user: %s",
+	    strerror(errno));
 }
 
 static int
@@ -102,6 +121,8 @@ accounts_open(struct cli *c, bool may_make, struct accounts *a)
 	owner = owner_find(c, a->config, may_make);
 	if (may_make && !database_exists(a->config->database))
 		directory_make(c, database_path(a->config->database), &owner);
+	if (owner_become(&owner) != 0)
+		return EX_NOPERM;
 	rc = database_open(&a->database, a->config->database, &owner);
 	if (rc == 0)
 		return 0;

@@ -80,10 +80,12 @@ key_read(struct cli *c, struct str file, struct dkim_pair *out)
 
 /* ---- our directory ---- */
 
+/* A new file: the directory is another user's, who may have put one there. */
 static int
 part_write(int dir, const char *name, uid_t uid, gid_t gid, struct str text)
 {
-	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
+	int fd = unlinkat(dir, name, 0) != 0 && errno != ENOENT ? -1 :
+	    openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC |
 	    O_NOFOLLOW, 0600);
 	bool fine = fd >= 0 && (geteuid() != 0 || fchown(fd, uid, gid) == 0);
 
@@ -128,7 +130,7 @@ pair_keep(struct cli *c, struct str where, const struct dkim_pair *pair)
 {
 	const char *path = arena_cstr(&c->arena, where);
 	int dir = path == NULL ? -1 : open(path, O_RDONLY | O_DIRECTORY |
-	    O_CLOEXEC);
+	    O_NOFOLLOW | O_CLOEXEC);
 	struct buf text = { .p = OPENSSL_malloc(DKIM_PAIR_MOST),
 		.cap = DKIM_PAIR_MOST };
 	int rc;

@@ -42,6 +42,7 @@ fd_read(int fd, const char *path, struct arena *a, struct source_file *out)
 	}
 	out->bytes = (struct str){ p, n };
 	out->is_world_readable = (st.st_mode & S_IROTH) != 0;
+	out->is_world_writable = (st.st_mode & S_IWOTH) != 0;
 	out->is_trusted = (st.st_uid == 0 || st.st_uid == geteuid()) &&
 	    (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 	return SOURCE_FOUND;

@@ -28,6 +28,7 @@ struct source_item {
 	enum item_kind kind;
 	enum source_status status;
 	bool is_world_readable, is_trusted;
+	bool is_world_writable;		/* does not travel: it is no configuration */
 	struct str name, bytes;
 };
 
@@ -97,6 +98,7 @@ memory_ask_file(struct source_memory *m, struct str path, struct arena *a,
 		return source_is_full();
 	(*item)->is_world_readable = file.is_world_readable;
 	(*item)->is_trusted = file.is_trusted;
+	(*item)->is_world_writable = file.is_world_writable;
 	return SOURCE_FOUND;
 }
 
@@ -118,6 +120,7 @@ memory_read(struct conf_source *s, struct str path, struct arena *a,
 	out->bytes = arena_copy(a, item->bytes);
 	out->is_world_readable = item->is_world_readable;
 	out->is_trusted = item->is_trusted;
+	out->is_world_writable = item->is_world_writable;
 	return out->name.p == NULL || out->bytes.p == NULL ? source_is_full() :
 	    SOURCE_FOUND;
 }

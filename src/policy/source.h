@@ -31,6 +31,7 @@ struct source_file {
 	struct str name;
 	struct str bytes;
 	bool is_world_readable;		/* hashes in it deserve a warning */
+	bool is_world_writable;		/* is refused */
 	bool is_trusted;		/* nobody but root, and who started the
 					 * server, may change it */
 };

@@ -170,7 +170,12 @@ value_file(struct value_reader *r, struct str path, struct place at,
 {
 	switch (r->source->read(r->source, path, r->scratch, out)) {
 	case SOURCE_FOUND:
-		return true;
+		if (!out->is_world_writable)
+			return true;
+		problem_add(r->problems, PROBLEM_ERROR, at, "everybody may change "
+		    STR_FMT ", and with it who is who here: say chmod o-w",
+		    STR_ARG(path));
+		return false;
 	case SOURCE_ABSENT:
 		problem_add(r->problems, PROBLEM_ERROR, at,
 		    "there is no file "STR_FMT, STR_ARG(path));

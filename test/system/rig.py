@@ -1,6 +1,8 @@
 """rig -- what the cases of test/system share: a server, mail, what the kernel
 says of a process, and calls that are made within one."""
 import contextlib
+import ctypes
+import errno
 import os
 import pathlib
 import re
@@ -13,7 +15,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "lib"))
-from server import NOBODY, Server, free_port, is_alive, maildir, wait_for  # noqa: E402
+from server import Server, free_port, maildir  # noqa: E402
 
 BUILD = (TOP / os.environ.get("CHECK_BUILD", "build")).resolve()
 BINARY = BUILD / "nightmail"
@@ -60,7 +62,9 @@ def server(where, config, ports, more=""):
 
 
 @contextlib.contextmanager
-def started(where, more="", config=CONFIG, n_ports=2):
+def started(where, more="", config=CONFIG, n_ports=2, files=None):
+    for name, text in (files or {}).items():
+        (where / name).write_text(text)
     s = server(where, config, [free_port() for _ in range(n_ports)], more)
     try:
         yield s.start()
@@ -84,15 +88,37 @@ def status_of(pid):
     return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
 
 
+REFUSED = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EAFNOSUPPORT, errno.EXDEV}
+
+
 def tries(where, pid, what):
-    """gdb makes the calls in that process: {name: result}."""
+    """gdb makes the calls in that process: {name: errno, or 0 when it was done}."""
     gdb = shutil.which("gdb")
     check(gdb, "no gdb: tools/packages")
     script = where / "tries.gdb"
-    script.write_text("set pagination off\nset confirm off\n" + "".join(
-        f'printf "TRY {name} %ld\\n", {call}\n' for name, call in what.items()) + "detach\nquit\n")
+    script.write_text("set pagination off\nset confirm off\n" + "".join(said(n, call) for n, call in what.items()) + "detach\nquit\n")
     r = subprocess.run([gdb, "-nx", "-batch", "-p", str(pid), "-x", script], capture_output=True, text=True,
                        timeout=120, stdin=subprocess.DEVNULL)
-    got = {n: int(v) for n, v in re.findall(r"^TRY (\S+) (-?\d+)", r.stdout, re.M)}
+    got = heard(r.stdout)
     check(set(got) == set(what), "gdb", sorted(set(what) - set(got)), r.stdout[-500:], r.stderr[-500:])
     return got
+
+
+def said(name, call):
+    return f'printf "TRY {name} %ld %d\\n", {call}, *((int *(*)(void))__errno_location)()\n'
+
+
+def heard(text):
+    return {n: int(e) if int(v) == -1 else 0 for n, v, e in re.findall(r"^TRY (\S+) (-?\d+) (\d+)", text, re.M)}
+
+
+def refused(who, got):
+    """All of it was, and by who watches, not by chance: a table of how."""
+    print(f"# {who}: " + ", ".join(f"{n} {errno.errorcode.get(e, 'done')}" for n, e in sorted(got.items())))
+    free = {n: errno.errorcode.get(e, "done") for n, e in got.items() if e not in REFUSED}
+    check(not free, f"the {who} may", free)
+
+
+def landlock():
+    """The level that this kernel gives; 0: none."""
+    return max(0, ctypes.CDLL(None).syscall(444, None, 0, 1))
