@@ -139,8 +139,6 @@ threads_allow(struct sandbox_filter *f)
 	CALL_WHEN(f, "mmap", mmap, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	CALL_WHEN(f, "mprotect", mprotect,
 	    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	CALL_WHEN(f, "prctl-name", prctl, SCMP_A0(SCMP_CMP_MASKED_EQ, whole_int,
-	    PR_SET_NAME));
 }
 
 /* abort() signals itself; limits are its own, and only looked at. */
