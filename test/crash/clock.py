@@ -104,6 +104,10 @@ async def clock(scratch):
     try:
         await rig.start()
         account.load.start()
+        # What is accepted while the wall is years behind has waited for years by the wall of the next start:
+        # so all that are put off come first.
+        while account.load.count <= 2 * WAITING or len(account.load.acked) < WAITING:
+            await asyncio.sleep(0.05)
         found = await window(sink, "before") + await jumps(rig, account, hand, asked("JUMPS", 2, 3, 8))
         await account.load.stop()
         if sink.others:
