@@ -12,6 +12,7 @@
  */
 #include "fuzz.h"
 
+#include "base/err.h"
 #include "fiber/test_core.h"
 #include "fiber/test_tls.h"
 #include "fiber/world_sim.h"
