@@ -129,23 +129,28 @@ reload(void)
 		(void)node_reload(&node, c);
 }
 
-/* What could not be queued for want of memory waits for the next start. */
+/* What could not be queued for want of memory waits for the next start; and who
+ * met a second error of the disk within a minute takes nothing until then. */
 static bool
-must_begin_anew(void)
+must_begin_anew(bool began_in_calm)
 {
-	return lacks_tls || memory_refused() > 0;
+	return lacks_tls || memory_refused() > 0 ||
+	    (network_ledger->has_disk_faults && !began_in_calm);
 }
 
 static yields void
 started(void *arg, struct node *n)
 {
+	bool began_in_calm = network_ledger->is_calm;
+
 	(void)arg;
 	self->is_up = true;
 	while (!network_ledger->is_stopping &&
-	    !(network_ledger->is_calm && must_begin_anew())) {
+	    !(network_ledger->is_calm && must_begin_anew(began_in_calm))) {
 		bool is_calm = network_ledger->is_calm;
 
-		if (!is_calm && sim_chance(20) == 0)
+		if (!is_calm && (network_ledger->has_reloads ||
+		    sim_chance(20) == 0))
 			reload();
 		if (self->refuse_nth != 0)
 			memory_refuse(self->refuse_nth, self->refuse_times);

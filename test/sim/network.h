@@ -50,6 +50,7 @@ struct network_ledger {
 	bool has_tls;			/* servers of ours offer STARTTLS; in bad
 					 * weather not in each of their lives */
 	bool has_memory_faults;
+	bool has_reloads;		/* many */
 	unsigned jumper;		/* a server that never crashes, and
 					 * whose wall jumps by months */
 	/* each message that a server of ours took: on disk, and when */

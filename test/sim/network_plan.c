@@ -180,6 +180,7 @@ network_furnish(void)
 	network_ledger->has_disk_faults = sim_chance(2) == 0;
 	network_ledger->has_host_faults = sim_chance(2) == 0;
 	network_ledger->has_memory_faults = sim_chance(4) == 0;
+	network_ledger->has_reloads = sim_chance(8) == 0;
 	network_ledger->has_tls = sim_chance(4) == 0;
 	network_ledger->n = 2 + (unsigned)sim_chance(NETWORK_SERVERS - 1);
 	network_ledger->jumper = sim_chance(4) != 0 ? 0 :
