@@ -14,6 +14,15 @@ struct sets {
 
 /* ---- users and aliases ---- */
 
+/* Who could not be read was told of; else there was no memory, and half of them
+ * must not be in force. */
+static void
+set_missing(struct load *l)
+{
+	if (l->reader.problems->counts[PROBLEM_ERROR] == 0)
+		finish_is_full(l);
+}
+
 static void
 domain_users(struct sets *s, struct domain *d)
 {
@@ -38,8 +47,10 @@ domain_users(struct sets *s, struct domain *d)
 	set = is_file ? user_set_file(r,
 	    s->load->config, path, at) : path.p != NULL ?
 	    user_set_system(r, path) : user_set_list(r, from, at);
-	if (set == NULL)
+	if (set == NULL) {
+		set_missing(s->load);
 		return;
+	}
 	set->next = s->users;
 	s->users = set;
 	d->users = set;
@@ -59,8 +70,10 @@ domain_aliases(struct sets *s, struct domain *d)
 		}
 	set = alias_set_file(&s->load->reader, d->aliases_from,
 	    finish_place(d->origins, "domains.*.aliases"), d->is_implied);
-	if (set == NULL)
+	if (set == NULL) {
+		set_missing(s->load);
 		return;
+	}
 	set->next = s->aliases;
 	s->aliases = set;
 	d->aliases = set;

@@ -37,6 +37,9 @@ files_read(struct load *l)
 		const struct user_set *set = logins_read(l,
 		    c->auth.users_from.v[i], at);
 
+		if (set == NULL &&
+		    l->reader.problems->counts[PROBLEM_ERROR] == 0)
+			finish_is_full(l);
 		if (set != NULL)
 			c->auth.users[c->auth.n_users++] = set;
 	}

@@ -27,6 +27,7 @@ static const struct scenario *const all[] = {
 	&scenario_octets,
 	&scenario_private,
 	&scenario_retry,
+	&scenario_scanty,
 	&scenario_spool,
 	&scenario_spool_hasty,
 	&scenario_storm,

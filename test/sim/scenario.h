@@ -29,6 +29,7 @@ extern const struct scenario scenario_notes, scenario_notes_unsynced;
 extern const struct scenario scenario_octets;
 extern const struct scenario scenario_private;
 extern const struct scenario scenario_alias, scenario_clock;
+extern const struct scenario scenario_scanty;
 extern const struct scenario scenario_spool, scenario_spool_hasty;
 extern const struct scenario scenario_crash, scenario_crash_lying;
 extern const struct scenario scenario_evil;
