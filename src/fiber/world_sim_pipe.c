@@ -20,10 +20,6 @@ sim_host_of(const struct address *a)
 {
 	const struct sim *s = sim_now;
 
-	for (size_t i = 0; i < SIM_MACHINES; i++)
-		if (s->machines[i].is_dark &&
-		    address_eq_ip(&s->machines[i].address, a))
-			return SIM_HOST_SILENT;
 	for (size_t i = 0; i < s->n_hosts; i++)
 		if (address_eq_ip(&s->hosts[i].address, a))
 			return s->hosts[i].is;
@@ -42,12 +38,26 @@ way_is_cut(const struct address *from, const struct address *to)
 	return false;
 }
 
+/* A machine without power hears nothing; what it said before is on its way. */
+static bool
+host_is_dark(const struct address *a)
+{
+	const struct sim *s = sim_now;
+
+	for (size_t i = 0; i < SIM_MACHINES; i++)
+		if (s->machines[i].is_dark &&
+		    address_eq_ip(&s->machines[i].address, a))
+			return true;
+	return false;
+}
+
 bool
 sim_pipe_is_silent(const struct sim_pipe *p)
 {
 	return p->sender.family != ADDRESS_UNIX &&
 	    (sim_host_of(&p->sender) == SIM_HOST_SILENT ||
 	    sim_host_of(&p->receiver) == SIM_HOST_SILENT ||
+	    host_is_dark(&p->receiver) ||
 	    way_is_cut(&p->sender, &p->receiver));
 }
 
