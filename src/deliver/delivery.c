@@ -55,6 +55,7 @@ at_home(struct deliver *at, struct deliver *home, yields void (*fn)(void *),
 {
 	struct errand e = { home, fn, arg };
 
+	must(at->core == core_index());
 	if (at == home) {
 		errand_run(&e);
 		return;
@@ -236,6 +237,7 @@ message_open(struct delivery *d, struct spool *spool)
 	const bool *ended;
 	int rc;
 
+	must(d->is_pinned && d->n == 0);
 	if (strings_copy(d) != 0)
 		return -1;
 	rc = spool_envelope(spool, d->handoff.ref.id, &d->arena, &d->envelope,
@@ -341,6 +343,7 @@ recipient_tell(struct delivery *d, const struct delivery_recipient *r,
 	struct event e = event_make(type, clock_wall(), d->handoff.ref.id);
 	struct esc_text esc = esc_print(r->verdict.esc);
 
+	must(d->home->core == core_index());
 	if (type == EVENT_expired)	/* whom the log says it went back to */
 		event_str(&e, FIELD_sender, d->envelope.sender);
 	event_str(&e, FIELD_recipient, r->address);
@@ -444,6 +447,7 @@ static yields void
 failures_settle(struct delivery *d, const struct config *conf,
     enum outcome_kind kind, enum event_type type)
 {
+	must(kind == OUTCOME_FAILED || kind == OUTCOME_EXPIRED);
 	if (count(d, FAILED) == 0)
 		return;
 	if (bounce_send(d->home, conf, d, DSN_FAILURE) != 0) {
@@ -588,6 +592,7 @@ success_is_asked(const struct delivery *d, bool is_expanded)
 static yields void
 successes_report(struct delivery *d, const struct config *conf)
 {
+	must(d->is_pinned);
 	if (conf->reports.success == SUCCESS_UNTOLD)
 		return;
 	if (d->reach != REACH_REPORTER && success_is_asked(d, false) &&

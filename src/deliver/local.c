@@ -323,6 +323,7 @@ copy_deliver(struct delivery *d, struct delivery_recipient *r,
 	struct verdict v = verdict_make(DEFERRED, 0, "4.3.0", "no memory");
 	struct arena a;
 
+	must(path.n > 0);
 	arena_init(&a, COPY_MEMORY);
 	place.path = arena_copy(&a, path);
 	if (place.path.p != NULL)

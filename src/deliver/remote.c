@@ -428,6 +428,7 @@ line_run(struct line *l)
 {
 	struct mono began = clock_mono();
 
+	must(l->c != NULL && l->c->net == NULL);
 	if (!line_open(l)) {
 		site_fail(l);
 		return;

@@ -83,6 +83,7 @@ lower_set(struct filling *f, unsigned column, struct str s)
 static void
 word_set(struct filling *f, unsigned column, enum report_word word)
 {
+	must(column < REPORT_COLUMNS);
 	f->row->v[column].text = word == REPORT_ABSENT ? STR("") :
 	    str_of(report_word_name(word));
 }
@@ -103,6 +104,7 @@ long_begin(struct filling *f)
 static struct filling
 filling_begin(struct report_row *row, struct arena *a)
 {
+	must(a != NULL);
 	*row = (struct report_row){ 0 };
 	for (size_t i = 0; i < REPORT_COLUMNS; i++)
 		row->v[i].text = STR("");

@@ -57,6 +57,7 @@ policy_get(struct tls_tally *t, struct tls_tally_domain *d, struct str name,
 {
 	struct tls_tally_policy *p;
 
+	must(d->name.n > 0);
 	for (p = d->policies; p != NULL; p = p->next)
 		if (str_eq(p->name, name) && (str_eq(p->text, text) ||
 		    d->n >= TLS_TALLY_POLICIES))
@@ -114,6 +115,7 @@ failure_count(struct tls_tally *t, struct tls_tally_policy *p,
 	struct table_node *k = table_find(&t->failures, hash);
 	struct tls_tally_failure *f;
 
+	must(p->n <= TLS_TALLY_FAILURES);
 	for (; k != NULL; k = table_again(k)) {
 		f = OWNER_OF(k, struct tls_tally_failure, node);
 		if (f->policy == p && failure_is(&f->is, seen)) {
