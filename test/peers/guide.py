@@ -181,7 +181,7 @@ class Guide:
         # Into a file: a daemon that was started would keep a pipe open.
         with tempfile.TemporaryFile("w+", errors="replace") as said:
             run = self.box.run("env", "-i", *env, "sh", "-ec",
-                               f"cd {getattr(self, 'source', '/')}\n{line}", input=stdin, timeout=120,
+                               f"cd {getattr(self, 'source', '/')}\n{line}", input=stdin, timeout=1800,
                                capture_output=False, stdout=said, stderr=subprocess.STDOUT)
             said.seek(0)
             text = said.read()

@@ -36,7 +36,7 @@ def keys_of(words, sections):
     """What looks like keys: a section of ours, and more behind dots."""
     for word in words:
         key = re.match(r"([a-z_]+(?:\[\])?(?:\.[A-Za-z_*]+)+)(?=$|:)", word)
-        if key and key[1].split(".")[0].removesuffix("[]") in sections and not pathlib.Path(TOP / word).exists():
+        if key and not re.search(r"\.(c|h|def|py)$", key[1]) and key[1].split(".")[0].removesuffix("[]") in sections and not pathlib.Path(TOP / word).exists():
             yield re.sub(r"^(domains|accounts|tenants)\.(D|b\.org|\*)\.", r"\1.*.", key[1])
 
 
