@@ -197,7 +197,7 @@ network_furnish(void)
 static void
 rcpt_plan(struct town_rcpt *r)
 {
-	r->laters = (unsigned)sim_chance(3);
+	r->laters = (unsigned)sim_chance(2);
 	r->host = 0;
 	if (r->want == WANT_MAILBOX)
 		r->host = 1 + (unsigned)sim_chance(network_ledger->n);
