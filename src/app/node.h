@@ -131,6 +131,9 @@ void node_stop(struct node *);		/* on any core */
  * the caller's reference.  -1: nothing changed, on no core. */
 yields int node_reload(struct node *, struct config *);
 
+/* What went wrong, to the log of the core. */
+void node_trouble(struct node_core *, const char *text);
+
 /* All messages not ended, over the cores. */
 yields size_t node_kept(struct node *);
 
