@@ -27,7 +27,7 @@ wall_later(struct wall from, int64_t seconds)
 }
 
 /* RFC 6761, RFC 6762, RFC 8375: nobody outside asks for these. */
-bool
+static bool
 domain_is_watched(struct str name)
 {
 	static const char *const inner[] = { ".localhost", ".local",

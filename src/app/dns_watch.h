@@ -60,7 +60,4 @@ void dns_watch_wake(struct dns_watch *);
 
 struct control_dns dns_watch_control(struct dns_watch *);
 
-/* May the Internet know a domain of that name? (RFC 6761, RFC 6762) */
-bool domain_is_watched(struct str name);
-
 #endif

@@ -39,6 +39,7 @@
 #include "fiber/disk.h"
 #include "policy/place.h"
 #include "policy/secrets.h"
+#include "wire/address.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -324,8 +325,7 @@ static int
 place_look_up(struct carrying *c)
 {
 	if (c->target.n > 0) {
-		c->route.domain = str_sub(c->mailbox,
-		    str_find_last(c->mailbox, '@') + 1, c->mailbox.n);
+		c->route.domain = mailbox_domain(c->mailbox);
 		c->route.home = config_domain(c->config, c->route.domain);
 		return place_of_alias(c->config, c->mailbox, c->target,
 		    c->arena, &c->place);

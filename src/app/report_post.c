@@ -80,7 +80,7 @@ today(void)
 }
 
 /* Spread, so that not everybody sends at once, and the same for each start. */
-struct wall
+static struct wall
 report_post_due(struct str hostname, int64_t day)
 {
 	const struct hash_key none = { 0, 0 };

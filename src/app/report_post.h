@@ -53,7 +53,4 @@ struct report_ask {
 };
 yields int report_post_ask(struct report_post *, const struct report_ask *);
 
-/* When the reports of a day are due. */
-struct wall report_post_due(struct str hostname, int64_t day);
-
 #endif

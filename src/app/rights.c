@@ -48,7 +48,7 @@ capabilities_set(uint32_t kept)
 
 /* A service manager may give a user the right to bind low ports: that is
  * master's alone, and no program that a porter starts inherits it. */
-int
+static int
 rights_shed(void)
 {
 	return capabilities_set(0);

@@ -21,8 +21,6 @@
 int rights_drop(const struct config *);
 /* Who that is. */
 int rights_find(const struct config *, uid_t *, gid_t *);
-/* The capabilities alone. */
-int rights_shed(void);
 /* All but those to become another user; of who is not root, all. */
 int rights_keep_becoming(void);
 

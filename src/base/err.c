@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdbool.h>
 #include <string.h>
 
 static _Thread_local struct err_trail thread_trail;
@@ -46,34 +47,39 @@ trail_format(char *line, const char *fmt, va_list ap)
 	return (size_t)n < ERR_ROOM ? (size_t)n : ERR_ROOM - 1;
 }
 
+/* Before what is there already: the words of the trail itself may be among ap. */
+__attribute__((format(printf, 1, 0))) static void
+trail_add(const char *fmt, va_list ap, bool is_new)
+{
+	char line[ERR_ROOM];
+	size_t n = trail_format(line, fmt, ap);
+
+	if (is_new)
+		trail()->n = 0;
+	if (trail()->n > 0)
+		trail_prepend(trail(), ": ", 2);
+	trail_prepend(trail(), line, n);
+}
+
 int
 (err_set)(const char *fmt, ...)
 {
-	char line[ERR_ROOM];
 	va_list ap;
-	size_t n;
 
 	va_start(ap, fmt);
-	n = trail_format(line, fmt, ap);
+	trail_add(fmt, ap, true);
 	va_end(ap);
-	trail()->n = 0;
-	trail_prepend(trail(), line, n);
 	return -1;
 }
 
 int
 (err_add)(const char *fmt, ...)
 {
-	char line[ERR_ROOM];
 	va_list ap;
-	size_t n;
 
 	va_start(ap, fmt);
-	n = trail_format(line, fmt, ap);
+	trail_add(fmt, ap, false);
 	va_end(ap);
-	if (trail()->n > 0)
-		trail_prepend(trail(), ": ", 2);
-	trail_prepend(trail(), line, n);
 	return -1;
 }
 

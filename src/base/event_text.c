@@ -501,6 +501,17 @@ text_checked(const struct event *e, const char *words, struct buf *out)
 	text_put_long(out, event_get_str(e, FIELD_results));
 }
 
+/* ": why, to=whom (in words)" */
+static void
+text_put_ending(const struct event *e, struct buf *out)
+{
+	text_put_word(out, ": ", event_get_str(e, FIELD_reason));
+	text_put_word(out, ", to=", event_get_str(e, FIELD_recipient));
+	buf_put(out, STR(" ("));
+	text_put_prose(out, event_get_str(e, FIELD_text));
+	buf_putc(out, ')');
+}
+
 /* To a domain: "report of dmarc to a.example (mailto:x@a.example): sent". */
 static void
 text_report(const struct event *e, const char *words, struct buf *out)
@@ -509,11 +520,7 @@ text_report(const struct event *e, const char *words, struct buf *out)
 	buf_printf(out, "%s", words);
 	text_put_word(out, " of ", event_get_str(e, FIELD_class));
 	text_put_word(out, " to ", event_get_str(e, FIELD_domain));
-	text_put_word(out, ": ", event_get_str(e, FIELD_reason));
-	text_put_word(out, ", to=", event_get_str(e, FIELD_recipient));
-	buf_put(out, STR(" ("));
-	text_put_prose(out, event_get_str(e, FIELD_text));
-	buf_putc(out, ')');
+	text_put_ending(e, out);
 }
 
 /* One that came. */
@@ -526,11 +533,7 @@ text_report_in(const struct event *e, const char *words, struct buf *out)
 	text_put_word(out, " about ", event_get_str(e, FIELD_domain));
 	text_put_word(out, " from ", event_get_str(e, FIELD_author));
 	buf_printf(out, " %s", words);
-	text_put_word(out, ": ", event_get_str(e, FIELD_reason));
-	text_put_word(out, ", to=", event_get_str(e, FIELD_recipient));
-	buf_put(out, STR(" ("));
-	text_put_prose(out, event_get_str(e, FIELD_text));
-	buf_putc(out, ')');
+	text_put_ending(e, out);
 }
 
 /* As local(8) tells of an alias: the copies keep the message's id here. */

@@ -14,12 +14,6 @@ id_make(unsigned node, unsigned spool, uint64_t counter)
 }
 
 unsigned
-id_node(uint64_t id)
-{
-	return (unsigned)(id >> (ID_SPOOL_BITS + ID_COUNTER_BITS));
-}
-
-unsigned
 id_spool(uint64_t id)
 {
 	return (unsigned)(id >> ID_COUNTER_BITS & ((1u << ID_SPOOL_BITS) - 1));

@@ -21,7 +21,6 @@ enum { ID_CHARS = 13, ID_COUNTER_BITS = 46, ID_SPOOL_BITS = 8 };
 struct id_text { char text[ID_CHARS + 1]; };
 
 uint64_t id_make(unsigned node, unsigned spool, uint64_t counter);
-unsigned id_node(uint64_t id);
 unsigned id_spool(uint64_t id);
 struct id_text id_print(uint64_t id);
 bool id_parse(struct str, uint64_t *id);

@@ -160,7 +160,7 @@ sender_find(struct analysis *a)
 	a->knows_sender = text.p != NULL;
 	if (text.n > 1 && text.p[0] == '<' && text.p[text.n - 1] == '>')
 		text = str_sub(text, 1, text.n - 2);
-	domain = str_sub(text, str_find_last(text, '@') + 1, text.n);
+	domain = mailbox_domain(text);
 	if (domain.n == 0)
 		return;
 	if (!idna_ascii(domain, &ascii)) {

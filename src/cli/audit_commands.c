@@ -194,7 +194,6 @@ audit_all(void *arg)
 	}
 	a->audit.is_in_use = was_in_use;
 	snprintf(a->why, sizeof a->why, "%s", err_text());
-	core_stop_all();
 }
 
 int

@@ -433,7 +433,7 @@ command_unknown(const struct cli *c)
 	    "'; see nightmail help", STR_ARG(first));
 }
 
-int
+static int
 cli_parse(struct cli *c, int argc, char **argv, const struct command_row **row)
 {
 	size_t used;
@@ -457,11 +457,12 @@ int
 cli_main(int argc, char **argv, int (*serve)(struct str config, bool is_caged))
 {
 	struct cli c = { .config = str_of(cli_default_config), .serve = serve };
-	const struct command_row *row;
+	const struct command_row *row = NULL;
 	int rc;
 
 	arena_init(&c.arena, CLI_MEMORY);
 	rc = cli_parse(&c, argc, argv, &row);
+	must(rc != 0 || row != NULL);
 	if (rc == 0)
 		rc = c.asks_help ? command_explain(row) : row->run(&c);
 	arena_clear(&c.arena);

@@ -66,7 +66,5 @@ const char *cli_visible(struct cli *, const char *);
 struct str cli_config_path(struct cli *);
 /* The command line in a struct cli, and what command it means; 0 or 64. */
 struct command_row;
-int cli_parse(struct cli *, int argc, char **argv,
-    const struct command_row **row);
 
 #endif

@@ -49,7 +49,7 @@ record_put_json(struct json *j, const struct dns_entry *r)
 	j->out->full = j->out->full || b.full;
 }
 
-void
+static void
 records_put_json(const struct records *rs, struct buf *b)
 {
 	struct json j;

@@ -19,7 +19,5 @@
 extern const char dns_format_names[];	/* "zone, json, ..." */
 
 bool dns_format_put(struct str format, const struct records *, struct buf *);
-/* All of them, with reasons, notes and what they wait for. */
-void records_put_json(const struct records *, struct buf *);
 
 #endif

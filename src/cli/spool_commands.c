@@ -30,7 +30,6 @@ look(void *arg)
 	l->trouble = l->is_dump ? spool_dump(l->path, &l->check) :
 	    spool_check(l->path, &l->check);
 	snprintf(l->why, sizeof l->why, "%s", err_text());
-	core_stop_all();
 }
 
 static void

@@ -316,7 +316,6 @@ test(void *arg)
 		domain_test(t);
 	else
 		host_test(t, t->host);
-	core_stop_all();
 }
 
 int

@@ -4,12 +4,13 @@
 #include "base/id.h"
 #include "base/must.h"
 #include "deliver/deliver.h"
-#include "deliver/key.h"
 #include "deliver/original.h"
 #include "fiber/clock.h"
 #include "fiber/fiber.h"
 #include "fiber/random.h"
 #include "policy/config.h"
+#include "spool/envelope.h"
+#include "wire/address.h"
 #include "wire/disposition.h"
 
 /* Encoded, an octet takes three. */

@@ -12,7 +12,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-struct ready *
+static struct ready *
 connection_ready(const struct connection *c)
 {
 	return c->is_local ? c->deliver->mailboxes : c->deliver->ready;

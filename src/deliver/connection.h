@@ -40,7 +40,4 @@ void connections_wake(struct deliver *);	/* the idle ones */
 /* Whoever waits for another server has waited enough. */
 void connections_hurry(struct deliver *);
 
-/* Where it takes its messages from. */
-struct ready *connection_ready(const struct connection *);
-
 #endif

@@ -3,15 +3,7 @@
 #include "base/must.h"
 #include "policy/domain.h"
 #include "queue/key.h"
-
-struct str
-mailbox_domain(struct str mailbox)
-{
-	size_t at = str_find_last(mailbox, '@');
-
-	return at == mailbox.n ? str_sub(mailbox, at, 0) :
-	    str_sub(mailbox, at + 1, mailbox.n);
-}
+#include "wire/address.h"
 
 /* Does any rule want to know this sender? */
 static bool

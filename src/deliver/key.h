@@ -24,9 +24,6 @@
 
 enum { KEY_MOST = 255 };
 
-/* The domain of a mailbox as text: what follows its last '@'. */
-struct str mailbox_domain(struct str mailbox);
-
 struct str key_make(const struct config *, struct str sender,
     const struct recipient *, struct arena *);
 /* Does a recipient belong to this key? */

@@ -46,6 +46,11 @@ static void
 keys_are(const struct config *c, const char *sender, const char *to,
     const char *transport, const char *want)
 {
+	static const char *const kinds[] = {
+		[ROUTE_LOCAL] = "local", [ROUTE_RELAY_MX] = "mx",
+		[ROUTE_RELAY_HOST] = "relay", [ROUTE_REPORTS] = "reports",
+		[ROUTE_DISCARD] = "discard", [ROUTE_REFUSED] = "refused",
+	};
 	struct recipient r = { .address = str_of(to),
 		.transport = str_of(transport) };
 	struct route route;
@@ -59,7 +64,7 @@ keys_are(const struct config *c, const char *sender, const char *to,
 	assert_true(key_has(key, &r));
 	route = key_route(c, key, &a);
 	snprintf(said, sizeof said, STR_FMT " -> %s%s%s" STR_FMT, STR_ARG(key),
-	    route_kind_name(route.kind),
+	    kinds[route.kind],
 	    route.kind == ROUTE_LOCAL && key_has_commands(key, &route) ?
 	    " command" : "", route.relay != NULL ? " " : "",
 	    STR_ARG(route.relay == NULL ? STR_NONE : route.relay->text));

@@ -11,12 +11,13 @@
 #include "base/must.h"
 #include "deliver/connection.h"
 #include "deliver/delivery.h"
-#include "deliver/key.h"
 #include "deliver/line.h"
 #include "deliver/local.h"
 #include "fiber/clock.h"
 #include "policy/holder.h"
+#include "policy/route.h"
 #include "queue/ready.h"
+#include "wire/address.h"
 #include "wire/reply.h"
 
 enum { BATCH_MOST = 1000 };

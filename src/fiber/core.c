@@ -18,7 +18,6 @@ static struct {
 	struct core *cores[CORES_MOST];
 	atomic_uint n_running;		/* n, while they may be kicked */
 	atomic_uint busy;
-	atomic_bool stopping;
 } cores;
 
 _Thread_local struct core *core_here;
@@ -38,12 +37,6 @@ core_enter(struct core *c)
 	core_here = c;
 }
 
-unsigned
-core_index_of(const struct core *c)
-{
-	return c->index;
-}
-
 struct world_core *
 core_world(const struct core *c)
 {
@@ -61,14 +54,6 @@ unsigned
 core_count(void)
 {
 	return cores.n;
-}
-
-unsigned
-core_auto(void)
-{
-	unsigned n = world_cpus();
-
-	return n < CORES_MOST ? n : CORES_MOST;
 }
 
 /* ---- the end ---- */
@@ -96,51 +81,6 @@ core_busy_sub(void)
 	must(was > 0);
 	if (was == 1)
 		cores_kick();
-}
-
-void
-core_stop_all(void)
-{
-	atomic_store(&cores.stopping, true);
-	cores_kick();
-}
-
-bool
-core_is_stopping(void)
-{
-	return atomic_load(&cores.stopping);
-}
-
-struct stop_waiter {
-	struct link link;
-	struct fiber *fiber;
-};
-
-yields int
-core_wait_stop(struct mono deadline)
-{
-	struct core *c = core_here;
-	struct stop_waiter w = { .fiber = fiber_self() };
-	int rc = 0;
-
-	must(w.fiber != NULL);
-	while (!core_is_stopping() && rc == 0) {
-		list_append(&c->stop_waiters, &w.link);
-		rc = fiber_park(deadline);
-		list_remove(&w.link);
-	}
-	return rc;
-}
-
-static void
-core_tell_stop(struct core *c)
-{
-	struct link *k;
-
-	if (!core_is_stopping())
-		return;
-	while ((k = list_pop(&c->stop_waiters)) != NULL)
-		fiber_wake(OWNER_OF(k, struct stop_waiter, link)->fiber);
 }
 
 /* ---- timers ---- */
@@ -243,10 +183,7 @@ core_turn(struct core *c)
 	c->stats.polls++;
 	core_take_posts(c);
 	core_fire_timers(c);
-	core_tell_stop(c);
 	core_run_ready(c);
-	for (size_t i = 0; i < c->n_hooks; i++)
-		c->hooks[i].fn(c->hooks[i].arg);
 	if (atomic_load(&cores.busy) == 0)
 		return false;
 	if (c->ready == NULL)
@@ -261,24 +198,10 @@ core_next(const struct core *c)
 
 	if (c->ready != NULL || atomic_load(&c->posts) != NULL)
 		return (struct mono){ 0 };
-	if (core_is_stopping() && !list_is_empty(&c->stop_waiters))
-		return (struct mono){ 0 };
 	if (atomic_load(&cores.busy) == 0)
 		return (struct mono){ 0 };
 	k = heap_top(&c->timers);
 	return k == NULL ? MONO_NEVER : (struct mono){ k->key };
-}
-
-int
-core_before_wait(void (*fn)(void *), void *arg)
-{
-	struct core *c = core_here;
-
-	must(c != NULL);
-	if (c->n_hooks == CORE_HOOKS)
-		return err_set("more than %d hooks on a core", CORE_HOOKS);
-	c->hooks[c->n_hooks++] = (struct core_hook){ fn, arg };
-	return 0;
 }
 
 /* ---- calls between cores ---- */
@@ -404,7 +327,6 @@ core_open(unsigned index)
 	c->ready_tail = &c->ready;
 	list_init(&c->fibers);
 	list_init(&c->parked);
-	list_init(&c->stop_waiters);
 	c->world = world_core_open(c);
 	if (c->world != NULL)
 		return c;
@@ -419,7 +341,6 @@ cores_close(void)
 	for (unsigned i = 0; i < cores.n; i++)
 		core_close(cores.cores[i]);
 	cores.n = 0;
-	atomic_store(&cores.stopping, false);
 }
 
 static int

@@ -133,95 +133,6 @@ test_own(void **state)
 }
 
 static void
-wait_stop(void *arg)
-{
-	(void)arg;
-	assert_int_equal(core_wait_stop(MONO_NEVER), 0);
-	assert_true(core_is_stopping());
-	assert_int_equal(core_wait_stop(MONO_NEVER), 0);
-}
-
-static atomic_uint n_late;
-
-static void
-body_stop(void *arg)
-{
-	(void)arg;
-	assert_false(core_is_stopping());
-	assert_int_equal(core_wait_stop(in_ms(1)), -1);
-	n_late++;
-	assert_int_equal(fiber_go("waits", wait_stop, NULL), 0);
-	assert_int_equal(fiber_go("waits too", wait_stop, NULL), 0);
-	if (core_index() == 2) {
-		while (n_late < 3)
-			fiber_sleep(in_ms(1));
-		core_stop_all();
-		/* outcomes still find home */
-		assert_int_equal(core_call(0, add_index, NULL), 0);
-	}
-}
-
-static void
-test_stop(void **state)
-{
-	(void)state;
-	sum = n_late = 0;
-	on_cores(3, body_stop);
-	assert_int_equal(sum, 1);
-	assert_false(core_is_stopping());
-}
-
-/* ---- before the core waits ---- */
-
-static struct fiber *hooked;
-static unsigned batches, batched;
-
-static void
-send_batch(void *arg)
-{
-	unsigned *n = arg;
-
-	if (*n == 0)
-		return;
-	batches++;
-	batched += *n;
-	*n = 0;
-	fiber_wake(hooked);
-}
-
-static void
-add_to_batch(void *arg)
-{
-	++*(unsigned *)arg;
-}
-
-static void
-body_hook(void *arg)
-{
-	static unsigned n;
-
-	(void)arg;
-	hooked = fiber_self();
-	assert_int_equal(core_before_wait(send_batch, &n), 0);
-	for (int i = 0; i < 10; i++)
-		assert_int_equal(fiber_go("adder", add_to_batch, &n), 0);
-	assert_int_equal(fiber_park(in_ms(5000)), 0);
-	assert_int_equal(batches, 1);
-	assert_int_equal(batched, 10);
-	for (int i = 1; i < CORE_HOOKS; i++)
-		assert_int_equal(core_before_wait(send_batch, &n), 0);
-	assert_int_equal(core_before_wait(send_batch, &n), -1);
-}
-
-static void
-test_hook(void **state)
-{
-	(void)state;
-	batches = batched = 0;
-	on_cores(1, body_hook);
-}
-
-static void
 body_clock(void *arg)
 {
 	struct mono m = clock_mono();
@@ -261,11 +172,8 @@ main(void)
 		cmocka_unit_test(test_relay),
 		cmocka_unit_test(test_posts),
 		cmocka_unit_test(test_own),
-		cmocka_unit_test(test_stop),
-		cmocka_unit_test(test_hook),
 		cmocka_unit_test(test_clock),
 	};
 
-	assert_in_range(core_auto(), 1, CORES_MOST);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -383,9 +383,3 @@ disk_fdatasync_here(int fd)
 	return world_disk_fdatasync(fd);
 }
 
-int64_t
-disk_pread_here(int fd, void *to, size_t n, uint64_t at)
-{
-	must(fiber_self() == NULL);
-	return world_disk_pread(fd, to, n, at);
-}

@@ -64,6 +64,5 @@ yields int disk_read_file(const char *path, struct arena *, size_t most,
  */
 int disk_pwrite_here(int fd, const struct str *parts, size_t n, uint64_t at);
 int disk_fdatasync_here(int fd);
-int64_t disk_pread_here(int fd, void *to, size_t n, uint64_t at);
 
 #endif

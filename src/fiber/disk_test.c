@@ -263,7 +263,7 @@ write_parts(void *arg)
 		    STR("cde");
 	assert_int_equal(disk_pwrite_here(fd, parts, PARTS, 7), 0);
 	assert_int_equal(disk_fdatasync_here(fd), 0);
-	assert_int_equal(disk_pread_here(fd, room, sizeof room, 7), 250);
+	assert_int_equal(pread(fd, room, sizeof room, 7), 250);
 	for (size_t i = 0; i < 250; i += 5)
 		assert_memory_equal(room + i, "abcde", 5);
 	return 0;

@@ -63,7 +63,7 @@ dns_setup_again(struct dns_setup *s)
 	atomic_fetch_add(&s->holders, 1);
 }
 
-struct dns_setup *
+static struct dns_setup *
 dns_setup_hold(void)
 {
 	struct dns_setup *s = NULL;

@@ -28,7 +28,6 @@ struct dns_setup {
 	struct zone zone;		/* read when config.zone.p != NULL */
 };
 
-struct dns_setup *dns_setup_hold(void);	/* today's; NULL: no memory */
 void dns_setup_again(struct dns_setup *);	/* one holder more */
 void dns_setup_drop(struct dns_setup *);
 

@@ -29,12 +29,6 @@ fiber_self(void)
 	return c == NULL ? NULL : c->self;
 }
 
-const char *
-fiber_name(const struct fiber *f)
-{
-	return f->name;
-}
-
 struct fiber_stats
 fiber_stats(void)
 {

@@ -31,7 +31,6 @@ struct fiber;
 int fiber_go(const char *name, yields void (*fn)(void *), void *arg);
 
 struct fiber *fiber_self(void);
-const char *fiber_name(const struct fiber *);
 
 /* Make a parked (or about to park) fiber of this core ready.  NULL is allowed.
  * A wake before the park is not lost: the next park returns at once. */

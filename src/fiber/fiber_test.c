@@ -216,7 +216,6 @@ body_trails(void *arg)
 	assert_int_equal(errno, ENOSPC);
 	fiber_yield();
 	assert_string_equal(err_text(), "mine");
-	assert_string_equal(fiber_name(fiber_self()), "start");
 }
 
 static void
@@ -333,20 +332,15 @@ body_permits(void *arg)
 		    (void *)(uintptr_t)c), 0);
 	fiber_sleep(in_ms(5));
 	assert_string_equal(told, "L");
-	permit_resize(&permit, 1);
-	permit_give(&permit);		/* still one out: nobody is served */
-	fiber_yield();
-	assert_string_equal(told, "L");
+	permit_give(&permit);
 	permit_give(&permit);
 	assert_false(permit_try(&permit));	/* others asked first */
 	fiber_sleep(in_ms(1));
 	assert_string_equal(told, "Labcd");
 	assert_int_equal(permit.out, 0);
-	permit_resize(&permit, 0);
+	permit_init(&permit, 0);
 	assert_false(permit_try(&permit));
 	assert_int_equal(permit_take(&permit, in_ms(1)), -1);
-	permit_resize(&permit, 1);
-	assert_true(permit_try(&permit));
 }
 
 static void

@@ -15,7 +15,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "fiber/context.h"
-#include "fiber/core.h"
+#include "fiber/fiber.h"
 #include "fiber/stack.h"
 #include "fiber/world.h"
 
@@ -59,8 +59,6 @@ struct fiber {
 /* The only thread-local variable here; core_enter() sets it. */
 extern _Thread_local struct core *core_here;
 
-struct core_hook { void (*fn)(void *); void *arg; };
-
 struct core {
 	unsigned index;
 	struct world_core *world;
@@ -71,12 +69,9 @@ struct core {
 	struct list fibers;
 	struct list parked;		/* with pages to give back, oldest first */
 	struct core_timer sweep;
-	struct list stop_waiters;
 	struct mono now;		/* of this turn */
 	struct wall wall;
 	bool wall_known;
-	size_t n_hooks;
-	struct core_hook hooks[CORE_HOOKS];
 	struct fiber_stats stats;
 	struct stack_pool stacks;
 	struct stream_buffer *buffers;	/* idle ones */
@@ -107,7 +102,6 @@ void stream_buffers_clear(struct core *);
 /* offload.c */
 int offload_open(void);
 void offload_close(void);
-struct lane *lane_start(const char *name, unsigned threads);
 yields int offload_disk(int (*fn)(void *), void *arg);	/* never busy */
 
 #endif

@@ -5,23 +5,26 @@
 
 #include <errno.h>
 
-enum { OFFLOAD_THREADS = 4, OFFLOAD_DISK_THREADS = 4, OFFLOAD_QUEUE = 1024,
+enum { OFFLOAD_THREADS = 4, OFFLOAD_DISK_THREADS = 4,
 	OFFLOAD_PATIENT_THREADS = 64 };
 
 static struct {
-	unsigned threads, disk_threads, queue_most;
 	struct lane *work, *disk, *patient;
 	atomic_uint waiting;		/* submitted, not begun */
-} offloads = { OFFLOAD_THREADS, OFFLOAD_DISK_THREADS, OFFLOAD_QUEUE,
-    NULL, NULL, NULL, 0 };
+} offloads;
 
-void
-offload_configure(unsigned threads, unsigned disk_threads, unsigned queue_most)
+static struct lane *
+lane_start(const char *name, unsigned threads)
 {
-	must(offloads.work == NULL && threads > 0 && disk_threads > 0);
-	offloads.threads = threads;
-	offloads.disk_threads = disk_threads;
-	offloads.queue_most = queue_most;
+	struct lane *l = NULL;
+	int rc = world_lane_open(name, threads, &l);
+
+	if (rc < 0) {
+		errno = -rc;
+		err_set("start helper thread %s: %m", name);
+		return NULL;
+	}
+	return l;
 }
 
 int
@@ -29,8 +32,8 @@ offload_open(void)
 {
 	must(offloads.work == NULL && offloads.disk == NULL);
 	atomic_store(&offloads.waiting, 0);
-	offloads.work = lane_start("offload", offloads.threads);
-	offloads.disk = lane_start("disk", offloads.disk_threads);
+	offloads.work = lane_start("offload", OFFLOAD_THREADS);
+	offloads.disk = lane_start("disk", OFFLOAD_DISK_THREADS);
 	offloads.patient = lane_start("patient", OFFLOAD_PATIENT_THREADS);
 	if (offloads.work != NULL && offloads.disk != NULL &&
 	    offloads.patient != NULL)
@@ -96,7 +99,7 @@ offload(int (*fn)(void *), void *arg)
 {
 	struct job j = { .fn = fn, .arg = arg, .is_counted = true };
 
-	if (atomic_fetch_add(&offloads.waiting, 1) >= offloads.queue_most) {
+	if (atomic_fetch_add(&offloads.waiting, 1) >= OFFLOAD_QUEUE) {
 		atomic_fetch_sub(&offloads.waiting, 1);
 		err_set("too many calls wait for a helper thread");
 		return OFFLOAD_BUSY;
@@ -121,20 +124,6 @@ offload_patient(int (*fn)(void *), void *arg)
 }
 
 /* ---- lanes ---- */
-
-struct lane *
-lane_start(const char *name, unsigned threads)
-{
-	struct lane *l = NULL;
-	int rc = world_lane_open(name, threads, &l);
-
-	if (rc < 0) {
-		errno = -rc;
-		err_set("start helper thread %s: %m", name);
-		return NULL;
-	}
-	return l;
-}
 
 struct lane *
 lane_open(const char *name)

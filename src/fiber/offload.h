@@ -8,7 +8,7 @@
  * Waiting: yields until fn has returned; there is no deadline, because fn still
  * owns arg: whoever needs one gives it to fn.
  * Memory: one job on the caller's stack.
- * Errors: OFFLOAD_BUSY when `queue_most' jobs already wait; fn did not run.
+ * Errors: OFFLOAD_BUSY when OFFLOAD_QUEUE jobs already wait; fn did not run.
  * Source: DESIGN.md section 3.
  */
 #ifndef NM_FIBER_OFFLOAD_H
@@ -16,12 +16,7 @@
 
 #include "fiber/fiber.h"
 
-enum { OFFLOAD_BUSY = -2 };
-
-/* Before the cores start: how many helper threads for offload() and how many
- * for disk verbs, and how many offload() calls may wait.  Default 4, 4, 1024. */
-void offload_configure(unsigned threads, unsigned disk_threads,
-    unsigned queue_most);
+enum { OFFLOAD_BUSY = -2, OFFLOAD_QUEUE = 1024 };
 
 /* Returns fn's result, or OFFLOAD_BUSY. */
 yields int offload(int (*fn)(void *), void *arg);

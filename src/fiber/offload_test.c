@@ -49,11 +49,13 @@ test_result(void **state)
 
 /* ---- busy ---- */
 
-/* The first job has begun, and so waits no longer, when it says so; it ends when
- * it is told to: nothing here depends on how long anything takes.  The virtual
+/* The first jobs have begun, and so wait no longer, when they say so; they end when
+ * they are told to: nothing here depends on how long anything takes.  The virtual
  * world, which has one thread for all, does not let a job wait. */
+enum { THREADS = 4 };
 static unsigned done, busy;
-static atomic_bool has_begun, may_end;
+static atomic_uint begun;
+static atomic_bool may_end;
 static pthread_t core_thread;
 
 static int
@@ -62,7 +64,7 @@ slow(void *arg)
 	struct timespec t = { .tv_nsec = 1000 * 1000 };
 
 	(void)arg;
-	atomic_store(&has_begun, true);
+	atomic_fetch_add(&begun, 1);
 	while (!atomic_load(&may_end) &&
 	    !pthread_equal(pthread_self(), core_thread))
 		nanosleep(&t, NULL);
@@ -84,10 +86,11 @@ static void
 body_busy(void *arg)
 {
 	(void)arg;
-	assert_int_equal(fiber_go("first", try_offload, NULL), 0);
-	while (!atomic_load(&has_begun))
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(fiber_go("first", try_offload, NULL), 0);
+	while (atomic_load(&begun) < THREADS)
 		fiber_sleep(in_ms(1));
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < OFFLOAD_QUEUE + 2; i++)
 		assert_int_equal(fiber_go("more", try_offload, NULL), 0);
 	fiber_yield();
 	assert_int_equal(busy, 2);
@@ -100,13 +103,11 @@ test_busy(void **state)
 	(void)state;
 	done = busy = 0;
 	core_thread = pthread_self();
-	atomic_store(&has_begun, false);
+	atomic_store(&begun, 0);
 	atomic_store(&may_end, false);
-	offload_configure(1, 1, 2);
 	on_core(body_busy);
-	assert_int_equal(done, 3);
+	assert_int_equal(done, THREADS + OFFLOAD_QUEUE);
 	assert_int_equal(busy, 2);
-	offload_configure(4, 4, 1024);
 }
 
 /* ---- lanes ---- */

@@ -34,13 +34,6 @@ permit_serve(struct permit *p)
 	}
 }
 
-void
-permit_resize(struct permit *p, size_t most)
-{
-	p->most = most;
-	permit_serve(p);
-}
-
 bool
 permit_try(struct permit *p)
 {

@@ -2,9 +2,8 @@
  * permit.h -- a counted right to do something, waited for in order.
  *
  * The promise: at most `most' permits are out at once; who asked first is
- * served first.  permit_resize() may lower `most' below what is out: no new
- * ones until enough came back.
- * Not for: rates (queue/gcra.h) or limits across cores.
+ * served first.
+ * Not for: rates (queue/rate.h) or limits across cores.
  * Waiting: permit_take() yields.
  * Memory: the waiters' links live on their stacks.
  * Errors: permit_take() is -1 at the deadline.
@@ -22,7 +21,6 @@ struct permit {
 };
 
 void permit_init(struct permit *, size_t most);
-void permit_resize(struct permit *, size_t most);
 bool permit_try(struct permit *);
 yields int permit_take(struct permit *, struct mono deadline);
 void permit_give(struct permit *);

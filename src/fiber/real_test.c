@@ -251,34 +251,6 @@ test_shortage(void **state)
 	on_core(body_shortage);
 }
 
-/* ---- signals ---- */
-
-static void
-on_signal(int sig)
-{
-	(void)sig;
-	core_stop_all();
-}
-
-static void
-body_signal(void *arg)
-{
-	(void)arg;
-	if (core_index() == 0)
-		assert_int_equal(kill(getpid(), SIGUSR1), 0);
-	assert_int_equal(core_wait_stop(in_ms(10000)), 0);
-}
-
-static void
-test_signal(void **state)
-{
-	struct sigaction act = { .sa_handler = on_signal };
-
-	(void)state;
-	assert_int_equal(sigaction(SIGUSR1, &act, NULL), 0);
-	assert_int_equal(core_run_all(2, body_signal, NULL), 0);
-}
-
 static void
 body_random(void *arg)
 {
@@ -313,7 +285,6 @@ main(void)
 		cmocka_unit_test(test_v6),
 		cmocka_unit_test(test_adopt),
 		cmocka_unit_test(test_shortage),
-		cmocka_unit_test(test_signal),
 		cmocka_unit_test(test_random),
 #ifndef __SANITIZE_ADDRESS__
 #ifndef __SANITIZE_THREAD__

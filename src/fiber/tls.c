@@ -481,7 +481,7 @@ tls_client_new(const struct tls_client_setup *setup)
 	return c;
 }
 
-struct tls_context *
+static struct tls_context *
 tls_keep(struct tls_context *c)
 {
 	c->references++;

@@ -67,7 +67,6 @@ struct tls_client_setup {
 };
 struct tls_context *tls_client_new(const struct tls_client_setup *);
 
-struct tls_context *tls_keep(struct tls_context *);
 void tls_drop(struct tls_context *);		/* NULL is let by */
 
 /* The keys that tickets are made with, newest first; the same on all cores, so

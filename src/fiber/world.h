@@ -173,7 +173,6 @@ void core_enter(struct core *);
  * something to do, MONO_NEVER when only the world can bring it. */
 bool core_turn(struct core *);
 struct mono core_next(const struct core *);
-unsigned core_index_of(const struct core *);
 struct world_core *core_world(const struct core *);
 
 /* Tell the names of this core's fibers and what they do, on stderr. */

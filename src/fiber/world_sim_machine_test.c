@@ -74,7 +74,6 @@ serve(void *arg)
 		if (end != NULL)
 			echo(end);
 	net_close(door);
-	(void)core_wait_stop(in_ms(0));
 }
 
 static void

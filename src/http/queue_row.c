@@ -23,7 +23,7 @@ struct row {
 	struct buf *out;
 };
 
-const char *
+static const char *
 queue_row_status(const struct view_item *v)
 {
 	if (v->is_held)

@@ -31,7 +31,7 @@ domain_is_foreign(const struct config *c, struct str domain)
 static struct str
 forward_home(const struct config *c, struct str given)
 {
-	struct str name = str_sub(given, str_find_last(given, '@') + 1, given.n);
+	struct str name = mailbox_domain(given);
 	const struct domain *d = config_domain(c, name);
 
 	if (c->forward.srs_domain.n > 0)

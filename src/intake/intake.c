@@ -251,7 +251,7 @@ intake_was_delivered_to(const struct intake *in, struct str value)
 	for (size_t i = 0; i < e->n_rcpts; i++) {
 		if (!str_eq_icase(e->rcpts[i].address, to))
 			continue;
-		domain = str_sub(to, str_find_last(to, '@') + 1, to.n);
+		domain = mailbox_domain(to);
 		if (config_domain(in->config, domain) != NULL)
 			return true;
 	}

@@ -14,18 +14,13 @@
 #include "trust/arc.h"
 #include "trust/digest.h"
 #include "trust/proof.h"
-
-static struct str
-address_domain(struct str address)
-{
-	return str_sub(address, str_find_last(address, '@') + 1, address.n);
-}
+#include "wire/address.h"
 
 /* Does a copy for him leave this server? */
 static bool
 recipient_leaves(const struct config *c, const struct recipient *r)
 {
-	const struct domain *d = config_domain(c, address_domain(r->address));
+	const struct domain *d = config_domain(c, mailbox_domain(r->address));
 
 	if ((r->flags & (RECIPIENT_EXPANDED | RECIPIENT_DISCARDED)) != 0 ||
 	    r->transport.p != NULL)
@@ -47,7 +42,7 @@ seal_domain(const struct intake *in)
 			continue;
 		if (in->config->forward.arc_domain.n > 0)
 			return in->config->forward.arc_domain;
-		d = config_domain(in->config, address_domain(r->orig.p != NULL ?
+		d = config_domain(in->config, mailbox_domain(r->orig.p != NULL ?
 		    r->orig : r->address));
 		return d != NULL ? d->name : in->config->hostname;
 	}

@@ -22,6 +22,7 @@
 #include "policy/disposition.h"
 #include "trust/digest.h"
 #include "trust/proof.h"
+#include "wire/address.h"
 #include "wire/authres.h"
 #include "wire/dmarc.h"
 #include "wire/spf.h"
@@ -55,8 +56,7 @@ verify_ask(const struct intake *in)
 		.helo = arena_lower(in->arena, in->origin.helo),
 		.receiver = in->config->hostname,
 		.local = at < sender.n ? str_sub(sender, 0, at) : STR_NONE,
-		.domain = arena_lower(in->arena,
-		    str_sub(sender, at + 1, sender.n)),
+		.domain = arena_lower(in->arena, mailbox_domain(sender)),
 		.wants_iprev = in->config->inbound.verify.iprev == ANSWER_YES,
 		.wants_spf = in->config->inbound.verify.spf != INBOUND_SPF_NO,
 		.wants_dkim = in->config->inbound.verify.dkim == ANSWER_YES,

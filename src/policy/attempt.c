@@ -67,12 +67,6 @@ attempt_close(struct attempt_table *t)
 	free(t);
 }
 
-size_t
-attempt_count(const struct attempt_table *t)
-{
-	return t->entries.n;
-}
-
 /* ---- who it is about ---- */
 
 enum { NETWORK_OCTETS = 17, NAME_OCTETS = 255 };

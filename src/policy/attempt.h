@@ -74,6 +74,4 @@ void attempt_unjudged(struct attempt_table *, const struct address *client,
 void attempt_back_name(struct attempt_table *, struct str name,
     struct mono now);
 
-size_t attempt_count(const struct attempt_table *);	/* entries now */
-
 #endif

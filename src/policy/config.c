@@ -180,8 +180,3 @@ config_trusts(const struct config *c, const struct address *client)
 	return networks_have(&c->trusted, client);
 }
 
-bool
-config_normalizes(const struct config *c, const struct address *client)
-{
-	return networks_have(&c->inbound.normalize, client);
-}

@@ -491,7 +491,6 @@ const struct domain *config_domain(const struct config *, struct str name);
 
 /* Is this client in `trusted'?  In inbound.normalize? */
 bool config_trusts(const struct config *, const struct address *client);
-bool config_normalizes(const struct config *, const struct address *client);
 bool networks_have(const struct conf_networks *, const struct address *);
 
 #endif

@@ -88,7 +88,7 @@ domain_canonical(struct arena *arena, struct str s, struct str *out)
 	return out->p != NULL;
 }
 
-bool
+static bool
 local_is_role(struct str local)
 {
 	return str_eq_icase(local, STR("postmaster")) ||

@@ -151,8 +151,6 @@ bool domain_canonical(struct arena *, struct str text, struct str *out);
 /* Patterns: x, *.x (below x only), *. */
 bool domain_fits(struct str pattern, struct str domain);
 
-/* postmaster, abuse: RFC 5321 4.5.1, RFC 2142. */
-bool local_is_role(struct str local);
 /* [A-Za-z0-9._+=-]+ and UTF-8 beyond ASCII but controls, not beginning with '.'
  * or '-': fit for a path. */
 bool local_is_safe(struct str local);

@@ -7,24 +7,16 @@
 #include "wire/srs.h"
 
 struct judge_row {
-	const char *name;
 	short code;
 	const char *esc, *text;
 };
 
 static const struct judge_row rows[JUDGE_REASONS] = {
 #define JUDGE(name, code, esc, text) [JUDGE_##name] = \
-	{ #name, code, esc, text },
+	{ code, esc, text },
 #include "policy/judge.def"
 #undef JUDGE
 };
-
-const char *
-judge_reason_name(enum judge_reason reason)
-{
-	must(reason < JUDGE_REASONS);
-	return rows[reason].name;
-}
 
 struct judgment
 judge_say(enum judge_reason reason, struct str about)
@@ -55,7 +47,7 @@ judgment_is_yes(const struct judgment *j)
 	return j->verdict.disposition == DELIVERED;
 }
 
-bool
+static bool
 judge_may_relay(const struct config *c, const struct judge_client *client)
 {
 	return client->user.n > 0 || config_trusts(c, &client->address);

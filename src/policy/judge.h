@@ -56,12 +56,8 @@ struct judgment judge_author(const struct config *, const struct account *,
 struct judgment judge_rcpt(const struct config *, const struct judge_client *,
     struct str sender, const struct path *to, size_t n);
 
-/* May this client send to anybody? */
-bool judge_may_relay(const struct config *, const struct judge_client *);
-
 /* The judgment with its reply's words; `about' stands for %s in the table. */
 struct judgment judge_say(enum judge_reason, struct str about);
 bool judgment_is_yes(const struct judgment *);
-const char *judge_reason_name(enum judge_reason);	/* "relay_denied" */
 
 #endif

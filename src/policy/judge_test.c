@@ -30,9 +30,14 @@ end(void **state)
 static const char *
 print(struct judgment j)
 {
+	static const char *const reasons[] = {
+#define JUDGE(name, code, esc, text) #name,
+#include "policy/judge.def"
+#undef JUDGE
+	};
 	static char said[VERDICT_TEXT + 64];
 
-	snprintf(said, sizeof said, "%s %d %s %s", judge_reason_name(j.reason),
+	snprintf(said, sizeof said, "%s %d %s %s", reasons[j.reason],
 	    j.verdict.code, esc_print(j.verdict.esc).text, j.verdict.text);
 	return said;
 }
@@ -222,7 +227,6 @@ test_every_reason_has_words(void **state)
 	for (unsigned i = 0; i < JUDGE_REASONS; i++) {
 		struct judgment j = judge_say((enum judge_reason)i, STR("x@y"));
 
-		assert_true(strlen(judge_reason_name(j.reason)) > 1);
 		assert_true(strlen(j.verdict.text) > 1);
 		assert_null(strstr(j.verdict.text, "%s"));
 		assert_int_equal(j.verdict.code / 100, j.verdict.esc.class);

@@ -53,12 +53,6 @@ limit_close(struct limit_table *t)
 	free(t);
 }
 
-size_t
-limit_networks(const struct limit_table *t)
-{
-	return t->networks.n;
-}
-
 static uint64_t
 network_hash(struct hash_key key, const struct address *network)
 {

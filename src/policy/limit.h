@@ -50,6 +50,4 @@ struct judgment limit_local(struct limit_table *, const struct config *,
 /* An address that no host has (RFC 6666), a network of its own for each uid. */
 struct address limit_local_client(uint32_t uid);
 
-size_t limit_networks(const struct limit_table *);	/* counted now */
-
 #endif

@@ -30,13 +30,6 @@ struct pipe_parser {
 
 static const char no_memory[] = "there is no memory for it";
 
-const char *
-pipe_var_name(enum pipe_var var)
-{
-	must(var < PIPE_VARS);
-	return var_names[var];
-}
-
 static bool
 parser_fails(struct pipe_parser *p, const char *why)
 {

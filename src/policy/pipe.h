@@ -49,8 +49,6 @@ const char *pipe_parse(struct pipe *, struct str text, struct arena *);
 const char *pipe_words(const struct pipe *, const struct str values[PIPE_VARS],
     struct arena *, const char *argv[]);
 
-const char *pipe_var_name(enum pipe_var);
-
 /* A value of the configuration. */
 bool pipe_read(struct value_reader *, const struct schema *,
     const struct node *, struct pipe **out);

@@ -103,7 +103,7 @@ put_caret(struct buf *out, const struct place *at)
 	buf_putc(out, '\n');
 }
 
-void
+static void
 problem_print(const struct problem *p, struct buf *out)
 {
 	if (p->at.file.n > 0) {

@@ -54,7 +54,6 @@ void problem_add(struct problems *, enum problem_level, struct place,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /* Printed into out, one after the other, each ending in a newline. */
-void problem_print(const struct problem *, struct buf *out);
 void problems_print(const struct problems *, struct buf *out);
 const char *problem_level_name(enum problem_level);
 

@@ -78,12 +78,6 @@ quota_close(struct quota_table *t)
 	free(t);
 }
 
-size_t
-quota_count(const struct quota_table *t)
-{
-	return t->entries.n;
-}
-
 bool
 quota_is_changed(struct quota_table *t)
 {

@@ -77,7 +77,6 @@ bool quota_read(struct quota_table *, struct str line);
 bool quota_line_name(struct str line, struct buf *room,
     struct quota_name *out);
 
-size_t quota_count(const struct quota_table *);
 bool quota_is_changed(struct quota_table *);	/* since it was asked last */
 
 /* "500 messages an hour": for replies. */

@@ -5,6 +5,7 @@
 #include "base/num.h"
 #include "fiber/net.h"
 #include "trust/fitness.h"
+#include "wire/address.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -329,14 +330,13 @@ dkim_make(struct making *m)
 
 /* ---- reports ---- */
 
-struct str
+static struct str
 records_report_to(const struct config *c, struct str domain, struct arena *a)
 {
 	for (size_t i = 0; i < c->reports.inbox.n; i++) {
 		struct str at = c->reports.inbox.v[i];
 
-		if (str_eq_icase(str_sub(at, str_find_last(at, '@') + 1, at.n),
-		    domain))
+		if (str_eq_icase(mailbox_domain(at), domain))
 			return at;
 	}
 	if (c->reports.inbox.n > 0)
@@ -348,7 +348,7 @@ records_report_to(const struct config *c, struct str domain, struct arena *a)
 static void
 consent_make(struct making *m, struct str to)
 {
-	struct str domain = str_sub(to, str_find_last(to, '@') + 1, to.n);
+	struct str domain = mailbox_domain(to);
 	struct dns_entry *r;
 
 	if (name_is_within(domain, m->out->domain) ||
@@ -389,7 +389,7 @@ tlsrpt_make(struct making *m)
 
 /* ---- TLS ---- */
 
-struct str
+static struct str
 sts_policy_print(const struct config *c, struct arena *a)
 {
 	bool enforces = c->dns.mta_sts == DNS_STS_ENFORCE;
@@ -497,7 +497,7 @@ tlsa_make(struct making *m)
 		    "running server only, and it could not be asked."));
 }
 
-struct str
+static struct str
 acme_caa_name(struct str directory)
 {
 	static const struct { struct str host, name; } known[] = {

@@ -99,14 +99,8 @@ bool records_addresses(const struct config *, struct arena *,
  * others see. */
 bool records_leave_by_relay(const struct config *);
 
-/* Whom reports about a domain go to. */
-struct str records_report_to(const struct config *, struct str domain,
-    struct arena *);
 /* The text of the policy, and the id that changes when it does. */
-struct str sts_policy_print(const struct config *, struct arena *);
 struct str sts_policy_id(struct str policy, struct arena *);
-/* The name by which CAA knows the authority of tls.acme; n == 0: not known. */
-struct str acme_caa_name(struct str directory);
 /* "3 1 1 ..." of a certificate's key. */
 struct str tlsa_print_key(const struct certificate *, struct arena *);
 

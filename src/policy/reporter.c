@@ -1,12 +1,7 @@
 #include "policy/reporter.h"
 
 #include "policy/domain.h"
-
-static struct str
-domain_of(struct str mailbox)
-{
-	return str_sub(mailbox, str_find_last(mailbox, '@') + 1, mailbox.n);
-}
+#include "wire/address.h"
 
 static bool
 is_own(const struct config *c, struct str name)
@@ -20,7 +15,7 @@ is_own(const struct config *c, struct str name)
 static struct str
 default_domain(const struct config *c)
 {
-	struct str name = domain_of(c->admin);
+	struct str name = mailbox_domain(c->admin);
 
 	if (is_own(c, name))
 		return name;
@@ -44,7 +39,7 @@ reporter_of(const struct config *c, struct arena *a, struct reporter *out)
 		local = from;
 		domain = c->hostname;
 	} else {
-		domain = domain_of(from);
+		domain = mailbox_domain(from);
 		local = str_sub(from, 0, from.n - domain.n - 1);
 	}
 	if (!domain_canonical(a, domain, &out->domain))

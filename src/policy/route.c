@@ -133,37 +133,9 @@ route_find(const struct config *c, struct str sender, struct str rcpt)
 	return r;
 }
 
-bool
-route_is_self(const struct config *c, struct str host)
-{
-	return str_eq_icase(host, c->hostname) ||
-	    str_eq_icase(host, c->outbound.ehlo) ||
-	    str_eq_icase(host, STR("localhost"));
-}
-
 struct str
 route_detail(const struct route *r)
 {
 	return (struct str){ r->detail, r->detail_n };
 }
 
-const char *
-route_kind_name(enum route_kind kind)
-{
-	switch (kind) {
-	case ROUTE_LOCAL:
-		return "local";
-	case ROUTE_RELAY_MX:
-		return "mx";
-	case ROUTE_RELAY_HOST:
-		return "relay";
-	case ROUTE_REPORTS:
-		return "reports";
-	case ROUTE_DISCARD:
-		return "discard";
-	case ROUTE_REFUSED:
-		return "refused";
-	}
-	must(false);
-	return "";
-}

@@ -49,13 +49,7 @@ struct route {
 struct route route_find(const struct config *, struct str sender,
     struct str rcpt);
 
-/* Is this name one by which this server is known (hostname, ehlo, localhost)?
- * For loops back to ourselves. */
-bool route_is_self(const struct config *, struct str host);
-
 /* What stands behind the separator, unquoted; lives as long as the route. */
 struct str route_detail(const struct route *);
-
-const char *route_kind_name(enum route_kind);
 
 #endif

@@ -43,7 +43,7 @@ anchors_count(struct str pem, size_t *n)
 }
 
 /* Each core may come first; one of them wins. */
-X509_STORE *
+static X509_STORE *
 anchors_store(struct anchors *a)
 {
 	X509_STORE *store = atomic_load(&a->store), *none = NULL;

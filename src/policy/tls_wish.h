@@ -39,8 +39,6 @@ struct tls_wish {
 
 /* How many certificates a file has; -1: none, or what is none. */
 int anchors_count(struct str pem, size_t *n);
-/* NULL: there are none, or no memory. */
-X509_STORE *anchors_store(struct anchors *);
 
 /* On a core.  NULL only for want of memory. */
 struct tls_context *tls_wish_context(struct tls_wish *);

@@ -136,7 +136,6 @@ void home_lane_block(struct home_lane *);
 
 /* home_domain.c */
 struct home_domain *home_domain_take(struct queue *, struct str);
-struct home_domain *home_domain_find(const struct queue *, struct str);
 void home_domain_use(struct queue *, struct home_domain *);	/* not idle */
 void home_domain_give(struct queue *, struct home_domain *);	/* if unused */
 void home_domain_clear(struct queue *);

@@ -19,7 +19,7 @@ home_domain_seek(const struct queue *q, struct str name, uint64_t hash)
 	return NULL;
 }
 
-struct home_domain *
+static struct home_domain *
 home_domain_find(const struct queue *q, struct str name)
 {
 	return home_domain_seek(q, name, hash_bytes(q->names.key, name));

@@ -4,7 +4,6 @@
 #include "queue/home.h"
 #include "queue/key.h"
 #include "queue/name.h"
-#include "queue/shard.h"
 #include "queue/slab.h"
 
 static void
@@ -135,19 +134,6 @@ view_find(const struct queue *q, uint64_t id, unsigned nth,
 	return false;
 }
 
-bool
-view_oldest(const struct queue *q, struct view_cursor *c, struct mono *oldest)
-{
-	uint32_t steps = VIEW_STEPS;
-	struct home_item *it;
-
-	while ((it = slab_walk(&q->items, &c->slot, &steps)) != NULL) {
-		c->slot++;
-		*oldest = mono_first(*oldest, it->arrived);
-	}
-	return steps == 0;
-}
-
 static size_t
 view_memory(const struct queue *q)
 {
@@ -177,64 +163,3 @@ view_counts(const struct queue *q)
 	return c;
 }
 
-static void *
-view_walk(const struct slab *s, struct view_cursor *c)
-{
-	uint32_t steps = UINT32_MAX;
-	void *room = slab_walk(s, &c->slot, &steps);
-
-	c->slot += room != NULL;
-	return room;
-}
-
-bool
-view_domain_next(const struct queue *q, struct view_cursor *c,
-    struct view_domain *v)
-{
-	const struct home_domain *d = view_walk(&q->domains, c);
-
-	if (d == NULL)
-		return false;
-	*v = (struct view_domain){
-		.domain = name_str(d->name), .items = d->n_items,
-		.due = d->n_due, .away = d->n_away, .failures = d->failures,
-		.is_asked = d->is_asked, .gate = d->gate,
-	};
-	if (d->site != NULL) {
-		v->site = name_str(d->site->site);
-		v->source = name_str(d->site->source);
-	}
-	return true;
-}
-
-bool
-view_flow_next(const struct queue *q, struct view_cursor *c,
-    struct view_flow *v)
-{
-	const struct flow *f = view_walk(&q->flows.slab, c);
-
-	if (f == NULL)
-		return false;
-	*v = (struct view_flow){ .tenant = name_str(f->tenant),
-		.stream = name_str(f->stream), .priority = f->priority,
-		.items = f->n };
-	return true;
-}
-
-bool
-view_site_next(const struct queue *q, struct view_cursor *c,
-    struct view_site *v)
-{
-	const struct home_site *s = view_walk(&q->sites, c);
-
-	if (s == NULL)
-		return false;
-	*v = (struct view_site){
-		.site = name_str(s->site), .pool = name_str(s->pool),
-		.source = name_str(s->source), .shard = s->shard,
-		.owner = shard_owner(q->config->map, s->shard),
-		.domains = s->n_domains, .items = s->n_items,
-		.away = s->n_away,
-	};
-	return true;
-}

@@ -58,10 +58,6 @@ bool view_is_first(const struct queue *, const struct view_filter *,
 bool view_find(const struct queue *, uint64_t id, unsigned nth,
     struct view_item *);
 
-/* When the oldest of all items arrived: begin with MONO_NEVER and a cursor of
- * {0}, call until false. */
-bool view_oldest(const struct queue *, struct view_cursor *, struct mono *);
-
 struct view_counts {
 	size_t items, states[ITEM_STATES];
 	size_t deferred;		/* items tried at least once */
@@ -71,32 +67,5 @@ struct view_counts {
 	size_t memory;			/* octets, strings and tables too */
 };
 struct view_counts view_counts(const struct queue *);
-
-/* Domains, tenants' streams and sites, in the same manner ({0} begins). */
-struct view_domain {
-	struct str domain, site, source;	/* site.p == NULL: not known */
-	size_t items, due, away;
-	unsigned failures;		/* of DNS, in a row */
-	bool is_asked;			/* being resolved now */
-	struct mono gate;		/* left alone until; or 0 */
-};
-bool view_domain_next(const struct queue *, struct view_cursor *,
-    struct view_domain *);
-
-struct view_flow {
-	struct str tenant, stream;
-	enum priority priority;
-	size_t items;
-};
-bool view_flow_next(const struct queue *, struct view_cursor *,
-    struct view_flow *);
-
-struct view_site {
-	struct str site, pool, source;
-	unsigned shard, owner;
-	size_t domains, items, away;	/* of domains that go there now */
-};
-bool view_site_next(const struct queue *, struct view_cursor *,
-    struct view_site *);
 
 #endif

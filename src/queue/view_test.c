@@ -151,66 +151,6 @@ test_a_step_is_bounded(void **state)
 }
 
 static void
-test_oldest(void **state)
-{
-	struct view_cursor c = { 0 };
-	struct mono oldest = MONO_NEVER;
-	unsigned calls = 1;
-
-	(void)state;
-	assert_false(view_oldest(q, &c, &oldest));
-	assert_int_equal(oldest.ns, INT64_MAX);
-	for (uint64_t i = ITEMS; i > 3; i--)
-		admit(i);
-	for (c.slot = 0; view_oldest(q, &c, &oldest); calls++)
-		;
-	assert_int_equal(oldest.ns, 4);
-	assert_in_range(calls, ITEMS / VIEW_STEPS, ITEMS / VIEW_STEPS + 2);
-}
-
-static void
-test_domains_flows_and_sites(void **state)
-{
-	struct view_cursor c = { 0 };
-	struct view_domain d;
-	struct view_flow f;
-	struct view_site s;
-	struct str domain;
-	struct handoff h;
-	size_t n = 0, items = 0;
-
-	(void)state;
-	for (uint64_t i = 1; i <= 30; i++)
-		admit(i);
-	assert_true(queue_due_domain(q, now, &domain));
-	assert_int_equal(queue_domain_resolved(q, now, domain,
-	    &(struct queue_route){ STR("mx"), STR("p"), STR("s"), 1 }), 0);
-	assert_true(queue_hand_out(q, now, &h));
-	assert_true(queue_due_domain(q, now, &domain));
-	for (; view_domain_next(q, &c, &d); n++) {
-		assert_int_equal(d.items, 15);
-		if (d.is_asked) {
-			assert_true(str_eq(d.domain, domain));
-			assert_null(d.site.p);
-			assert_true(d.due == 15 && d.away == 0);
-			continue;
-		}
-		assert_true(str_eq(d.site, STR("mx")));
-		assert_true(d.due == 14 && d.away == 1);
-	}
-	assert_int_equal(n, 2);
-	c = (struct view_cursor){ 0 };
-	for (n = 0; view_flow_next(q, &c, &f); n++)
-		items += f.items;
-	assert_true(n == 4 && items == 30);
-	c = (struct view_cursor){ 0 };
-	assert_true(view_site_next(q, &c, &s));
-	assert_true(s.domains == 1 && s.items == 15 && s.away == 1);
-	assert_true(str_eq(s.pool, STR("p")) && s.owner == 0);
-	assert_false(view_site_next(q, &c, &s));
-}
-
-static void
 test_names_of_states(void **state)
 {
 	(void)state;
@@ -231,8 +171,6 @@ main(void)
 		TEST(test_filters),
 		TEST(test_walk_shows_what_stays_once),
 		TEST(test_a_step_is_bounded),
-		TEST(test_oldest),
-		TEST(test_domains_flows_and_sites),
 		TEST(test_names_of_states),
 	};
 

@@ -50,8 +50,7 @@ chunk_swallow(struct session *s, uint64_t octets)
 	while (octets > 0) {
 		if (content_peek(s, &pace, &bytes) != 0)
 			return -1;
-		if (bytes.n > octets)
-			bytes.n = (size_t)octets;
+		bytes = str_sub(bytes, 0, octets);
 		octets -= bytes.n;
 		content_took(s, &pace, bytes.n, clock_mono());
 	}
@@ -121,8 +120,7 @@ chunk_receive(struct session *s, uint64_t octets)
 		if (content_peek(s, &pace, &bytes) != 0)
 			return -1;
 		since = clock_mono();
-		if (bytes.n > octets)
-			bytes.n = (size_t)octets;
+		bytes = str_sub(bytes, 0, octets);
 		rest = bytes;
 		while (data_read(&s->txn.chunks, &rest, &run))
 			if (intake_content(s->txn.intake, run) != 0)

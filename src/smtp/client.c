@@ -81,7 +81,7 @@ client_break(struct client *c, const char *esc, const char *before,
 }
 
 /* The connection is of no more use; say why. */
-struct verdict
+static struct verdict
 client_lose(struct client *c, enum client_phase phase)
 {
 	const char *what = client_phases[phase].what;

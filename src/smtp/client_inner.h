@@ -1,9 +1,10 @@
 /*
  * client_inner.h -- what the files of the client share.
  *
- * The promise: client_hear() is the only place where a reply is read, and
+ * The promise: client_hear_reply() is the only place where a reply is read, and
  * client_await() the only one where a deadline is set, by the phase.
- * Not for: anybody but client.c, exchange.c and transfer.c.
+ * Not for: anybody but the files of the client (client.c, exchange.c, fit.c, prove.c,
+ * secure.c, transfer.c).
  * Waiting: client_hear() yields.
  * Memory: none.
  * Errors: verdicts; after trouble client->is_over.
@@ -24,9 +25,6 @@ enum client_phase {
 
 /* What comes next has until then; may be asked for again. */
 void client_await(struct client *, enum client_phase);
-
-/* The connection is of no more use; say why. */
-struct verdict client_lose(struct client *, enum client_phase);
 
 /* The next reply, all its lines, as a verdict: 2xx is DELIVERED.  After 421 or
  * trouble the connection is over.  `ehlo' may be NULL. */

@@ -68,13 +68,8 @@ content_judge(const struct session *s, const struct data_reader *reader)
 bool
 content_is_forgiven(const struct session *s)
 {
-	const struct config *config = s->txn.config;
-
-	for (size_t i = 0; i < config->inbound.normalize.n; i++)
-		if (network_has(&config->inbound.normalize.v[i],
-		    &s->guest.client))
-			return true;
-	return false;
+	return networks_have(&s->txn.config->inbound.normalize,
+	    &s->guest.client);
 }
 
 yields struct verdict

@@ -59,8 +59,7 @@ door_count_local(void *arg)
 	    clock_mono());
 }
 
-/* A core that is stopping counts nobody any more: let him pass, the server is
- * going down anyway. */
+/* Whom the other core has no memory to count passes, uncounted. */
 static yields struct judgment
 door_ask(const struct guest *g, const struct config *config,
     yields void (*count)(void *))

@@ -113,12 +113,6 @@ exchange_judge_address(const struct exchange *x, struct str address,
 	return verdict_make(DELIVERED, 0, "2.0.0", "not refused yet");
 }
 
-static struct str
-domain_of(struct str address)
-{
-	return str_sub(address, str_find_last(address, '@') + 1, address.n);
-}
-
 /* Is recipient i of a domain that none in the game before him is of? */
 static bool
 exchange_has_new_domain(const struct exchange *x, size_t i)
@@ -127,8 +121,8 @@ exchange_has_new_domain(const struct exchange *x, size_t i)
 
 	for (size_t k = 0; k < i; k++)
 		if (x->verdicts[k].disposition == DELIVERED &&
-		    str_eq_icase(domain_of(r[k].address),
-		    domain_of(r[i].address)))
+		    str_eq_icase(mailbox_domain(r[k].address),
+		    mailbox_domain(r[i].address)))
 			return false;
 	return true;
 }

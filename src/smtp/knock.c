@@ -73,7 +73,7 @@ knock_take_back_name(void *arg)
 	attempt_back_name(knock_table(q), q->name, clock_mono());
 }
 
-/* A core that is stopping counts nobody any more. */
+/* Whom the other core has no memory to count waits for nothing. */
 static yields struct attempt_wait
 knock_ask(const struct session *s, bool of_name, yields void (*count)(void *))
 {

@@ -190,7 +190,7 @@ session_tell_broken(const struct session *s, const char *reason)
 	}
 }
 
-void
+static void
 session_tell_refused(const struct session *s, const char *stage, struct str rcpt,
     const struct verdict *v)
 {

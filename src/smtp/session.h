@@ -146,8 +146,6 @@ struct verdict session_verdict_of(const struct refusal *);
 /* Say it, and tell that an envelope, or somebody at the door, was refused. */
 yields void session_refuse(struct session *, const char *stage, struct str rcpt,
     const struct verdict *);
-void session_tell_refused(const struct session *, const char *stage,
-    struct str rcpt, const struct verdict *);
 /* The conversation breaks off: "gone", "late", "errors", "pipelining". */
 void session_tell_broken(const struct session *, const char *reason);
 /* How an attempt to log in ended.  The user is cleaned by whoever prints it. */

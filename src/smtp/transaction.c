@@ -21,7 +21,6 @@
 
 /* ---- mailboxes beyond ASCII: RFC 6531 3.2 ---- */
 
-
 /* From here on every domain is ASCII, so that it is found, routed and compared
  * in one form whoever wrote it; the local part stays as it is. */
 static const struct refusal *

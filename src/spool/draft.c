@@ -131,12 +131,6 @@ draft_id(const struct draft *d)
 	return d->own.id;
 }
 
-uint64_t
-draft_size(const struct draft *d)
-{
-	return d->size;
-}
-
 /* ---- gathering ---- */
 
 /* A room that holds n octets of body. */

@@ -39,7 +39,6 @@ yields enum draft_trouble draft_append(struct draft *, struct str bytes);
  * stands on top.  Octets of a later call stand before those of an earlier one.
  * Until the commit, as often as one likes; append may follow. */
 yields enum draft_trouble draft_prepend(struct draft *, struct str octets);
-uint64_t draft_size(const struct draft *);	/* octets in it */
 
 /* Sets id and size in the envelope.  At least one recipient. */
 yields enum draft_trouble draft_commit(struct draft *, struct envelope *);

@@ -25,12 +25,6 @@ static const char *const names[] = {
 #undef FAULT
 };
 
-const char *
-fault_name(enum fault f)
-{
-	return names[f];
-}
-
 static bool
 fault_find(struct str name, enum fault *out)
 {
@@ -77,22 +71,6 @@ fault_set(struct str spec)
 	atomic_store(&points[f].action, (int)action);
 	atomic_store(&faults_on, true);
 	return true;
-}
-
-void
-fault_clear(void)
-{
-	atomic_store(&faults_on, false);
-	for (unsigned i = 0; i < FAULTS; i++) {
-		atomic_store(&points[i].action, (int)FAULT_NOTHING);
-		atomic_store(&points[i].seen, 0);
-	}
-}
-
-uint64_t
-fault_seen(enum fault f)
-{
-	return atomic_load(&points[f].seen);
 }
 
 static enum fault_action

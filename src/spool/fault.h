@@ -31,9 +31,6 @@ enum fault_action {
 /* "commit_after_write:crash:3": at the third time; ":eio", ":enospc",
  * ":delay" (50 ms).  Without a number each time.  False: no such place. */
 bool fault_set(struct str spec);
-void fault_clear(void);
-const char *fault_name(enum fault);
-uint64_t fault_seen(enum fault);	/* times passed since fault_clear() */
 
 int fault_step(enum fault);
 yields int fault_here(enum fault);

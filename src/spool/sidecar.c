@@ -37,7 +37,7 @@ enum { SUMMED = 60, OUT_BYTES = 256 << 10 };
 
 static const struct str magic = { "NMSIDE\0\1", 8 };
 
-void
+static void
 sidecar_encode(const struct sidecar *s, char to[SIDECAR_HEAD])
 {
 	struct buf b = { .p = to, .cap = SIDECAR_HEAD };
@@ -80,7 +80,7 @@ sidecar_entry_sum(uint32_t units, uint64_t salt)
 	return crc32c(0, buf_str(&b));
 }
 
-void
+static void
 sidecar_entry_encode(uint64_t at, uint64_t salt, char to[SIDECAR_ENTRY])
 {
 	struct buf b = { .p = to, .cap = SIDECAR_ENTRY };
@@ -100,7 +100,7 @@ sidecar_entry_decode(struct str s, uint64_t salt, uint64_t *at)
 	return sum == sidecar_entry_sum(units, salt);
 }
 
-bool
+static bool
 sidecar_takes(uint8_t type)
 {
 	return type != RECORD_CHUNK && type != RECORD_EVENT;

@@ -23,15 +23,10 @@ struct sidecar {
 	uint64_t entries;
 };
 
-void sidecar_encode(const struct sidecar *, char to[SIDECAR_HEAD]);
 bool sidecar_decode(struct str, struct sidecar *out);
 
 /* Eight octets before each record: where it stands in the segment. */
-void sidecar_entry_encode(uint64_t at, uint64_t salt, char to[SIDECAR_ENTRY]);
 bool sidecar_entry_decode(struct str, uint64_t salt, uint64_t *at);
-
-/* Does a record of this type matter to messages? */
-bool sidecar_takes(uint8_t type);
 
 /* Of one with torn octets it is the last word on what counts: bodies are checked
  * and it is synced. */

@@ -409,20 +409,24 @@ work_with_fault(void *arg)
 	must(fault_set(spec));
 	arena_clear(&a);
 	work(arg);
-	fault_clear();
 }
 
 static void
 each_named_place_may_fail(void **state)
 {
 	static const char *const actions[] = { "eio:1", "enospc:1", "delay" };
+	static const char *const faults[] = {
+#define FAULT(name, says) #name,
+#include "spool/fault.def"
+#undef FAULT
+	};
 	char spec[100];
 
 	(void)state;
 	for (unsigned f = 0; f < FAULTS; f++)
 		for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
 			snprintf(spec, sizeof spec, "%s:%s",
-			    fault_name((enum fault)f), actions[i]);
+			    faults[f], actions[i]);
 			world_begin();
 			sim_disk_put("/fault", str_of(spec));
 			assert_int_equal(life(work_with_fault), SIM_ENDED);

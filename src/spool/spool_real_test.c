@@ -1,6 +1,5 @@
 #include "spool/spool_test.h"
 
-
 #include <dirent.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -96,7 +95,6 @@ keep_and_restart(void *arg)
 		spool_unpin(&p);
 	}
 	must(spool_close(spool) == SPOOL_FINE);
-	core_stop_all();
 }
 
 static void

@@ -103,7 +103,7 @@ envelope_back(void *arg)
 	id = draft_id(d);
 	must(draft_append(d, STR("Subject: x\r\n\r\nhello\r\n")) == DRAFT_FINE);
 	must(draft_commit(d, &e) == DRAFT_FINE);
-	must(e.id == id && e.size == 21 && draft_size(d) == 21);
+	must(e.id == id && e.size == 21);
 	must(kept_left(draft_kept(d)) == 1);
 	must(draft_sync_ns(d) > 0);
 	for (int turn = 0; turn < 2; turn++) {

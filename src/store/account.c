@@ -146,23 +146,6 @@ kept_users(struct database *d, struct arena *a,
 	    user_row, &w));
 }
 
-static int
-number_row(void *arg, const struct database *d)
-{
-	*(int64_t *)arg = database_number(d, 0);
-	return 0;
-}
-
-int64_t
-kept_users_count(struct database *d)
-{
-	int64_t n = 0;
-	int64_t rc = database_ask(d, STATEMENT_users_count, NULL, 0, number_row,
-	    &n);
-
-	return rc < 0 ? rc : n;
-}
-
 /* ---- app passwords ---- */
 
 int

@@ -65,8 +65,6 @@ int kept_user_find(struct database *, struct str name, struct arena *,
     struct kept_user *out);
 int kept_users(struct database *, struct arena *,
     int (*each)(void *arg, const struct kept_user *), void *arg);
-/* How many there are, or -1. */
-int64_t kept_users_count(struct database *);
 
 int kept_app_add(struct database *, int64_t user, const struct kept_app *);
 int kept_app_remove(struct database *, int64_t user, struct str name);

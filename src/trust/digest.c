@@ -451,34 +451,3 @@ digest_signed_hash(struct digest *d, const struct digest_ask *ask,
 	names_put(d, ask, (struct canon_sink){ side_take, d });
 	return side_end(d, out);
 }
-
-/* ---- fields by number ---- */
-
-static void
-listed_put(struct digest *d, const size_t *fields, size_t n, struct str last,
-    struct canon_sink sink)
-{
-	for (size_t i = 0; i < n; i++)
-		canon_field_to(CANON_RELAXED, digest_raw(d, fields[i]), sink);
-	canon_signature_to(CANON_RELAXED, last, sink);
-}
-
-bool
-digest_listed(struct digest *d, const size_t *fields, size_t n,
-    struct str last, struct buf *out)
-{
-	if (d->has_failed)
-		return false;
-	listed_put(d, fields, n, last, (struct canon_sink){ buf_take, out });
-	return !out->full;
-}
-
-bool
-digest_listed_hash(struct digest *d, const size_t *fields, size_t n,
-    struct str last, unsigned char out[DIGEST_OCTETS])
-{
-	if (!side_begin(d))
-		return false;
-	listed_put(d, fields, n, last, (struct canon_sink){ side_take, d });
-	return side_end(d, out);
-}

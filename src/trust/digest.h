@@ -13,7 +13,7 @@
  * OpenSSL's contexts, which end with the arena; nothing of the body.
  * Errors: false: no memory, or more fields than HEADER_LINES_MOST, or octets
  * than HEADER_OCTETS_MOST.  It sticks: nothing is hashed any more.
- * Source: RFC 6376 3.4, 3.7, 5.4.2; RFC 8617 4.1.2, 5.1.1.
+ * Source: RFC 6376 3.4, 3.7, 5.4.2; RFC 8617 4.1.2.
  */
 #ifndef NM_TRUST_DIGEST_H
 #define NM_TRUST_DIGEST_H
@@ -70,12 +70,5 @@ size_t digest_signed_most(const struct digest *, struct str last);
 /* Their SHA-256, without a place for them. */
 bool digest_signed_hash(struct digest *, const struct digest_ask *,
     unsigned char out[DIGEST_OCTETS]);
-
-/* The same with fields by their numbers, in that order, as an ARC-Seal has them
- * (RFC 8617 5.1.1); relaxed.  n == 0, and `last' alone: fine. */
-bool digest_listed(struct digest *, const size_t *fields, size_t n,
-    struct str last, struct buf *out);
-bool digest_listed_hash(struct digest *, const size_t *fields, size_t n,
-    struct str last, unsigned char out[DIGEST_OCTETS]);
 
 #endif

@@ -135,27 +135,6 @@ test_names(void **state)
 	assert_signed(d, CANON_SIMPLE, STR("::x"), last, 0, STR("D: b=;"));
 }
 
-static void
-test_listed(void **state)
-{
-	struct digest *d = fresh();
-	size_t which[] = { 1, 0 };
-	struct buf out = BUF_OF(room);
-	unsigned char hash[DIGEST_OCTETS];
-
-	(void)state;
-	test_fields(d, &arena, STR("A: 1\r\nB:  2\r\n\r\n"));
-	assert_true(digest_listed(d, which, 2, STR("C: i=1; b=x\r\n"), &out));
-	assert_true(str_eq(buf_str(&out), STR("b:2\r\na:1\r\nc:i=1; b=")));
-	assert_true(digest_listed_hash(d, which, 2, STR("C: i=1; b=x\r\n"),
-	    hash));
-	assert_hash(hash, buf_str(&out));
-	out = (struct buf){ .p = room, .cap = 3 };
-	assert_false(digest_listed(d, which, 1, STR("C: b=x\r\n"), &out));
-	assert_true(digest_listed(d, which, 0, STR("C: b=x\r\n"),
-	    &(struct buf){ .p = room, .cap = 4 }));
-}
-
 /* Nothing is there: a header without fields. */
 static void
 test_nothing(void **state)
@@ -285,7 +264,6 @@ main(void)
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_wishes),
 		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_listed),
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_most_fields),
 		cmocka_unit_test(test_most_octets),

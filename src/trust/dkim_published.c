@@ -19,7 +19,7 @@ dkim_state_name(enum dkim_state state)
 	return state_names[state];
 }
 
-const char *
+static const char *
 dkim_seen_name(enum dkim_seen seen)
 {
 	must(seen < DKIM_SEENS);

@@ -31,7 +31,6 @@ const char *dkim_state_name(enum dkim_state);		/* "next" */
 /* What the DNS said of its record when we last asked. */
 enum dkim_seen { DKIM_UNASKED, DKIM_SEEN, DKIM_MISSING, DKIM_OTHER,
 	DKIM_UNKNOWN, DKIM_SEENS };
-const char *dkim_seen_name(enum dkim_seen);		/* "missing" */
 
 struct dkim_published {
 	struct str domain, selector;	/* A-labels, lower case */

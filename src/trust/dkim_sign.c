@@ -135,7 +135,7 @@ folder_names(struct folder *f, struct str names)
 
 /* ---- the field ---- */
 
-void
+static void
 dkim_put_signature(struct buf *field, struct str signature)
 {
 	char room[(DKIM_SIGNED_MOST + 2) / 3 * 4];

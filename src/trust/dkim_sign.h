@@ -41,7 +41,7 @@ struct dkim_signer {
 	 * records are seen.  *n == 0: it does not sign for it.  -1: trouble. */
 	yields int (*keys)(struct dkim_signer *, struct str domain,
 	    struct dkim_key_ref out[DKIM_KEYS_MOST], size_t *n);
-	/* input: the canonical octets of digest_signed() or digest_listed(),
+	/* input: the canonical octets of digest_signed(),
 	 * relaxed, whose last field is dkim-signature:,
 	 * arc-message-signature: or arc-seal: with d=, s= and a= of that key, else
 	 * it is refused.  The signature's octets are appended. */
@@ -72,8 +72,5 @@ size_t dkim_sign_room(const struct digest *, const struct dkim_ask *);
 yields int dkim_sign(struct dkim_signer *, struct digest *,
     const struct dkim_ask *, struct arena *, struct buf *out,
     struct dkim_signed *);
-
-/* "b=" of a field that ends with it, folded: RFC 6376 3.5.  ARC's fields, too. */
-void dkim_put_signature(struct buf *field, struct str signature);
 
 #endif

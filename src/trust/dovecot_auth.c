@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "base/must.h"
+#include "base/table.h"
 #include "fiber/clock.h"
 #include "fiber/net.h"
 #include "fiber/random.h"
@@ -38,6 +39,23 @@ struct outgoing {
 	size_t n;
 	char text[];
 };
+
+/* A conversation: begins with dovecot_auth(), goes on by dovecot_more() for as
+ * long as it says MORE, and ends with dovecot_cancel() when it is given up.  The
+ * owner keeps it in place. */
+struct dovecot_talk {
+	struct dovecot *dovecot;
+	struct table_node node;		/* while it is open */
+	struct fiber *waiter;
+	struct arena *arena;		/* where the answer's words go */
+	enum directory_says says;
+	bool is_open, is_answered, is_told;
+	uint32_t id;
+	struct str challenge;		/* MORE: octets for the client */
+	struct directory_person person;	/* YES, NO */
+};
+
+static void dovecot_cancel(struct dovecot_talk *);
 
 struct dovecot {
 	struct dovecot_setup setup;
@@ -559,7 +577,7 @@ ask_put(struct buf *b, const struct dovecot_ask *ask, uint32_t id)
 	base64_encode(ask->initial, b);
 }
 
-yields enum directory_says
+static yields enum directory_says
 dovecot_auth(struct dovecot *d, const struct dovecot_ask *ask,
     struct mono deadline, struct arena *a, struct dovecot_talk *t)
 {
@@ -582,7 +600,7 @@ dovecot_auth(struct dovecot *d, const struct dovecot_ask *ask,
 	return talk_await(t, deadline);
 }
 
-yields enum directory_says
+static yields enum directory_says
 dovecot_more(struct dovecot_talk *t, struct str response, struct mono deadline)
 {
 	struct dovecot *d = t->dovecot;
@@ -606,7 +624,7 @@ dovecot_more(struct dovecot_talk *t, struct str response, struct mono deadline)
 	return talk_await(t, deadline);
 }
 
-void
+static void
 dovecot_cancel(struct dovecot_talk *t)
 {
 	struct dovecot *d = t->dovecot;

@@ -17,7 +17,6 @@
 #ifndef NM_TRUST_DOVECOT_AUTH_H
 #define NM_TRUST_DOVECOT_AUTH_H
 
-#include "base/table.h"
 #include "fiber/net.h"
 #include "trust/dial.h"
 #include "trust/directory.h"
@@ -38,20 +37,6 @@ struct dovecot *dovecot_new(const struct dovecot_setup *);	/* or NULL */
 yields void dovecot_close(struct dovecot *);
 
 const struct directory_health *dovecot_health(const struct dovecot *);
-/* A conversation: begins with dovecot_auth(), goes on by dovecot_more() for as
- * long as it says MORE, and ends with dovecot_cancel() when it is given up.  The
- * owner keeps it in place. */
-struct dovecot_talk {
-	struct dovecot *dovecot;
-	struct table_node node;		/* while it is open */
-	struct fiber *waiter;
-	struct arena *arena;		/* where the answer's words go */
-	enum directory_says says;
-	bool is_open, is_answered, is_told;
-	uint32_t id;
-	struct str challenge;		/* MORE: octets for the client */
-	struct directory_person person;	/* YES, NO */
-};
 
 struct dovecot_ask {
 	struct str mechanism;
@@ -63,13 +48,6 @@ struct dovecot_ask {
 	bool is_private;		/* nobody can listen */
 	struct str certificate;		/* the verified name; n == 0: none */
 };
-
-yields enum directory_says dovecot_auth(struct dovecot *,
-    const struct dovecot_ask *, struct mono deadline, struct arena *,
-    struct dovecot_talk *);
-yields enum directory_says dovecot_more(struct dovecot_talk *,
-    struct str response, struct mono deadline);
-void dovecot_cancel(struct dovecot_talk *);
 
 /* PLAIN in one step.  `ask' tells the circumstances. */
 yields enum directory_says dovecot_password(struct dovecot *,

@@ -229,12 +229,6 @@ jwks_free(struct jwks *set)
 	free(set);
 }
 
-size_t
-jwks_count(const struct jwks *set)
-{
-	return set->n;
-}
-
 /* ---- signatures ---- */
 
 /* RFC 7518 3.4: R and S, 32 octets each; OpenSSL wants them in DER. */

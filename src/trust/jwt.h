@@ -28,7 +28,6 @@ struct jwks;
 /* Keys of other kinds and uses are let by; without any that can be used, NULL. */
 struct jwks *jwks_read(struct str json);
 void jwks_free(struct jwks *);
-size_t jwks_count(const struct jwks *);
 
 enum jwt_verdict {
 	JWT_FINE,

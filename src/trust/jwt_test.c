@@ -2,7 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "trust/jwt.h"
+#include "trust/jwt.c"
 #include "wire/base64url.h"
 
 #include <openssl/ecdsa.h>
@@ -92,7 +92,7 @@ body_rfcs(void *arg)
 
 	(void)arg;
 	arena_init(&arena, 1024 * 1024);
-	assert_int_equal(jwks_count(all), 3);
+	assert_int_equal(all->n, 3);
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
 		assert_int_equal(jwt_signed(str_of(cases[i].token), all, &arena,
 		    &payload, &why), cases[i].is);
@@ -375,7 +375,7 @@ body_headers(void *arg)
 	jwk[3] = rsa_jwk(key, "\"kid\":\"wrap\",\"key_ops\":[\"wrapKey\"],");
 	jwk[4] = rsa_jwk(other, "\"kid\":\"other\",");
 	assert_non_null(set = keys_of(jwk, 5));
-	assert_int_equal(jwks_count(set), 3);
+	assert_int_equal(set->n, 3);
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		enum jwt_verdict v = jwt_check(token_make(key, cases[i].header,
 		    "{" WHO ",\"exp\":1900000000}"), set, &rules,

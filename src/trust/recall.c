@@ -111,15 +111,6 @@ recalled_find(struct recall *r, const struct recall_mark *mark)
 	return NULL;
 }
 
-void
-recall_drop(struct recall *r, const struct recall_mark *mark)
-{
-	struct recalled *e = recalled_find(r, mark);
-
-	if (e != NULL)
-		recalled_drop(r, e);
-}
-
 static void
 part_put(struct buf *b, struct str s)
 {

@@ -33,6 +33,5 @@ void recall_keep(struct recall *, const struct recall_mark *, struct mono until,
     const struct directory_person *);
 bool recall_find(struct recall *, const struct recall_mark *, struct mono now,
     struct arena *, struct directory_person *out);
-void recall_drop(struct recall *, const struct recall_mark *);
 
 #endif

@@ -44,9 +44,6 @@ body_kept(void *arg)
 	assert_false(recall_find(r, &other, at_s(9), &a, &got));
 	assert_false(recall_find(r, &m, at_s(10), &a, &got));
 	assert_false(recall_find(r, &m, at_s(9), &a, &got));
-	recall_keep(r, &m, at_s(10), &who);
-	recall_drop(r, &m);
-	assert_false(recall_find(r, &m, at_s(9), &a, &got));
 	arena_clear(&a);
 	recall_free(r);
 }

@@ -27,18 +27,6 @@ secret_new(struct arena *arena, size_t n)
 	return p;
 }
 
-struct str
-secret_copy(struct arena *arena, struct str from)
-{
-	char *p = secret_new(arena, from.n + 1);
-
-	if (p == NULL)
-		return STR_NONE;
-	if (from.n > 0)
-		memcpy(p, from.p, from.n);
-	return (struct str){ p, from.n };
-}
-
 bool
 secret_is(struct str a, struct str b)
 {

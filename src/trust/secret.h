@@ -1,8 +1,8 @@
 /*
  * secret.h -- memory that is wiped when its scope ends.
  *
- * The promise: what secret_new() and secret_copy() gave is overwritten when the
- * arena is cleared, or taken back past them, before anybody else gets it.
+ * The promise: what secret_new() gave is overwritten when the arena is cleared, or
+ * taken back past it, before anybody else gets it.
  * Not for: keys that live longer than a command (they stand in the keyring).
  * Waiting: none.
  * Memory: the arena's.
@@ -15,7 +15,6 @@
 #include "base/arena.h"
 
 void *secret_new(struct arena *, size_t n);	/* zeroed */
-struct str secret_copy(struct arena *, struct str);
 
 /* The same octets?  It takes as long whatever they are; only the length shows. */
 bool secret_is(struct str, struct str);

@@ -436,6 +436,12 @@ mailbox_key(const struct mailbox *m, struct buf *out)
 		buf_putc(out, ascii_lower(m->domain.p[i]));
 }
 
+struct str
+mailbox_domain(struct str text)
+{
+	return str_sub(text, str_find_last(text, '@') + 1, text.n);
+}
+
 void
 mailbox_print(struct str local, struct str domain, struct buf *out)
 {
@@ -453,20 +459,6 @@ mailbox_print(struct str local, struct str domain, struct buf *out)
 	if (domain.n > 0) {
 		buf_putc(out, '@');
 		buf_put(out, domain);
-	}
-}
-
-void
-subaddress_split(struct str local, char separator, struct str *user,
-    struct str *detail)
-{
-	size_t i = str_find(local, separator);
-
-	*user = local;
-	*detail = STR_NONE;
-	if (i > 0 && i < local.n) {
-		*user = str_sub(local, 0, i);
-		*detail = str_sub(local, i + 1, local.n);
 	}
 }
 

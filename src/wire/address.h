@@ -62,17 +62,14 @@ const struct refusal *path_take_forward(struct str *s, unsigned flags,
 
 /* The local part without quotes and backslashes. */
 void mailbox_local(const struct mailbox *, struct buf *out);
+/* What stands behind the last @ of a mailbox's text; without one, nothing. */
+struct str mailbox_domain(struct str text);
 /* The form to compare by: mailbox_local() "@" domain in lower case.  (RFC 5321
  * 2.4: the local part keeps its case; whoever hosts it may fold it.) */
 void mailbox_key(const struct mailbox *, struct buf *out);
 /* As it goes on the wire, quoted only where the grammar needs it.  `local' is
  * without quotes; domain may be empty. */
 void mailbox_print(struct str local, struct str domain, struct buf *out);
-
-/* "bob+news" at '+' is "bob" and "news"; detail is absent without it, and an
- * empty user is never made. */
-void subaddress_split(struct str local, char separator, struct str *user,
-    struct str *detail);
 
 /* The argument of HELO and EHLO, and host names of peers. */
 enum host_kind {

@@ -413,20 +413,15 @@ literals_are_printed(void **state)
 }
 
 static void
-subaddresses_split(void **state)
+domains_follow_the_last_at(void **state)
 {
-	struct str user, detail;
-
 	(void)state;
-	subaddress_split(STR("bob+a+b"), '+', &user, &detail);
-	assert_true(str_eq(user, STR("bob")) && str_eq(detail, STR("a+b")));
-	subaddress_split(STR("bob+"), '+', &user, &detail);
-	assert_true(str_eq(user, STR("bob")));
-	assert_true(detail.p != NULL && detail.n == 0);
-	subaddress_split(STR("+a"), '+', &user, &detail);
-	assert_true(str_eq(user, STR("+a")) && detail.p == NULL);
-	subaddress_split(STR("bob"), '+', &user, &detail);
-	assert_true(str_eq(user, STR("bob")) && detail.p == NULL);
+	assert_true(str_eq(mailbox_domain(STR("a@b")), STR("b")));
+	assert_true(str_eq(mailbox_domain(STR("\"a@b\"@c.test")),
+	    STR("c.test")));
+	assert_int_equal(mailbox_domain(STR("a@")).n, 0);
+	assert_int_equal(mailbox_domain(STR("a")).n, 0);
+	assert_int_equal(mailbox_domain(STR_NONE).n, 0);
 }
 
 static void
@@ -469,7 +464,7 @@ main(void)
 		cmocka_unit_test(path_length_has_an_edge),
 		cmocka_unit_test(literals_are_octets),
 		cmocka_unit_test(literals_are_printed),
-		cmocka_unit_test(subaddresses_split),
+		cmocka_unit_test(domains_follow_the_last_at),
 		cmocka_unit_test(hosts_have_kinds),
 	};
 

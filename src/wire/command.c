@@ -1,6 +1,5 @@
 #include "wire/command.h"
 
-#include "base/must.h"
 #include "base/num.h"
 #include "wire/orcpt.h"
 #include "wire/refusal.h"
@@ -130,13 +129,6 @@ static const struct {
 };
 
 _Static_assert(PARAMS <= 32, "a bit for each parameter");
-
-const char *
-param_keyword(enum param p)
-{
-	must(p < PARAMS);
-	return params[p].keyword.p;
-}
 
 /* What the values of either command become. */
 struct param_values {

@@ -97,6 +97,5 @@ const struct refusal *mail_parse(struct str arg, uint32_t offered,
     struct mail_params *out);
 const struct refusal *rcpt_parse(struct str arg, uint32_t offered,
     unsigned flags, struct rcpt_params *out);
-const char *param_keyword(enum param);		/* "BODY" */
 
 #endif

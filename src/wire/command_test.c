@@ -303,9 +303,15 @@ tricks_stay_in_the_local_part(void **state)
 static void
 keywords_are_sorted(void **state)
 {
+	static const char *const keywords[] = {
+#define PARAM(name, keyword, verb, form) keyword,
+#include "wire/params.def"
+#undef PARAM
+	};
+
 	(void)state;
 	for (enum param p = 1; p < PARAMS; p++)
-		assert_true(strcmp(param_keyword(p - 1), param_keyword(p)) < 0);
+		assert_true(strcmp(keywords[p - 1], keywords[p]) < 0);
 }
 
 int

@@ -67,24 +67,10 @@ esc_print(struct esc e)
 	return t;
 }
 
-bool
-esc_eq(struct esc a, struct esc b)
-{
-	return a.class == b.class && a.subject == b.subject &&
-	    a.detail == b.detail;
-}
-
 static unsigned char
 disposition_class(enum disposition d)
 {
 	return d == DELIVERED ? 2 : d == DEFERRED ? 4 : 5;
-}
-
-const char *
-disposition_name(enum disposition d)
-{
-	return d == DELIVERED ? "delivered" : d == DEFERRED ? "deferred" :
-	    "failed";
 }
 
 /* What is too long loses its middle: the reason, or the peer's link that

@@ -17,7 +17,6 @@
 
 #include "base/str.h"
 
-
 enum disposition {
 	DELIVERED,		/* the next hop or mailbox has it */
 	DEFERRED,		/* try again later */
@@ -40,7 +39,6 @@ bool esc_parse(struct str, struct esc *out);
  * stands there. */
 bool esc_take(struct str *text, struct esc *out);
 struct esc_text esc_print(struct esc);		/* "" when there is none */
-bool esc_eq(struct esc, struct esc);
 
 enum { VERDICT_TEXT = 256 };
 
@@ -57,8 +55,6 @@ struct verdict verdict_make(enum disposition, short code, const char *esc,
 /* From somebody else's words.  An esc of the wrong class becomes class.0.0. */
 struct verdict verdict_of(enum disposition, short code, struct esc,
     struct str text);
-
-const char *disposition_name(enum disposition);	/* "delivered", ... */
 
 /* Somebody else's words made fit to be shown: one line of printable UTF-8 in a
  * C string of at most room - 1 octets.  Line ends and tabs become spaces, other

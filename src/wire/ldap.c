@@ -133,15 +133,6 @@ ldap_put_start_tls(struct buf *b, uint32_t id)
 	ber_close(b, message);
 }
 
-void
-ldap_put_unbind(struct buf *b, uint32_t id)
-{
-	size_t message = message_open(b, id);
-
-	ber_put(b, BER_APPLICATION(UNBIND_REQUEST), STR(""));
-	ber_close(b, message);
-}
-
 /* SearchRequest ::= [APPLICATION 3] SEQUENCE { baseObject, scope, derefAliases,
  *	sizeLimit, timeLimit, typesOnly, filter, attributes } */
 bool

@@ -54,7 +54,6 @@ bool ldap_value(struct str *values, struct str *value);
 void ldap_put_bind(struct buf *, uint32_t id, struct str dn,
     struct str password);
 void ldap_put_start_tls(struct buf *, uint32_t id);
-void ldap_put_unbind(struct buf *, uint32_t id);
 
 struct ldap_search {
 	struct str base;

@@ -61,9 +61,6 @@ test_requests(void **state)
 	EXPECT(&b, "\x30\x12\x02\x01\x01\x60\x0d\x02\x01\x03\x04\x04" "cn=a"
 	    "\x80\x02" "pw");
 	b.n = 0;
-	ldap_put_unbind(&b, 3);
-	EXPECT(&b, "\x30\x05\x02\x01\x03\x42\x00");
-	b.n = 0;
 	ldap_put_start_tls(&b, 2);
 	EXPECT(&b, "\x30\x1d\x02\x01\x02\x77\x18\x80\x16"
 	    "1.3.6.1.4.1.1466.20037");

@@ -100,13 +100,6 @@ static const struct str capabilities[] = {
 
 _Static_assert(CAPABILITIES <= 32, "a bit for each capability");
 
-const char *
-capability_keyword(enum capability c)
-{
-	must(c < CAPABILITIES);
-	return capabilities[c].p;
-}
-
 static enum capability
 capability_find(struct str word)
 {
@@ -250,11 +243,3 @@ reply_write(struct buf *out, short code, struct esc esc, struct str text,
 	} while (!last);
 }
 
-void
-reply_write_verdict(struct buf *out, const struct verdict *v, bool utf8)
-{
-	static const short codes[] = { 250, 451, 550 };
-	short code = v->code != 0 ? v->code : codes[v->disposition];
-
-	reply_write(out, code, v->esc, str_of(v->text), utf8);
-}

@@ -71,7 +71,6 @@ struct ehlo {
 /* Start with {0}; give the `rest' of every line of the reply, the first (the
  * greeting) too.  Unknown and malformed keywords are passed over. */
 void ehlo_push(struct ehlo *, struct str rest);
-const char *capability_keyword(enum capability);
 
 /* ---- writing ---- */
 
@@ -79,6 +78,5 @@ const char *capability_keyword(enum capability);
  * long are cut at a space; non-ASCII becomes '?' unless utf8. */
 void reply_write(struct buf *out, short code, struct esc, struct str text,
     bool utf8);
-void reply_write_verdict(struct buf *out, const struct verdict *, bool utf8);
 
 #endif

@@ -251,12 +251,12 @@ writing_and_reading_agree(void **state)
 {
 	char out[1024];
 	struct buf b = BUF_OF(out);
-	struct verdict v = verdict_make(DEFERRED, 0, "4.3.1", "disk full"), w;
+	struct verdict v = verdict_make(DEFERRED, 451, "4.3.1", "disk full"), w;
 	struct str s;
 	struct reply r;
 
 	(void)state;
-	reply_write_verdict(&b, &v, false);
+	reply_write(&b, v.code, v.esc, str_of(v.text), false);
 	s = buf_str(&b);
 	assert_true(str_has_suffix_icase(s, STR("\r\n")));
 	reply_begin(&r);
@@ -265,18 +265,24 @@ writing_and_reading_agree(void **state)
 	w = reply_verdict(&r);
 	assert_int_equal(w.disposition, DEFERRED);
 	assert_int_equal(w.code, 451);
-	assert_true(esc_eq(w.esc, v.esc));
+	assert_memory_equal(&w.esc, &v.esc, sizeof w.esc);
 	assert_string_equal(w.text, v.text);
 }
 
 static void
 keywords_find_themselves(void **state)
 {
+	static const char *const keywords[] = {
+#define CAPABILITY(name, keyword) keyword,
+#include "wire/ehlo.def"
+#undef CAPABILITY
+	};
+
 	(void)state;
 	for (enum capability c = 0; c < CAPABILITIES; c++) {
 		struct ehlo e = { .lines = 1 };
 
-		ehlo_push(&e, str_of(capability_keyword(c)));
+		ehlo_push(&e, str_of(keywords[c]));
 		assert_int_equal(e.has, UINT32_C(1) << c);
 	}
 }

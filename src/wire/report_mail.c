@@ -31,7 +31,7 @@ report_domain_fits(struct str s)
 
 /* RFC 9990 3.5.2: filename = receiver "!" policy-domain "!" begin-timestamp "!"
  * end-timestamp [ "!" unique-id ] "." extension; RFC 8460 5.1 the same. */
-void
+static void
 report_file_name(struct buf *out, const struct report_mail *m)
 {
 	buf_printf(out, STR_FMT "!" STR_FMT "!%lld!%lld.%s",

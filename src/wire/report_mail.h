@@ -43,8 +43,6 @@ struct report_mail {
 /* Fit for a file's name, a subject and a Report-ID: letters, digits, "-", "_"
  * and single dots, 253 octets at most. */
 bool report_domain_fits(struct str);
-/* "mx.example!a.example!1795132800!1795219199.xml.gz" */
-void report_file_name(struct buf *, const struct report_mail *);
 
 void report_mail_head(struct buf *, const struct report_mail *);
 /* False: there was no room; call again with what is left. */

@@ -103,23 +103,6 @@ tags_get(const struct tags *t, const char *name)
 }
 
 bool
-tag_squeeze(struct str value, struct buf *out)
-{
-	while (value.n > 0) {
-		size_t n = 0;
-
-		while (n < value.n && is_space(value.p[n]))
-			n++;
-		value = str_sub(value, n, value.n);
-		for (n = 0; n < value.n && !is_space(value.p[n]);)
-			n++;
-		buf_put(out, str_sub(value, 0, n));
-		value = str_sub(value, n, value.n);
-	}
-	return !out->full;
-}
-
-bool
 tag_item(struct str *rest, char separator, struct str *item)
 {
 	size_t n;

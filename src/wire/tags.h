@@ -3,8 +3,7 @@
  *
  * The promise: tags_read() takes a list as RFC 6376 3.2 has it, or refuses it
  * whole; a name comes once, and is compared with case.  Values are without the
- * white space around them; white space inside stays, folds and all
- * (tag_squeeze() takes it away).
+ * white space around them; white space inside stays, folds and all.
  * Not for: what tags mean (wire/dkim.h, dmarc.h, arc.h).
  * Waiting: none.
  * Memory: slices of the list.
@@ -14,7 +13,7 @@
 #ifndef NM_WIRE_TAGS_H
 #define NM_WIRE_TAGS_H
 
-#include "base/buf.h"
+#include "base/str.h"
 
 enum { TAGS_MOST = 64 };
 
@@ -32,9 +31,6 @@ bool tags_read(struct str list, struct tags *out);
 
 /* STR_NONE (p == NULL) when it is not there. */
 struct str tags_get(const struct tags *, const char *name);
-
-/* The value without any white space in it; false when out has no room. */
-bool tag_squeeze(struct str value, struct buf *out);
 
 /* The next item of a list within a value, "a : b", off its front and without
  * the white space around it; false when there is none.  *rest begins as the

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "wire/tags.h"
+#include "base/buf.h"
 
 static struct tags tags;
 
@@ -77,20 +78,6 @@ test_most(void **state)
 }
 
 static void
-test_squeeze(void **state)
-{
-	char room[6];
-	struct buf b = BUF_OF(room);
-
-	(void)state;
-	assert_true(tag_squeeze(STR(" a\r\n b\t c d "), &b));
-	assert_true(str_eq(buf_str(&b), STR("abcd")));
-	assert_true(tag_squeeze(STR(" "), &b));
-	assert_true(tag_squeeze(STR("e f"), &b));
-	assert_false(tag_squeeze(STR(" g"), &b));
-}
-
-static void
 test_items(void **state)
 {
 	struct str rest = STR("a :\r\n b:: c"), item;
@@ -113,7 +100,6 @@ main(void)
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_most),
-		cmocka_unit_test(test_squeeze),
 		cmocka_unit_test(test_items),
 	};
 

@@ -36,15 +36,6 @@ take_char(struct str *s)
 }
 
 bool
-xtext_is_valid(struct str s)
-{
-	while (s.n > 0)
-		if (take_char(&s) < 0)
-			return false;
-	return true;
-}
-
-bool
 xtext_decode(struct str s, struct buf *out)
 {
 	while (s.n > 0) {

@@ -14,7 +14,6 @@
 
 #include "base/buf.h"
 
-bool xtext_is_valid(struct str);
 bool xtext_decode(struct str, struct buf *out);
 void xtext_encode(struct str, struct buf *out);
 
