@@ -166,6 +166,7 @@ started(void *arg, struct node *n)
 		    NS_PER_SECOND));
 	}
 	self->is_up = false;
+	memory_refuse(0, 0);	/* a stop that finds no memory is not heard */
 	node_stop(n);
 }
 
