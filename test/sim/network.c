@@ -320,4 +320,4 @@ network_run(uint64_t seed)
 }
 
 const struct scenario scenario_network = { .name = "network",
-	.run = network_run };
+	.run = network_run, .percent = 15 };
