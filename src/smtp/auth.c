@@ -49,6 +49,7 @@ struct auth {
 static enum login_kind
 auth_kind(enum sasl_mechanism m)
 {
+	must(m < SASL_MECHANISMS);
 	switch (sasl_traits(m)->proof) {
 	case SASL_CERTIFICATE:
 		return LOGIN_CERTIFICATE;
@@ -357,6 +358,7 @@ auth_check(struct auth *a, enum sasl_step *step)
 
 	if (auth_knock(a) != 0)
 		return false;
+	must(a->s->knock.is_open);
 	ask = auth_ask(a);
 	result = login->check(login->login, &ask, &a->s->arena, &a->account,
 	    &a->why);
@@ -379,6 +381,7 @@ auth_verify(struct auth *a, enum sasl_step *step)
 
 	if (auth_knock(a) != 0)
 		return false;
+	must(a->s->knock.is_open);
 	ask = auth_ask(a);
 	if (login->verifier(login->login, &ask, &a->s->arena,
 	    &a->verifiers) != LOGIN_OK)
@@ -460,6 +463,7 @@ auth_begin(struct auth *a, enum sasl_mechanism mechanism)
 	unsigned char octets[SASL_NONCE];
 	struct str nonce;
 
+	must(mechanism < SASL_MECHANISMS);
 	random_bytes(octets, sizeof octets);
 	nonce = sasl_nonce(&s->arena, octets);
 	if (nonce.p == NULL)
@@ -503,6 +507,7 @@ say_auth(struct session *s, const struct command *command)
 	must(s->user.n == 0 && s->account == NULL);
 	auth_run(&a, command->arg);
 	auth_end(&a);
+	must(!s->knock.is_open);
 	OPENSSL_cleanse(&a.sasl, sizeof a.sasl);
 	stream_wipe(&s->net);
 	arena_back(&s->arena, mark);

@@ -84,6 +84,7 @@ chunk_is_early(const struct session *s)
 static bool
 chunk_is_big(const struct session *s, const struct chunk *chunk)
 {
+	must(s->txn.config != NULL);
 	return add_sat(s->txn.octets, chunk->octets) >
 	    s->txn.config->limits.size;
 }
@@ -116,6 +117,7 @@ chunk_receive(struct session *s, uint64_t octets)
 	struct str bytes, rest, run;
 	struct mono since;
 
+	must(s->state == SESSION_BDAT && s->txn.intake != NULL);
 	while (octets > 0) {
 		if (content_peek(s, &pace, &bytes) != 0)
 			return -1;
@@ -140,6 +142,7 @@ chunk_judge(struct session *s, const struct chunk *chunk)
 	struct str end = STR_NONE;
 	struct verdict v;
 
+	must(s->state == SESSION_BDAT);
 	if (chunk->is_last)
 		end = data_read_end(&s->txn.chunks);
 	if (end.n > 0 && intake_content(s->txn.intake, end) != 0)
@@ -184,6 +187,7 @@ static yields void
 chunk_refuse(struct session *s, const struct chunk *chunk,
     const struct verdict *v)
 {
+	must(v->disposition != DELIVERED && s->txn.config != NULL);
 	if (chunk_swallow(s, chunk->octets) != 0)
 		content_lost(s);
 	else

@@ -64,6 +64,7 @@ client_await(struct client *c, enum client_phase phase)
 {
 	int64_t ns;
 
+	must(phase < CLIENT_PHASES);
 	memcpy(&ns, (const char *)c->patience + client_phases[phase].patience,
 	    sizeof(ns));
 	c->net->deadline = mono_add(clock_mono(), ns);
@@ -76,6 +77,7 @@ client_break(struct client *c, const char *esc, const char *before,
 	struct buf b = { .p = c->breach, .cap = sizeof c->breach - 1 };
 
 	buf_printf(&b, "%s%s%s", before, what, behind);
+	must(b.n < sizeof c->breach);
 	c->breach[b.n] = '\0';
 	return verdict_make(DEFERRED, 0, esc, "%s", c->breach);
 }
@@ -86,6 +88,7 @@ client_lose(struct client *c, enum client_phase phase)
 {
 	const char *what = client_phases[phase].what;
 
+	must(phase < CLIENT_PHASES && !c->is_over);
 	c->is_over = true;
 	switch (c->net->trouble) {
 	case STREAM_LATE:
@@ -192,6 +195,7 @@ client_greet(struct client *c, struct str hostname)
 	struct verdict v = { .disposition = DELIVERED };
 	bool begun;
 
+	must(!c->is_greeted && !c->is_over && c->transactions == 0);
 	if (c->is_implicit)
 		v = secure_begin(c);
 	if (v.disposition == DELIVERED)

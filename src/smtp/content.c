@@ -44,6 +44,7 @@ content_peek(struct session *s, struct pace *pace, struct str *octets)
 void
 content_took(struct session *s, struct pace *pace, size_t n, struct mono since)
 {
+	must(n > 0);
 	stream_consume(&s->net, n);
 	session_weigh(s);
 	pace->octets += n;
@@ -77,6 +78,7 @@ content_open(struct session *s)
 {
 	struct verdict v = intake_open(s->txn.intake);
 
+	must(s->txn.n_rcpts > 0);
 	session_name_client(s, intake_client_name(s->txn.intake));
 	return v;
 }
@@ -88,6 +90,7 @@ content_commit(struct session *s)
 	uint64_t octets = intake_octets(s->txn.intake);
 	struct verdict v;
 
+	must(s->txn.n_rcpts > 0 && s->txn.config != NULL);
 	if (intake_is_refused(s->txn.intake))
 		return intake_commit(s->txn.intake);
 	v = toll_pay(s, octets);
@@ -102,6 +105,7 @@ content_commit(struct session *s)
 yields void
 content_lost(struct session *s)
 {
+	must(s->net.trouble != STREAM_FINE);
 	s->is_over = true;
 	if (s->net.trouble == STREAM_LATE)
 		session_say(s, REPLY_SLOW);
@@ -113,6 +117,7 @@ content_lost(struct session *s)
 yields void
 content_end(struct session *s, const char *stage, const struct verdict *v)
 {
+	must(s->txn.config != NULL);
 	if (v->disposition == DELIVERED) {
 		s->errors = s->junk = 0;
 		s->server->counts.messages++;

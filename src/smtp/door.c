@@ -45,6 +45,7 @@ door_count_mail(void *arg)
 	struct door_question *q = arg;
 	struct server *owner = q->house->cores[core_index()];
 
+	must(owner != NULL && owner->limits != NULL);
 	q->judgment = limit_mail(owner->limits, q->config, q->client,
 	    clock_mono());
 }
@@ -55,6 +56,7 @@ door_count_local(void *arg)
 	struct door_question *q = arg;
 	struct server *owner = q->house->cores[core_index()];
 
+	must(owner != NULL && owner->limits != NULL);
 	q->judgment = limit_local(owner->limits, q->config, q->client,
 	    clock_mono());
 }
@@ -205,6 +207,7 @@ void
 door_wait(struct server *server, struct waiter *w, struct stream *net,
     const struct config *config)
 {
+	must(!link_is_in(&w->link) && net->end != NULL);
 	w->net = net;
 	w->since = clock_mono();
 	list_append(&server->waiting, &w->link);

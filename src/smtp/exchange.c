@@ -134,6 +134,7 @@ exchange_judge_recipients(struct exchange *x)
 	const struct ehlo *ehlo = &x->client->ehlo;
 	uint64_t n = 0, domains = 0;
 
+	must(x->said == 0 && x->message->n > 0);
 	for (size_t i = 0; i < x->message->n; i++) {
 		bool is_new = ehlo->rcpt_domain_max != 0 &&
 		    exchange_has_new_domain(x, i);
@@ -317,6 +318,7 @@ exchange_say_rcpts(struct exchange *x, size_t n)
 {
 	const struct client_message *m = x->message;
 
+	must(n > 0 && x->heard <= x->said);
 	for (; x->said < m->n && n > 0; x->said++) {
 		if (x->verdicts[x->said].disposition != DELIVERED)
 			continue;
@@ -386,6 +388,7 @@ exchange_hear_rest(struct exchange *x, size_t rcpts)
 	struct client *c = x->client;
 	struct verdict v;
 
+	must(rcpts <= EXCHANGE_AHEAD);
 	for (; rcpts > 0 && !c->is_over; rcpts--)
 		client_hear(c, PHASE_rcpt, NULL);
 	if (!x->data_is_said || c->is_over)
@@ -454,6 +457,7 @@ exchange_run(struct exchange *x)
 	struct client *c = x->client;
 	struct verdict v;
 
+	must(x->client->is_greeted && x->message->n > 0);
 	exchange_try(x);
 	while (x->is_repeated && !c->is_over) {
 		*x = (struct exchange){ .client = c, .message = x->message,

@@ -142,6 +142,7 @@ fit_measure(struct fit *f)
 	struct str out;
 	int rc;
 
+	must(f->recode != NULL && f->recode->is_needed);
 	fit_again(f);
 	recode_again(f->recode);
 	f->size = 0;
@@ -156,6 +157,7 @@ fit_judge(const struct fit *f, const struct lack *l)
 {
 	const struct recode *r = f->recode;
 
+	must(r != NULL);
 	if (r->header_has_8bit && f->message->is_utf8 && !l->has_utf8)
 		return verdict_make(FAILED, 0, "5.6.7",
 		    "its header needs SMTPUTF8, which the host does not offer");
@@ -175,6 +177,7 @@ fit_convert(struct fit *f, const struct lack *l)
 {
 	struct verdict v;
 
+	must(f->recode == NULL && l->must_look);
 	f->recode = arena_new(&f->arena, struct recode);
 	if (f->recode == NULL || fit_survey(f, l) != 0)
 		return fit_unreadable();

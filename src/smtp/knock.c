@@ -110,6 +110,7 @@ knock_wait(struct session *s, int64_t ns)
 	while (!s->server->is_shut && mono_is_before(clock_mono(), until))
 		(void)fiber_park(until);
 	list_remove(&me.link);
+	must(s->server->n_knockers > 0);
 	s->server->n_knockers--;
 	return !s->server->is_shut;
 }
@@ -204,6 +205,7 @@ knock_keep(struct session *s, const struct account *told)
 	struct arena *arena = &s->knock.arena;
 	struct account *mine;
 
+	must(s->account == NULL && s->user.n == 0);
 	arena_init(arena, session_config(s)->limits.session_memory);
 	mine = arena_new(arena, struct account);
 	if (mine == NULL || !account_copy(arena, told, mine)) {
@@ -238,6 +240,7 @@ knock_patience(const struct session *s)
 	int64_t n = s->knock.failures;
 	int64_t ns = n * n * KNOCK_FAILED_NS;
 
+	must(n >= 0);
 	return ns < KNOCK_FAILED_MOST_NS ? ns : KNOCK_FAILED_MOST_NS;
 }
 

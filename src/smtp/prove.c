@@ -66,6 +66,7 @@ prove_open(struct prove *p)
 {
 	const struct client_login *l = p->client->login;
 
+	must(l != NULL && stream_is_private(p->client->net));
 	p->credentials = (struct sasl_credentials){ .user = l->user,
 		.secret = l->secret, .is_token = l->is_token, .host = l->host,
 		.port = l->port };
@@ -146,6 +147,7 @@ prove_begin(struct prove *p, enum sasl_client_step step)
 {
 	struct stream *net = p->client->net;
 
+	must(p->sasl.mechanism < SASL_MECHANISMS);
 	client_await(p->client, PHASE_auth);
 	stream_printf(net, "AUTH " STR_FMT,
 	    STR_ARG(sasl_traits(p->sasl.mechanism)->name));

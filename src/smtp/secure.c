@@ -44,6 +44,7 @@ secure_refuse(struct client *c, const char *esc)
 	struct verdict v = verdict_make(DEFERRED, 0, esc, "%s",
 	    c->security.why);
 
+	must(!c->security.is_met);
 	breach_note(c, "TLS: ", tls_result_name(c->security.result));
 	client_quit(c);
 	c->is_over = true;
@@ -97,6 +98,7 @@ secure_ask(struct client *c, bool *begun)
 {
 	struct verdict v;
 
+	must(!stream_is_private(c->net) && c->tls != NULL);
 	client_await(c, PHASE_starttls);
 	stream_put(c->net, STR("STARTTLS\r\n"));
 	v = client_hear(c, PHASE_starttls, NULL);

@@ -124,6 +124,7 @@ static yields void
 say_quit(struct session *s, const struct command *command)
 {
 	(void)command;
+	must(!s->is_over);
 	session_say(s, REPLY_QUIT);
 	s->is_over = true;
 }
@@ -223,6 +224,7 @@ session_lose_patience(struct session *s, const struct command *command)
 	    (s->code < 400 && (command->verb == VERB_MAIL ||
 	    command->verb == VERB_BDAT || command->verb == VERB_DATA)));
 
+	must(s->state < SESSION_STATES);
 	if (!moves_mail)
 		s->junk++;
 	if (s->is_over)
@@ -264,6 +266,7 @@ session_trouble(struct session *s, size_t most)
 {
 	const struct refusal *refusal = refusal_get(REFUSAL_LONG_LINE);
 
+	must(s->net.trouble != STREAM_FINE);
 	if (s->net.trouble != STREAM_LONG) {
 		session_lost(s);
 		return;
@@ -343,6 +346,7 @@ session_command(struct session *s)
 static yields void
 session_begin(struct session *s)
 {
+	must(s->state == SESSION_START && !s->is_over);
 	if (s->listener->tls == TLS_IMPLICIT && session_secure(s) != 0) {
 		session_tell_broken(s, "tls");
 		s->is_over = true;
@@ -387,6 +391,7 @@ session_linger(struct session *s)
 	size_t most = LINGER_MOST;
 	struct mono until = mono_add(clock_mono(), LINGER_NS);
 
+	must(s->is_over && s->code == 421);
 	s->net.deadline = clock_mono();
 	while (most > 0 && stream_peek(&s->net, &bytes) == 0) {
 		bytes = str_sub(bytes, 0, most);
@@ -409,6 +414,7 @@ session_leave(struct session *s)
 	if (s->guest.is_inside && s->arena.ceiling > 0)
 		session_tell_disconnected(s);
 	session_forget(s);
+	must(s->txn.config == NULL && s->account == NULL);
 	session_weigh(s);
 	must(s->counted == 0);
 	door_leave(&s->guest, config);
@@ -476,6 +482,7 @@ int
 server_open(struct server *server, struct server_house *house,
     struct intake_core *intake, struct config_holder *configs)
 {
+	must(house->n >= 1 && core_index() < house->n);
 	*server = (struct server){
 		.house = house, .intake = intake, .configs = configs,
 		.limits = limit_open(house->key),

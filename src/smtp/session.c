@@ -52,6 +52,7 @@ session_protocol(const struct session *s)
 void
 session_name_client(struct session *s, struct str name)
 {
+	must(name.n == 0 || name.p != NULL);
 	if (s->client_name.n > 0 || name.n == 0 ||
 	    name.n > sizeof s->told_name)
 		return;
@@ -197,6 +198,7 @@ session_tell_refused(const struct session *s, const char *stage, struct str rcpt
 	struct event e = session_event(s, EVENT_refused);
 	struct esc_text esc = esc_print(v->esc);
 
+	must(v->code >= 400);
 	event_str(&e, FIELD_stage, str_of(stage));
 	event_num(&e, FIELD_code, (uint64_t)v->code);
 	event_str(&e, FIELD_dsn, str_of(esc.text));
@@ -249,6 +251,7 @@ session_tell_disconnected(const struct session *s)
 {
 	struct event e = session_event(s, EVENT_disconnected);
 
+	must(s->messages <= s->commands);
 	if (s->listener->is_local)
 		return;
 	event_num(&e, FIELD_commands, s->commands);
@@ -311,6 +314,7 @@ session_say(struct session *s, enum session_reply reply)
 yields void
 session_say_refusal(struct session *s, const struct refusal *r)
 {
+	must(r->code >= 400 && r->text != NULL);
 	session_put(s, r->code, r->esc, str_of(r->text));
 }
 
@@ -323,6 +327,7 @@ session_say_verdict(struct session *s, const struct verdict *v)
 yields void
 session_lost(struct session *s)
 {
+	must(s->net.trouble != STREAM_FINE);
 	if (s->net.trouble == STREAM_LATE) {
 		session_say(s, s->server->is_shut ? REPLY_SHUT : REPLY_LATE);
 		return;
@@ -335,6 +340,7 @@ yields void
 session_refuse(struct session *s, const char *stage, struct str rcpt,
     const struct verdict *v)
 {
+	must(v->disposition != DELIVERED);
 	session_tell_refused(s, stage, rcpt, v);
 	session_say_verdict(s, v);
 }
@@ -344,6 +350,8 @@ session_verdict(enum session_reply reply)
 {
 	const struct session_says *says = &session_says[reply];
 
+	must(reply > REPLY_GO && reply < SESSION_REPLIES);
+	must(says->code >= 400);
 	return verdict_of(says->code >= 500 ? FAILED : DEFERRED, says->code,
 	    says->esc, says->text);
 }
@@ -351,6 +359,7 @@ session_verdict(enum session_reply reply)
 struct verdict
 session_verdict_of(const struct refusal *r)
 {
+	must(r->code >= 400);
 	return verdict_of(r->code >= 500 ? FAILED : DEFERRED, r->code, r->esc,
 	    str_of(r->text));
 }

@@ -52,6 +52,7 @@ toll_verdict(const struct quota_name *who, const struct quota_answer *a)
 	bool is_never = a->opens.us == WALL_NEVER.us &&
 	    a->measure == ACCOUNT_OCTETS;
 
+	must(!a->fits);
 	quota_words(a, &b);
 	must(!b.full);
 	return judge_say(is_never ? JUDGE_quota_small :
@@ -97,6 +98,7 @@ toll_of_tenant(const struct session *s, enum toll_op op,
 	struct toll_question q = { .who = { QUOTA_TENANT, tenant->name },
 		.use = *use, .op = op };
 
+	must(tenant != NULL);
 	memcpy(q.limits, tenant->limits, sizeof q.limits);
 	return q;
 }
@@ -117,6 +119,7 @@ toll_both(struct session *s, enum toll_op op, const struct quota_use *use)
 	struct verdict v = judge_say(JUDGE_ok, STR("")).verdict;
 	struct toll_question q;
 
+	must(s->txn.account != NULL && s->txn.config != NULL);
 	if (s->txn.toll.name.n > 0) {
 		q = toll_of_account(s, op, use);
 		v = toll_ask(s, &q);
@@ -184,6 +187,7 @@ toll_pay(struct session *s, uint64_t octets)
 {
 	struct quota_use use = { { 1, s->txn.n_rcpts, octets } };
 
+	must(s->txn.n_rcpts > 0);
 	if (s->txn.account == NULL)
 		return judge_say(JUDGE_ok, STR("")).verdict;
 	return toll_both(s, TOLL_TAKE, &use);

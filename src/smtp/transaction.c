@@ -50,6 +50,7 @@ mail_count(struct session *s, const struct config *config)
 static bool
 mail_settle(struct session *s)
 {
+	must(s->txn.config != NULL && s->txn.account == NULL);
 	if (s->account == NULL)
 		return true;
 	s->txn.account = arena_new(&s->txn.arena, struct account);
@@ -81,6 +82,7 @@ mail_judge(struct session *s, const struct mail_params *mail)
 	struct judgment judgment;
 	struct verdict v;
 
+	must(s->txn.config != NULL && s->state == SESSION_READY);
 	if (!mail_settle(s))
 		return session_verdict(REPLY_NO_ROOM);
 	facts = session_facts(s);
@@ -156,6 +158,7 @@ mail_is_checked(const struct session *s)
 static bool
 mail_open(struct session *s, const struct mail_params *mail)
 {
+	must(s->txn.intake == NULL && s->txn.n_rcpts == 0);
 	/* is_utf8 stands already: the protocol's name tells it */
 	struct arena *arena = &s->txn.arena;
 	struct intake_origin origin = {
@@ -196,6 +199,7 @@ mail_open(struct session *s, const struct mail_params *mail)
 static yields void
 mail_refuse(struct session *s, struct str sender, const struct verdict *v)
 {
+	must(v->disposition != DELIVERED && s->state == SESSION_READY);
 	s->txn.sender = sender;
 	session_refuse(s, "MAIL", STR_NONE, v);
 	txn_reset(s);
@@ -259,6 +263,7 @@ rcpt_take(struct session *s, const struct rcpt_params *rcpt)
 	char room[ORCPT_MOST];
 	struct buf orcpt = BUF_OF(room);
 
+	must(s->txn.intake != NULL && s->txn.config != NULL);
 	if ((rcpt->given & PARAM_BIT(ORCPT)) != 0) {
 		must(orcpt_read(rcpt->raw[PARAM_ORCPT], s->txn.is_utf8,
 		    &orcpt));

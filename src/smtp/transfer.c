@@ -204,6 +204,7 @@ chunk_say(struct exchange *x, struct chunks *k, uint64_t n)
 	uint64_t before = net->bytes_out;
 	struct str part;
 
+	must(n > 0 && n <= k->left);
 	transfer_await(x, k->last);
 	k->left -= n;
 	stream_printf(net, "BDAT %" PRIu64 "%s\r\n", n,
@@ -230,6 +231,7 @@ chunk_hear(struct exchange *x, struct chunks *k)
 {
 	struct verdict v = client_hear(x->client, PHASE_block, NULL);
 
+	must(k->owes);
 	k->owes = false;
 	if (v.disposition == DELIVERED)
 		return true;
