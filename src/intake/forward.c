@@ -1,5 +1,6 @@
 #include "intake/forward.h"
 
+#include "base/must.h"
 #include "fiber/clock.h"
 #include "policy/domain.h"
 #include "policy/judge.h"
@@ -94,6 +95,7 @@ forward_take(const struct intake *in, struct buf *out, struct path *to)
 	struct str text = arena_copy(in->arena, buf_str(out));
 	struct mailbox m;
 
+	must(!out->full && in->envelope.sender.n == 0);
 	if (text.p == NULL)
 		return intake_no_memory();
 	if (mailbox_parse(text, MAILBOX_UTF8, &m) != NULL)

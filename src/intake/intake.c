@@ -182,6 +182,7 @@ intake_prepend(struct intake *in, struct str octets)
 static yields int
 intake_append_body(struct intake *in, struct str octets)
 {
+	must(in->in_body);
 	if (in->digest != NULL)
 		digest_body(in->digest, octets);
 	return intake_append(in, octets);
@@ -206,6 +207,7 @@ intake_put_received(struct intake *in)
 	struct buf out = BUF_OF(room);
 	struct str user = in->origin.user;
 
+	must(in->octets == 0 && in->envelope.n_rcpts > 0);
 	if (str_skip(&user, STR("uid:")))
 		received.userid = user;
 	received_write(&out, &received);
@@ -220,6 +222,7 @@ intake_open(struct intake *in)
 	struct verdict v;
 
 	must(in->draft == NULL && in->envelope.n_rcpts > 0);
+	must(intake_is_ready(in->core));
 	v = verify_open(in);
 	if (v.disposition != DELIVERED)
 		return v;
@@ -263,6 +266,7 @@ intake_see_field(struct intake *in, const struct field *field)
 {
 	struct str id;
 
+	must(!in->in_body && field->raw.n > 0);
 	if ((field->known == HEADER_FROM || field->known == HEADER_SENDER) &&
 	    author_judge(in, field) != 0)
 		return -1;
@@ -328,6 +332,7 @@ intake_begin_body(struct intake *in, struct str begun)
 {
 	int rc = intake_complete(in);
 
+	must(in->in_body || intake_is_refused(in));
 	if (rc == 0)
 		rc = top_begin(in);
 	if (rc == 0 && (in->scan.has_empty_line || in->scan.ended_by_junk))
@@ -361,6 +366,7 @@ intake_take_field(struct intake *in, const struct field *field)
 {
 	bool is_kept;
 
+	must(in->no.disposition == DELIVERED);
 	intake_see_tls(in, field);
 	if (intake_see_field(in, field) != 0 ||
 	    verify_field(in, field, &is_kept) != 0)
@@ -397,6 +403,7 @@ intake_header(struct intake *in, struct str *octets)
 	enum header_step step;
 	int more = 1;
 
+	must(!in->in_body);
 	while (more > 0) {
 		field = (struct field){ 0 };
 		step = header_next(&in->scan, octets, &field);
@@ -413,6 +420,7 @@ intake_finish_header(struct intake *in)
 	enum header_step step;
 	int more = 1;
 
+	must(!in->in_body && in->draft != NULL);
 	while (more > 0) {
 		field = (struct field){ 0 };
 		step = header_finish(&in->scan, &field);
@@ -477,6 +485,7 @@ intake_tell_queued(const struct intake *in)
 	int64_t sync_ns = draft_sync_ns(in->draft);
 	struct id_text parent = id_print(e->parent);
 
+	must(e->id != 0 && in->asked > 0);
 	event_str(&event, FIELD_sender, e->sender);
 	event_num(&event, FIELD_size, e->size);
 	event_num(&event, FIELD_recipients, in->asked);

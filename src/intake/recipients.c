@@ -103,6 +103,7 @@ intake_find(const struct intake *in, struct str key, uint64_t hash,
 	char room[MAILBOX_TEXT];
 	size_t i;
 
+	must(rcpt->address.p != NULL && e->n_rcpts <= in->room);
 	for (i = 0; i < e->n_rcpts; i++) {
 		struct buf other = BUF_OF(room);
 
@@ -165,6 +166,7 @@ end_more(struct intake *in, struct str sender, struct str rule,
 {
 	struct recipient_more *m;
 
+	must(sender.p != NULL || rule.p != NULL);
 	if (ending->last != NULL && str_eq(ending->last->sender, sender) &&
 	    str_eq(ending->last->rule, rule))
 		return ending->last;
@@ -204,6 +206,8 @@ intake_add_end(struct intake *in, const struct expansion_end *x,
 	struct str rule = x->rule, sender = end_sender(in, x, ending, room);
 	struct route route;
 
+	must(ending->parent == RECIPIENT_NO_PARENT ||
+	    ending->parent < in->envelope.n_rcpts);
 	if (x->transport.p == NULL && rule.p == NULL) {
 		route = route_find(in->config, in->envelope.sender, x->address);
 		rule = route.kind == ROUTE_DISCARD ? route.rule : STR_NONE;
@@ -247,6 +251,8 @@ parent_share(struct intake *in, uint32_t parent, struct buf *shared)
 {
 	struct recipient_more *m;
 
+	must(!shared->full && shared->n % sizeof(uint32_t) == 0);
+	must(parent < in->envelope.n_rcpts);
 	if (shared->n == 0)
 		return 0;
 	m = arena_new(in->arena, struct recipient_more);
@@ -261,6 +267,7 @@ static int
 intake_add_children(struct intake *in, const struct expansion *x,
     struct ending *ending, struct buf *shared)
 {
+	must(x->n > 0 && ending->parent < in->envelope.n_rcpts);
 	for (size_t i = 0; i < x->n; i++) {
 		size_t before = in->envelope.n_rcpts, at;
 
@@ -406,6 +413,7 @@ intake_tell_discarded(const struct intake *in, const struct recipient *r)
 	char text[256];
 	struct buf b = BUF_OF(text);
 
+	must((r->flags & RECIPIENT_DISCARDED) != 0);
 	/* A route's rule has words of the operator's. */
 	if (route.kind == ROUTE_DISCARD && str_eq(route.rule, rule))
 		buf_put(&b, str_of(route.why.text));
@@ -431,6 +439,8 @@ intake_tell_expanded(const struct intake *in, uint32_t parent)
 	uint64_t n = shared.n / sizeof(uint32_t);
 	uint32_t at = parent;
 
+	must((e->rcpts[parent].flags & RECIPIENT_EXPANDED) != 0);
+	must(shared.n % sizeof(uint32_t) == 0);
 	for (size_t i = parent + 1; i < e->n_rcpts; i++)
 		if (e->rcpts[i].parent == parent) {
 			if (n++ > 0)

@@ -8,6 +8,7 @@
  * too.
  */
 #include "base/err.h"
+#include "base/must.h"
 #include "fiber/clock.h"
 #include "intake/inner.h"
 #include "policy/domain.h"
@@ -34,6 +35,7 @@ seal_domain(const struct intake *in)
 {
 	const struct envelope *e = &in->envelope;
 
+	must(e->n_rcpts > 0);
 	for (size_t i = 0; i < e->n_rcpts; i++) {
 		const struct recipient *r = &e->rcpts[i];
 		const struct domain *d;
@@ -90,6 +92,7 @@ seal_put(struct intake *in)
 
 	if (in->seal_wish < 0)
 		return 0;
+	must(in->proof != NULL && in->digest != NULL);
 	out.p = arena_alloc(in->arena, out.cap);
 	if (out.p == NULL)
 		return intake_refuse(in, intake_no_memory());

@@ -76,6 +76,7 @@ sign_from(struct intake *in, struct str value)
 	struct addrlist_item item;
 	struct addrlist list;
 
+	must(in->signing.authors > 0);
 	addrlist_begin(&list, value, in->arena);
 	while (addrlist_next(&list, &item))
 		if (item.kind == ADDRLIST_MAILBOX)
@@ -98,6 +99,7 @@ sign_field(struct intake *in, const struct field *field)
 void
 sign_give_up(struct intake *in)
 {
+	must(in->digest != NULL && in->proof == NULL);
 	in->digest = NULL;
 	err_set("the header section is too long");
 	sign_tell_failure(in);
@@ -140,6 +142,7 @@ sign_header_end(struct intake *in)
 
 	if (s->authors != 1 || s->is_mixed)
 		s->domain = STR_NONE;
+	must(s->domain.n == 0 || in->digest != NULL);
 	if (s->domain.n > 0) {
 		s->wish = digest_want(in->digest, CANON_RELAXED, DIGEST_ALL);
 		if (s->wish < 0)
@@ -177,6 +180,7 @@ sign_note(struct intake *in, const struct dkim_signed *by)
 	char room[SIGN_BY_ROOM];
 	struct buf b = BUF_OF(room);
 
+	must(by->n > 0 && in->signing.domain.n > 0);
 	for (size_t i = 0; i < by->n; i++)
 		buf_printf(&b, "%s%s._domainkey." STR_FMT, i > 0 ? " " : "",
 		    by->keys[i].selector, STR_ARG(in->signing.domain));

@@ -27,6 +27,7 @@ top_put_results(const struct intake *in, struct buf *out)
 {
 	struct str id = in->config->inbound.verify.authserv_id, value;
 
+	must(in->proof != NULL);
 	value = arena_printf(in->proof->arena, STR_FMT "; " STR_FMT, STR_ARG(id),
 	    STR_ARG(in->results.n > 0 ? in->results : STR("none")));
 	return value.p != NULL &&
@@ -53,6 +54,7 @@ top_prove(struct intake *in)
 {
 	struct buf out = { .cap = TOP_ROOM };
 
+	must(in->results.n == 0 && !in->is_junk);
 	if (verify_conclude(in) != 0)
 		return -1;
 	out.p = arena_alloc(in->proof->arena, out.cap);

@@ -95,6 +95,7 @@ verify_is_postmaster(const struct path *to)
 static struct verdict
 verify_no(const struct intake *in, const struct spf_answer *spf)
 {
+	must(spf->result == SPF_FAIL);
 	if (spf->explanation.n > 0)
 		return verdict_make(FAILED, 550, "5.7.23", "SPF of " STR_FMT
 		    " says no, in its own words: " STR_FMT,
@@ -110,6 +111,7 @@ intake_welcome(struct intake *in, const struct path *to)
 	const struct spf_answer *spf;
 	bool may_refuse = in->config->inbound.verify.spf == INBOUND_SPF_REFUSE;
 
+	must(in->draft == NULL);
 	if (in->proof == NULL || !may_refuse || verify_is_postmaster(to))
 		return intake_yes();
 	proof_envelope(in->proof);
@@ -136,6 +138,7 @@ verify_needs_digest(const struct intake *in)
 yields struct verdict
 verify_open(struct intake *in)
 {
+	must(in->digest == NULL && in->verify != NULL);
 	if (verify_needs_digest(in)) {
 		in->digest = digest_new(&in->verify->arena);
 		if (in->digest == NULL)
@@ -198,6 +201,7 @@ verify_field(struct intake *in, const struct field *field, bool *is_kept)
 int
 verify_header_end(struct intake *in)
 {
+	must(in->proof == NULL || in->digest != NULL);
 	return in->proof == NULL || proof_header_end(in->proof, in->digest) ?
 	    0 : intake_refuse(in, intake_no_memory());
 }
@@ -221,6 +225,7 @@ verify_conclude(struct intake *in)
 	struct disposition_answer *answer = &in->verify->answer;
 	struct buf out = { .cap = PROOF_RESULTS_MOST };
 
+	must(in->proof != NULL && in->digest != NULL);
 	out.p = arena_alloc(&in->verify->arena, out.cap);
 	if (out.p == NULL)
 		return intake_refuse(in, intake_no_memory());

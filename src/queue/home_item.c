@@ -165,6 +165,9 @@ home_item_end(struct queue *q, struct home_item *it)
 	struct home_lane *l = it->lane;
 	struct home_domain *d = l->domain;
 
+	must(l->n_items > 0 && l->flow->n > 0 && d->n_items > 0);
+	must(q->n_rcpts >= it->n_rcpts);
+	must(it->tries == 0 || q->n_deferred > 0);
 	home_item_leave(q, it);
 	home_item_count(q, it, false);
 	if (it->tries > 0)
@@ -186,6 +189,7 @@ void
 home_item_schedule(struct queue *q, struct home_item *it, struct mono due)
 {
 	home_item_leave(q, it);
+	must(!link_is_in(&it->wait.link));
 	home_item_become(q, it, ITEM_SCHEDULED);
 	wheel_add(&q->wheel, &it->wait, due);
 	it->due = it->wait.due;
@@ -195,6 +199,7 @@ void
 home_item_hold(struct queue *q, struct home_item *it, struct mono until)
 {
 	home_item_leave(q, it);
+	must(!link_is_in(&it->wait.link));
 	home_item_become(q, it, ITEM_HELD);
 	wheel_add(&q->wheel, &it->wait, until);
 }
@@ -232,6 +237,7 @@ home_item_tell(const struct queue *q, const struct home_item *it,
 {
 	const struct flow *f = it->lane->flow;
 
+	must(it->state == ITEM_AWAY && it->n_rcpts > 0);
 	*h = (struct handoff){
 		.ref = { it->id, it->slot },
 		.home = (uint16_t)q->core, .owner = (uint16_t)q->core,

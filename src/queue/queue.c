@@ -113,6 +113,7 @@ entry_due(const struct queue *q, struct mono now, const struct queue_entry *e)
 static void
 item_hold(struct queue *q, struct mono since, struct home_item *it)
 {
+	must(it->state != ITEM_AWAY || it->site == SLAB_NONE);
 	it->is_held = true;
 	home_item_hold(q, it, mono_add(since, q->config->hold_most_ns));
 }
@@ -160,6 +161,7 @@ queue_move(struct queue *q, struct mono now, uint32_t steps)
 	home_domain_move(q, now, steps);
 	while ((e = wheel_pop(&q->wheel, now, &steps)) != NULL) {
 		it = OWNER_OF(e, struct home_item, wait);
+		must(it->state == ITEM_HELD || it->state == ITEM_SCHEDULED);
 		if (it->state == ITEM_HELD)
 			home_item_overdue(q, it);
 		else
@@ -234,6 +236,7 @@ queue_overdue(struct queue *q, struct mono now, struct handoff *h,
 	if (list_is_empty(&q->overdue))
 		return false;
 	it = home_item_at(list_first(&q->overdue));
+	must(it->state == ITEM_HELD);
 	*duty = it->is_cancelled ? DUTY_CANCEL : DUTY_EXPIRE;
 	home_item_send(q, it, NULL, h);
 	return true;
@@ -251,6 +254,7 @@ item_settled(const struct home_item *it, enum queue_duty duty)
 static void
 item_tried(struct queue *q, struct home_item *it, uint32_t n_rcpts)
 {
+	must(q->n_rcpts >= it->n_rcpts);
 	must(n_rcpts > 0 && n_rcpts <= it->n_rcpts);
 	q->n_rcpts -= it->n_rcpts - n_rcpts;
 	it->n_rcpts = n_rcpts;

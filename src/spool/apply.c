@@ -149,6 +149,7 @@ kept_take_state(struct kept *k, struct str state)
 static void
 kept_replace(struct index *x, struct kept *old, struct kept *k)
 {
+	must(old != k && kept_id(old) == kept_id(k));
 	for (uint32_t i = 0; i < old->n && i < k->n; i++)
 		if (kept_has_ended(old, i))
 			(void)kept_end(k, i);
@@ -240,6 +241,7 @@ apply_mark(struct spool *sp, const struct change *c, const struct segment *s)
 
 	if (c->projection >= PROJECTIONS_MOST)
 		return APPLY_MALFORMED;
+	must(c->projection < PROJECTIONS_MOST && s != NULL);
 	m = &sp->marks[c->projection];
 	m->place = (struct tail_place){ c->segment, c->offset };
 	m->in_segment = s->number;

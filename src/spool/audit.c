@@ -77,6 +77,7 @@ audit_catch_up(struct auditing *a)
 	struct record r;
 	struct walk w;
 
+	must(s != NULL && a->before_end <= s->size);
 	a->before = NULL;
 	if (walk_open(&w, s, s->size, false) != 0)
 		return SPOOL_DISK;
@@ -93,6 +94,7 @@ audit_record(struct auditing *a, const struct record *r,
 {
 	enum spool_trouble trouble = SPOOL_FINE;
 
+	must(at >= SEGMENT_HEAD && at % RECORD_ALIGN == 0);
 	if (a->before != NULL && a->audit->is_in_use)
 		trouble = audit_catch_up(a);
 	/* Damage within a segment was told as such. */

@@ -55,6 +55,7 @@ pin_chunks(const struct pin *p)
 static struct extent
 body_place(const struct body *b)
 {
+	must(b->piece <= pin_chunks(b->pin));
 	if (b->piece < pin_chunks(b->pin))
 		return b->pin->kept->more->extents[b->piece];
 	return (struct extent){ .segment = NULL, .at = b->pin->at };
@@ -108,6 +109,7 @@ body_load(const struct body *b, char *to, uint32_t at, size_t n)
 	    RECORD_HEADER + b->record.payload_n + at;
 	int64_t got = disk_pread(body_segment(b)->fd, to, n, from);
 
+	must(b->has_record && at + n <= b->record.body_n);
 	if (got < 0)
 		return BODY_FAILED;
 	return (size_t)got == n ? 0 : body_is_damaged(b, "the body is cut off");
@@ -121,6 +123,7 @@ body_check(struct body *b, char *to, size_t room)
 	size_t n;
 	int rc;
 
+	must(room > 0 && b->has_record && !b->is_checked);
 	for (uint32_t at = 0; at < b->record.body_n; at += (uint32_t)n) {
 		n = b->record.body_n - at;
 		if (n > room)
@@ -200,6 +203,7 @@ envelope_load(const struct pin *p, struct arena *a, struct record *out)
 	char *room = arena_alloc(a, n);
 	int64_t got;
 
+	must(p->segment != NULL && p->kept->pins > 0);
 	if (room == NULL)
 		return err_set("no room for an envelope");
 	got = disk_pread(p->segment->fd, room, n,

@@ -195,6 +195,7 @@ static enum spool_trouble
 check_record(struct checking *c, const struct record *r, struct segment *s,
     uint64_t at)
 {
+	must(at >= SEGMENT_HEAD && at % RECORD_ALIGN == 0);
 	c->check->records++;
 	c->check->bytes += record_size(r->payload_n, r->body_n);
 	if (c->is_dump)

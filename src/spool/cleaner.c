@@ -270,6 +270,7 @@ draft_move_chunk(struct spool *sp, struct draft_own *d, size_t at)
 	struct extent old = d->extents[at], fresh;
 	uint64_t id = d->id, bytes = record_size(0, old.n);
 
+	must(at < d->n_extents && !d->is_committing);
 	segment_take(&sp->index, old.segment, 0);
 	if (move_chunk(sp, id, old, &fresh) != 0) {
 		spool_give_segment(sp, old.segment, 0);
@@ -333,6 +334,7 @@ cleaner_empty(struct spool *sp, struct segment *s)
 static yields void
 cleaner_add_sidecar(struct spool *sp, struct segment *s)
 {
+	must(s->is_sealed && !s->has_sidecar);
 	segment_take(&sp->index, s, 0);
 	if (sidecar_write(sp->path, s, false) != 0)
 		spool_tell(sp, "sidecar", "%s", err_text());
@@ -365,6 +367,7 @@ cleaner_fiber(void *arg)
 	struct spool *sp = arg;
 	struct cleaner *c = &sp->cleaner;
 
+	must(c->is_running && c->fiber == NULL);
 	c->fiber = fiber_self();
 	while (!c->is_stopping) {
 		c->is_called = false;
@@ -381,6 +384,7 @@ cleaner_fiber(void *arg)
 int
 cleaner_open(struct spool *sp)
 {
+	must(!sp->cleaner.is_running);
 	if (fiber_go("spool cleaner", cleaner_fiber, sp) != 0)
 		return -1;
 	sp->cleaner.is_running = true;
@@ -392,6 +396,7 @@ cleaner_close(struct spool *sp)
 {
 	struct cleaner *c = &sp->cleaner;
 
+	must(c->closer == NULL);
 	c->is_stopping = true;
 	c->closer = fiber_self();
 	cleaner_wake(sp);

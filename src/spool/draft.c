@@ -140,6 +140,7 @@ draft_grow(struct draft *d, size_t n)
 	struct rooms *rooms = &d->own.spool->rooms;
 	struct room *room;
 
+	must(n <= d->body_most);
 	if (d->room != NULL && d->room->cap - HEADROOM - BODY_SLACK >= n)
 		return 0;
 	room = room_take(rooms, HEADROOM + n + BODY_SLACK);
@@ -201,6 +202,7 @@ draft_write_chunk(struct draft *d, char *body, size_t n, bool is_front)
 		.body_sum = crc32c(0, (struct str){ body, n }) } };
 	int rc;
 
+	must(n > 0 && n <= RECORD_BODY_MOST);
 	writer_submit(sp, &e);
 	rc = writer_wait(&e);
 	if (rc == 0 && draft_add_extent(d, is_front ? 0 : d->own.n_extents,
@@ -261,6 +263,7 @@ draft_shift(struct draft *d, struct str octets)
 {
 	char *body;
 
+	must(d->own.n_extents == 0);
 	if (draft_grow(d, draft_room_wanted(d, octets.n)) != 0)
 		return draft_fail(d, DRAFT_NO_ROOM);
 	body = d->room->bytes + HEADROOM;
@@ -278,6 +281,7 @@ draft_front_chunk(struct draft *d, struct str octets)
 	    BODY_SLACK);
 	enum draft_trouble trouble;
 
+	must(octets.n > 0 && octets.n <= d->body_most);
 	if (room == NULL) {
 		err_set("no memory for a draft");
 		return draft_fail(d, DRAFT_NO_ROOM);
@@ -351,6 +355,7 @@ draft_lay_out(struct draft *d, const struct envelope *env, struct entry *e,
 	size_t n = envelope_room(env) + TLV_HEAD + d->own.n_extents * EXTENT_BYTES;
 	char *body = d->room->bytes + HEADROOM;
 
+	must(d->n <= d->body_most);
 	*extra = NULL;
 	if (n <= HEADROOM - RECORD_HEADER) {
 		n = draft_encode(d, env, d->room->bytes, n);
@@ -381,6 +386,7 @@ draft_finish(struct draft *d, const struct entry *e, struct kept *k)
 {
 	struct spool *sp = d->own.spool;
 
+	must(!d->is_committed && e->segment != NULL);
 	index_insert(&sp->index, k, (struct kept_place){ .segment = e->segment,
 		.at = e->at, .payload_n = e->record.payload_n,
 		.body_n = e->record.body_n });
@@ -396,6 +402,7 @@ draft_write(struct draft *d, struct entry *e, struct kept *k)
 	struct spool *sp = d->own.spool;
 	int rc;
 
+	must(!d->own.is_committing && e->wants_sync);
 	d->own.is_committing = true;
 	writer_submit(sp, e);
 	rc = writer_wait(e);

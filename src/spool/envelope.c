@@ -78,6 +78,7 @@ recipient_encode(const struct recipient *r, struct buf *b)
 	const struct recipient_more *m = recipient_more(r);
 	size_t opened = tlv_open(b, TAG_RCPT);
 
+	must(r->address.p != NULL);
 	tlv_put(b, TAG_RCPT_ADDRESS, r->address);
 	tlv_put_some(b, TAG_RCPT_ORIG, r->orig);
 	if (r->parent != RECIPIENT_NO_PARENT)

@@ -155,6 +155,7 @@ kept_new(struct index *x, uint64_t id, uint32_t recipients, size_t extents)
 {
 	struct kept *k = chunk_take(x);
 
+	must(recipients > 0);
 	if (k == NULL)
 		return NULL;
 	k->node.hash = id;
@@ -344,6 +345,7 @@ index_insert(struct index *x, struct kept *k, struct kept_place p)
 {
 	uint64_t counter = kept_id(k) & ((UINT64_C(1) << ID_COUNTER_BITS) - 1);
 
+	must(k->segment == NULL && (k->flags & KEPT_OVER) == 0);
 	must(table_insert(&x->table, &k->node, kept_id(k)) == 0);
 	kept_take_place(x, k, p);
 	kept_take_extents(x, k);
@@ -355,6 +357,7 @@ index_insert(struct index *x, struct kept *k, struct kept_place p)
 void
 index_move(struct index *x, struct kept *k, struct kept_place p)
 {
+	must(k->pins == 0 && (k->flags & KEPT_OVER) == 0);
 	segment_give(x, k->segment, kept_bytes(k));
 	kept_take_place(x, k, p);
 }
@@ -372,6 +375,7 @@ index_settle(struct index *x, struct kept *k)
 {
 	if (k->n_ended < k->n)
 		return;
+	must(k->n_ended == k->n);
 	if ((k->flags & KEPT_OVER) == 0) {
 		k->flags |= KEPT_OVER;
 		must(x->n > 0);

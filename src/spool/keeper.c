@@ -41,6 +41,7 @@ keeper_reserve(const struct spool *sp, uint64_t total)
 static void
 keeper_set_health(struct spool *sp, enum spool_health to)
 {
+	must(to != SPOOL_BROKEN);
 	if (sp->health == to || sp->health == SPOOL_BROKEN)
 		return;
 	sp->health = to;
@@ -104,6 +105,7 @@ keeper_spares_wanted(const struct spool *sp)
 static void
 keeper_add_spare(struct spool *sp, const struct segment *s)
 {
+	must(s->number >= sp->keeper.next_number);
 	must(sp->n_spares < SPARES_MOST);
 	sp->spares[sp->n_spares++] = *s;
 	sp->keeper.next_number = s->number + 1;
@@ -266,6 +268,7 @@ keeper_recycle(struct spool *sp, struct segment *s)
 	struct segment fresh;
 	int rc;
 
+	must(s->is_going && s != sp->current);
 	segment_path(tmp, sp->path, number, SEGMENT_NEW);
 	rc = keeper_unname(sp, s, tmp);
 	if (rc != 0)
@@ -284,6 +287,7 @@ keeper_remove(struct spool *sp, struct segment *s)
 {
 	int rc = keeper_unname(sp, s, NULL);
 
+	must(s->is_going && s != sp->current);
 	if (rc != 0)
 		return rc;
 	must(log_pop(&sp->log) == s);
@@ -297,6 +301,7 @@ keeper_drop_front(struct spool *sp)
 	struct segment *s = log_front(&sp->log);
 	int rc = -EAGAIN;
 
+	must(s != NULL && s->refs == 0 && s->is_sealed);
 	if (!keeper_carry_marks(sp, s)) {
 		sp->keeper.retry_at = mono_add(clock_mono(), RETRY_NS);
 		return rc;
@@ -384,6 +389,7 @@ keeper_fiber(void *arg)
 int
 keeper_open(struct spool *sp)
 {
+	must(!sp->keeper.is_running);
 	if (fiber_go("spool keeper", keeper_fiber, sp) != 0)
 		return -1;
 	sp->keeper.is_running = true;
@@ -395,6 +401,7 @@ keeper_close(struct spool *sp)
 {
 	struct keeper *k = &sp->keeper;
 
+	must(k->closer == NULL);
 	k->is_stopping = true;
 	k->closer = fiber_self();
 	keeper_wake(sp);

@@ -149,6 +149,7 @@ account_settle(struct ledger *l, struct account *a)
 {
 	enum ledger_result got;
 
+	must(a->left <= a->n);
 	if (a->left > 0)
 		return LEDGER_FINE;
 	got = over_add(l, a->node.hash);
@@ -173,10 +174,11 @@ account_set(struct account *a, uint32_t i, unsigned state)
 static void
 account_tell(struct ledger *l, struct account *a, uint32_t i, unsigned kind)
 {
-	unsigned state = account_state(a, i);
 	uint64_t id = a->node.hash;
+	unsigned state;
 
 	must(i < a->n && kind > 0 && kind < LEDGER_KINDS);
+	state = account_state(a, i);
 	if (state != STATE_OPEN && state != STATE_PAST) {
 		ledger_breach(l, id, "recipient %u has ended as %s and ends "
 		    "again as %s", i, outcome_word((enum outcome_kind)state),
@@ -186,6 +188,7 @@ account_tell(struct ledger *l, struct account *a, uint32_t i, unsigned kind)
 	if (kind == OUTCOME_EXPANDED && !(a->states[i] & STATE_HAS_CHILD))
 		ledger_breach(l, id, "recipient %u is expanded, and no child "
 		    "is there", i);
+	must(a->left > 0);
 	account_set(a, i, kind);
 	a->left--;
 	l->totals.ended[kind]++;
@@ -462,6 +465,7 @@ account_cancel(struct ledger *l, struct account *a, uint32_t i)
 	unsigned state = account_state(a, i);
 
 	if (state == STATE_PAST && a->was_moved) {
+		must(a->left > 0);
 		account_set(a, i, OUTCOME_CANCELLED);
 		a->left--;
 		l->totals.ended_before++;

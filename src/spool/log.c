@@ -98,6 +98,7 @@ log_pop(struct log *l)
 	must(s != NULL);
 	while (gone < l->n && l->segments[gone] == NULL)
 		gone++;
+	must(gone <= l->n);
 	l->n -= gone;
 	l->first += gone;
 	memmove(l->segments, l->segments + gone, l->n * sizeof(struct segment *));

@@ -234,6 +234,7 @@ move_read(struct move *m, const struct kept *k)
 	uint64_t n = (uint64_t)k->size * RECORD_ALIGN;
 	struct record old;
 
+	must(k->segment != NULL && m->segment == NULL);
 	m->segment = k->segment;
 	m->at = k->at;
 	m->ended_n = (k->n + 7u) / 8u;
@@ -272,6 +273,7 @@ move_believe(struct move *m, struct kept *k)
 {
 	struct index *x = &m->spool->index;
 
+	must(m->n_extents == (k->more == NULL ? 0 : k->more->n_extents));
 	for (size_t i = 0; i < m->n_extents; i++) {
 		struct extent *old = &k->more->extents[i];
 		uint64_t bytes = record_size(0, old->n);

@@ -89,6 +89,7 @@ outcome_pack(struct buf *b, const struct outcome *list, size_t n)
 	enum record_type type = outcome_record(&list[0]);
 	size_t i = 0;
 
+	must(n > 0);
 	while (i < n && outcome_record(&list[i]) == type) {
 		size_t need = 6 * (size_t)TLV_HEAD + 4 + 2 * 8 +
 		    outcome_text(list[i].text).n;
@@ -160,6 +161,7 @@ attempt_pack(struct buf *b, const struct attempt *a, size_t from)
 {
 	size_t n = a->n - from, opened;
 
+	must(from <= a->n);
 	tlv_put_u64(b, TAG_ATTEMPTS, a->attempts);
 	if (a->warned > 0)
 		tlv_put_u64(b, TAG_WARNED, a->warned);

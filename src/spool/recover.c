@@ -45,6 +45,7 @@ recover_add_found(struct recover *r, const struct recover_walk *rw,
 	size_t cap = r->cap < 1024 ? 1024 : 2 * r->cap;
 	struct recover_found *p;
 
+	must(r->n <= r->cap);
 	if (r->n == r->cap) {
 		p = realloc(r->found, cap * sizeof *p);
 		if (p == NULL)
@@ -241,6 +242,7 @@ recover_segment(struct recover *r, struct recover_walk *rw)
 	enum spool_trouble trouble;
 	uint64_t end = s->size;
 
+	must(s != NULL && rw->slot < r->spool->log.n);
 	rw->n_damages = 0;
 	rw->first_sequence = 0;
 	rw->is_settled = true;
@@ -371,6 +373,7 @@ recover_sync_end(struct spool *sp, struct segment *s)
 {
 	int rc = disk_fdatasync(s->fd);
 
+	must(s->fd >= 0);
 	if (rc == 0) {
 		s->settled = s->end;
 		return;
@@ -386,6 +389,7 @@ recover_open_end(struct recover *r)
 	struct spool *sp = r->spool;
 	struct segment *s = log_last(&sp->log);
 
+	must(sp->current == NULL);
 	sp->current = s;
 	if (s == NULL)
 		return;

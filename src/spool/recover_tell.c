@@ -152,6 +152,7 @@ teller_tell(struct teller *t, const struct recover_found *f,
 	struct envelope e;
 	struct record r;
 
+	must(f->slot < sp->log.n);
 	if (k == NULL || k->segment != sp->log.segments[f->slot])
 		return;			/* ended, or moved on */
 	if (!quarantine_note(&t->recover->quarantine, k->segment->number,

@@ -49,6 +49,7 @@ room_take(struct rooms *r, size_t n)
 	struct link *k = l == NULL ? NULL : list_pop(l);
 	struct room *room;
 
+	must(n > 0 && r->out <= r->ceiling);
 	if (cap > r->ceiling - r->out)
 		room = NULL;
 	else if (k != NULL)

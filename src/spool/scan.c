@@ -37,6 +37,7 @@ scan_more(struct scan *s, uint64_t n)
 {
 	uint64_t left = s->end - s->at;
 
+	must(n > 0 && s->at <= s->end);
 	s->want_at = s->at;
 	s->want_n = n < left ? n : left;
 	return SCAN_MORE;
@@ -45,6 +46,7 @@ scan_more(struct scan *s, uint64_t n)
 static void
 scan_enter_junk(struct scan *s, enum record_fault fault)
 {
+	must(fault != RECORD_WHOLE);
 	if (s->in_junk)
 		return;
 	s->in_junk = true;
@@ -55,6 +57,7 @@ scan_enter_junk(struct scan *s, enum record_fault fault)
 static void
 scan_junk_to(struct scan *s, uint64_t to)
 {
+	must(s->in_junk && to > s->at && to <= s->end);
 	s->junk_end = to;
 	s->at = to;
 }
@@ -68,6 +71,7 @@ scan_seek(struct scan *s)
 	size_t i = 0;
 	uint64_t word;
 
+	must(s->in_junk);
 	must(b.n > 0);
 	for (; b.n - i >= RECORD_ALIGN; i += RECORD_ALIGN) {
 		memcpy(&word, b.p + i, sizeof word);

@@ -126,6 +126,7 @@ segment_write_new(struct segment *s, const char *tmp, uint64_t instance,
 	struct buf b = BUF_OF(room);
 	int rc = 0;
 
+	must(s->fd < 0 && s->size > SEGMENT_HEAD);
 	s->fd = disk_open(tmp, DISK_WRITE | DISK_CREATE, 0600);
 	if (s->fd < 0)
 		return s->fd;

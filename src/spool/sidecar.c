@@ -85,6 +85,7 @@ sidecar_entry_encode(uint64_t at, uint64_t salt, char to[SIDECAR_ENTRY])
 {
 	struct buf b = { .p = to, .cap = SIDECAR_ENTRY };
 
+	must(at % RECORD_ALIGN == 0 && at / RECORD_ALIGN <= UINT32_MAX);
 	buf_le32(&b, (uint32_t)(at / RECORD_ALIGN));
 	buf_le32(&b, sidecar_entry_sum((uint32_t)(at / RECORD_ALIGN), salt));
 }
@@ -128,6 +129,7 @@ out_flush(struct sidecar_out *o)
 static yields int
 out_put(struct sidecar_out *o, struct str s)
 {
+	must(o->n < OUT_BYTES);
 	while (s.n > 0) {
 		size_t n = OUT_BYTES - o->n < s.n ? OUT_BYTES - o->n : s.n;
 
@@ -147,6 +149,7 @@ out_put_record(struct sidecar_out *o, const struct record *r, uint64_t at)
 	uint64_t n = (uint64_t)RECORD_HEADER + r->payload_n;
 	struct record copy = *r;
 
+	must(at % RECORD_ALIGN == 0);
 	copy.flags |= RECORD_BODILESS;
 	sidecar_entry_encode(at, r->salt, head);
 	record_seal(&copy, head + SIDECAR_ENTRY);

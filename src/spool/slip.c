@@ -154,6 +154,7 @@ slips_wait(struct list *waiters, struct mono deadline)
 {
 	struct slips_waiter me = { .fiber = fiber_self() };
 
+	must(me.fiber != NULL);
 	list_append(waiters, &me.link);
 	(void)fiber_park(deadline);
 	list_remove(&me.link);
@@ -189,6 +190,7 @@ slip_place(struct spool *sp, struct segment *segment, struct room *slip)
 	struct record r;
 	uint64_t n;
 
+	must(slip->n > 0 && slip->cover == SLIP_UNWRITTEN);
 	for (size_t at = 0; at < slip->n; at += n) {
 		struct str bytes = { slip->bytes + at, slip->n - at };
 
@@ -290,6 +292,7 @@ scribe_write(struct spool *sp, struct room *slip)
 	struct segment *segment = sp->current;
 	int rc;
 
+	must(!s->is_writing && segment != NULL);
 	list_remove(&slip->link);
 	slips_taken(s);
 	slip_place(sp, segment, slip);
@@ -339,6 +342,7 @@ scribe_fiber(void *arg)
 int
 scribe_open(struct spool *sp)
 {
+	must(!sp->writer.slips.is_running);
 	if (fiber_go("spool scribe", scribe_fiber, sp) != 0)
 		return -1;
 	sp->writer.slips.is_running = true;
@@ -350,6 +354,7 @@ scribe_close(struct spool *sp)
 {
 	struct slips *s = &sp->writer.slips;
 
+	must(s->closer == NULL);
 	s->is_stopping = true;
 	s->closer = fiber_self();
 	fiber_wake(s->scribe);

@@ -64,6 +64,7 @@ spool_device_error(struct spool *sp, int error)
 	bool is_second = sp->has_error &&
 	    mono_is_before(now, mono_add(sp->error_at, BROKEN_NS));
 
+	must(error < 0);
 	sp->stats.device_errors++;
 	sp->has_error = true;
 	sp->error_at = now;
@@ -113,6 +114,7 @@ spool_new(const struct spool_config *c)
 {
 	struct spool *sp = calloc(1, sizeof *sp);
 
+	must(strlen(c->path) < OWN_PATH_MOST);
 	if (sp == NULL || index_init(&sp->index) != 0) {
 		err_set("no memory for a spool");
 		free(sp);
@@ -199,6 +201,7 @@ spool_sync_parent(const struct spool *sp)
 static yields enum spool_trouble
 spool_birth(struct spool *sp)
 {
+	must(!sp->is_read_only);
 	sp->super = (struct super){ .instance = random_u64(),
 		.node = sp->config.node, .number = sp->config.number,
 		.ids = 1, .next_segment = 1 };
@@ -417,6 +420,7 @@ spool_number_on(struct spool *sp)
 static yields int
 spool_start(struct spool *sp)
 {
+	must(!sp->is_running && !sp->is_read_only);
 	spool_number_on(sp);
 	sp->super.is_clean = false;
 	if (keeper_reserve_ids(sp) != 0)

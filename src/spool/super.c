@@ -118,6 +118,7 @@ super_write(int fd, struct super *s)
 	struct buf b = BUF_OF(room);
 	int rc;
 
+	must(fd >= 0);
 	s->generation++;
 	s->version = SUPER_VERSION;
 	s->oldest_reader = SUPER_READS;

@@ -55,6 +55,7 @@ mark_write(struct spool *sp, unsigned number)
 	char room[MARK_ROOM];
 	struct buf b = BUF_OF(room);
 
+	must(number < PROJECTIONS_MOST);
 	tlv_put_u64(&b, TAG_PROJECTION, number);
 	tlv_put_u64(&b, TAG_PLACE_SEGMENT, m->place.segment);
 	tlv_put_u64(&b, TAG_PLACE_OFFSET, m->place.offset);
@@ -146,6 +147,7 @@ tail_enter(struct tail *t)
 {
 	struct segment *s = tail_find(t);
 
+	must(t->segment == NULL);
 	if (s == NULL)
 		return false;
 	if (s->number != t->place.segment || t->place.offset < SEGMENT_HEAD)
@@ -171,6 +173,7 @@ tail_load(struct tail *t)
 	struct scan *s = &t->scan;
 	int64_t n;
 
+	must(s->want_n > 0 && s->want_at <= s->end);
 	if (s->want_n > t->cap) {
 		char *p = realloc(t->window, (size_t)s->want_n);
 
@@ -200,6 +203,7 @@ tail_scan(struct tail *t, struct record *out)
 	uint64_t end = tail_end(t);
 	enum scan_result got;
 
+	must(t->segment != NULL);
 	if (t->place.offset >= end)
 		return 0;
 	scan_init(&t->scan, t->segment->salt, t->place.offset, end, false);

@@ -52,6 +52,7 @@ tlv_close(struct buf *b, size_t opened)
 
 	if (b->full)
 		return;
+	must(b->n >= opened + TLV_HEAD);
 	n = b->n - opened - TLV_HEAD;
 	tlv_put_head(&head, (uint8_t)b->p[opened], n);
 }

@@ -17,6 +17,7 @@ walk_load(struct walk *w, int fd, uint64_t at, uint64_t n)
 {
 	int64_t got;
 
+	must(n > 0 && w->window != NULL);
 	if (n > w->cap) {
 		char *p = realloc(w->window, (size_t)n);
 
@@ -152,6 +153,7 @@ walk_next_entry(struct walk *w, struct record *out)
 {
 	struct str bytes;
 
+	must(w->fd >= 0);
 	if (w->left == 0)
 		return WALK_END;
 	if (walk_want_entry(w, &bytes) != 0)

@@ -94,6 +94,7 @@ batch_add_part(struct writer *w, struct batch *b, char *p, uint64_t n)
 void
 record_place(struct writer *w, struct segment *s, struct record *r, char *head)
 {
+	must(s->settled <= s->end && !s->is_sealed);
 	r->salt = s->salt;
 	r->sequence = ++w->sequence;
 	r->settled = (uint32_t)(s->settled / RECORD_ALIGN);
@@ -136,6 +137,7 @@ batch_add_entry(struct writer *w, struct batch *b, struct entry *e)
 	uint64_t head_n = (uint64_t)RECORD_HEADER + e->record.payload_n;
 	uint64_t size = entry_size(e);
 
+	must(e->segment == NULL && !e->is_done);
 	if (e->at_last != NULL)
 		e->at_last(e);
 	record_place(w, b->segment, &e->record, e->head);
@@ -223,6 +225,7 @@ batch_run(struct spool *sp, struct batch *b)
 static void
 entry_finish(struct entry *e, int result, int64_t sync_ns)
 {
+	must(!e->is_done);
 	if (result != 0 && e->segment != NULL) {
 		must(e->segment->refs > 0);
 		e->segment->refs--;
@@ -285,6 +288,7 @@ writer_give_up_segment(struct spool *sp, struct segment *s, int rc,
 {
 	struct writer *w = &sp->writer;
 
+	must(rc < 0 && s != NULL);
 	w->failed_at = clock_mono_exact();
 	s->is_sealed = true;
 	if (spool_is_space_error(rc) && !has_written) {
@@ -380,6 +384,7 @@ writer_take_spare(struct spool *sp)
 {
 	struct segment *next;
 
+	must(sp->spares[0].end == SEGMENT_HEAD);
 	must(sp->n_spares > 0);
 	next = log_append(&sp->log, &sp->spares[0]);
 	if (next == NULL)
@@ -564,6 +569,7 @@ writer_close(struct spool *sp)
 {
 	struct writer *w = &sp->writer;
 
+	must(w->closer == NULL);
 	w->is_stopping = true;
 	w->closer = fiber_self();
 	writer_wake(sp);
