@@ -108,6 +108,7 @@ core_fire_timers(struct core *c)
 	struct heap_node *k;
 	struct core_timer *t;
 
+	must(c->self == NULL);
 	while ((k = heap_top(&c->timers)) != NULL && k->key <= c->now.ns) {
 		t = OWNER_OF(k, struct core_timer, node);
 		heap_remove(&c->timers, k);
@@ -140,6 +141,7 @@ core_take_posts(struct core *c)
 {
 	struct core_post *p, *next, *in_order = NULL;
 
+	must(c == core_here);
 	if (atomic_load_explicit(&c->posts, memory_order_relaxed) == NULL)
 		return;
 	for (p = atomic_exchange(&c->posts, NULL); p != NULL; p = next) {
@@ -221,6 +223,7 @@ call_arrived_home(struct core_post *p)
 {
 	struct call *call = OWNER_OF(p, struct call, post);
 
+	must(!call->is_done && call->home == core_here);
 	call->is_done = true;
 	fiber_wake(call->waiter);
 }
@@ -228,6 +231,7 @@ call_arrived_home(struct core_post *p)
 static void
 call_answer(struct call *call, int result)
 {
+	must(call->waiter != NULL);
 	call->result = result;
 	call->post.run = call_arrived_home;
 	core_send(call->home, &call->post);

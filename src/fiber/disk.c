@@ -46,6 +46,7 @@ disk_tell(const struct disk_ask *a)
 static yields int64_t
 disk_ask(struct disk_ask *a, int (*fn)(void *))
 {
+	must(a->verb != NULL && a->result == 0);
 	(void)offload_disk(fn, a);
 	return disk_tell(a);
 }
@@ -80,6 +81,7 @@ disk_open(const char *path, unsigned flags, unsigned mode)
 	struct disk_ask a = { .verb = "open", .path = path, .flags = flags,
 	    .mode = mode };
 
+	must(path != NULL);
 	return (int)disk_ask(&a, disk_do_open);
 }
 
@@ -98,6 +100,7 @@ disk_pread(int fd, void *to, size_t n, uint64_t at)
 	    .at = at };
 	int64_t now = world_disk_pread_now(fd, to, n, at);
 
+	must(fd >= 0);
 	if (now == (int64_t)n)
 		return now;
 	if (now < 0)
@@ -114,6 +117,7 @@ disk_pwrite(int fd, struct str bytes, uint64_t at)
 	struct disk_ask a = { .verb = "write", .fd = fd, .parts = &bytes,
 	    .at = at };
 
+	must(fd >= 0);
 	return (int)disk_ask(&a, disk_do_pwrite);
 }
 
@@ -122,6 +126,7 @@ disk_fdatasync(int fd)
 {
 	struct disk_ask a = { .verb = "fdatasync", .fd = fd };
 
+	must(fd >= 0);
 	return (int)disk_ask(&a, disk_do_fdatasync);
 }
 
@@ -130,6 +135,7 @@ disk_fsync(int fd)
 {
 	struct disk_ask a = { .verb = "fsync", .fd = fd };
 
+	must(fd >= 0);
 	return (int)disk_ask(&a, disk_do_fsync);
 }
 
@@ -160,6 +166,7 @@ disk_truncate(int fd, uint64_t size)
 {
 	struct disk_ask a = { .verb = "truncate", .fd = fd, .size = size };
 
+	must(fd >= 0);
 	return (int)disk_ask(&a, disk_do_truncate);
 }
 
@@ -189,6 +196,7 @@ disk_zero_fill(int fd, uint64_t size)
 {
 	struct disk_ask a = { .verb = "zero", .fd = fd, .size = size };
 
+	must(fd >= 0);
 	return (int)disk_ask(&a, disk_do_zero_fill);
 }
 
@@ -245,6 +253,7 @@ disk_lock(int fd)
 {
 	struct disk_ask a = { .verb = "lock", .fd = fd };
 
+	must(fd >= 0);
 	return (int)disk_ask(&a, disk_do_lock);
 }
 
@@ -260,6 +269,7 @@ disk_name_each(void *arg, struct str name)
 	struct disk_names *all = arg;
 	struct disk_name *one = arena_new(all->arena, struct disk_name);
 
+	must(all->arena != NULL);
 	if (one == NULL)
 		return -ENOMEM;
 	one->name = arena_copy(all->arena, name);
@@ -323,6 +333,7 @@ disk_read_open_file(struct disk_ask *a, int fd)
 	size_t room;
 	char *p;
 
+	must(fd >= 0 && a->arena != NULL);
 	if (n < 0)
 		return n;
 	if (st.is_directory)

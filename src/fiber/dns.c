@@ -164,6 +164,7 @@ ask_world(struct dns_job *j, struct mono deadline, struct dns_answer *out)
 {
 	int rc = world_dns_start(j);
 
+	must(!j->is_done && j->waiter == fiber_self());
 	if (rc != 0) {
 		answer_trouble(out, strerror(-rc), j->name);
 		return;
@@ -182,6 +183,7 @@ ask_world(struct dns_job *j, struct mono deadline, struct dns_answer *out)
 static yields void
 ask_setup(struct dns_job *j, struct mono deadline, struct dns_answer *out)
 {
+	must(j->setup != NULL && j->name.p != NULL);
 	if (j->setup->config.zone.p == NULL) {
 		ask_world(j, deadline, out);
 		return;
@@ -200,6 +202,7 @@ dns_ask(struct str name, enum dns_type type, struct arena *arena,
 	struct dns_job j = { .type = type, .arena = arena,
 		.waiter = fiber_self() };
 
+	must(j.waiter != NULL);
 	*out = (struct dns_answer){ .status = DNS_NO_NAME };
 	if (name.n > 0 && name.p[name.n - 1] == '.')
 		name.n--;

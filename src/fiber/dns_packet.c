@@ -13,6 +13,7 @@
 #include "fiber/dns_packet.h"
 
 #include "base/err.h"
+#include "base/must.h"
 #include "fiber/net.h"
 
 enum { HEADER = 12, CHAIN_MOST = 16, TYPE_SOA = 6, CLASS_IN = 1,
@@ -37,6 +38,7 @@ struct packet_record {
 static bool
 packet_u16(struct packet *k, unsigned *out)
 {
+	must(k->at <= k->n);
 	if (k->n - k->at < 2)
 		return false;
 	*out = (unsigned)k->p[k->at] << 8 | k->p[k->at + 1];
@@ -58,6 +60,7 @@ packet_u32(struct packet *k, uint32_t *out)
 static bool
 name_put(struct packet_name *name, const unsigned char *label, size_t n)
 {
+	must(name->n < sizeof name->text);
 	if (n > 63 || name->n + n + 1 > DNS_NAME_MOST - 1)
 		return false;
 	if (name->n > 0)
@@ -78,6 +81,7 @@ packet_name(struct packet *k, struct packet_name *name)
 	size_t at = k->at, least = k->at;
 	bool has_jumped = false;
 
+	must(k->at <= k->n);
 	name->n = 0;
 	for (;;) {
 		size_t n;
@@ -123,6 +127,7 @@ packet_record(struct packet *k, struct packet_record *r)
 	r->data_at = k->at;
 	r->data_n = n;
 	k->at += n;
+	must(k->at <= k->n);
 	return true;
 }
 
@@ -154,6 +159,7 @@ data_address(const struct packet *k, const struct packet_record *r,
 {
 	size_t n = r->type == DNS_A ? 4 : 16;
 
+	must(r->data_at + r->data_n <= k->n);
 	if (r->data_n != n)
 		return false;
 	out->family = r->type == DNS_A ? ADDRESS_V4 : ADDRESS_V6;
@@ -169,6 +175,7 @@ data_txt(const struct packet *k, const struct packet_record *r,
 	char *to = arena_alloc(a, r->data_n + 1);
 	size_t at = r->data_at, end = r->data_at + r->data_n, fill = 0;
 
+	must(end <= k->n);
 	if (to == NULL || r->data_n == 0)
 		return false;
 	while (at < end) {
@@ -187,6 +194,7 @@ data_txt(const struct packet *k, const struct packet_record *r,
 static uint16_t
 data_u16(const struct packet *k, const struct packet_record *r, size_t at)
 {
+	must(at + 2 <= r->data_n && r->data_at + r->data_n <= k->n);
 	return (uint16_t)(k->p[r->data_at + at] << 8 | k->p[r->data_at + at + 1]);
 }
 

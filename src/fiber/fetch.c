@@ -21,6 +21,7 @@ struct place {
 static int
 trouble(struct fetch_answer *out, enum fetch_trouble t)
 {
+	must(t != FETCH_WELL);
 	out->trouble = t;
 	return -1;
 }
@@ -128,6 +129,7 @@ places_add(struct places *p, const struct dns_answer *a)
 {
 	size_t most = p->n + FETCH_ADDRESSES_MOST / 2;
 
+	must(p->n <= FETCH_ADDRESSES_MOST / 2);
 	for (size_t i = 0; a->status == DNS_FOUND && i < a->n &&
 	    p->n < most; i++) {
 		const struct address *at = &a->records[i].address;
@@ -209,6 +211,7 @@ static yields int
 fetch_run(const struct fetch_ask *ask, struct fetch_job *j,
     struct fetch_answer *out)
 {
+	must(j->url != NULL && j->head.n == 0 && j->text.n == 0);
 	j->wait_ns = ask->deadline.ns - clock_mono().ns;
 	if (j->wait_ns <= 0) {
 		err_set("no answer in time");

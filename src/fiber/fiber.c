@@ -40,6 +40,7 @@ fiber_queue(struct fiber *f, enum fiber_state state)
 {
 	struct core *c = f->core;
 
+	must(c == core_here);
 	f->state = state;
 	f->next = NULL;
 	*c->ready_tail = f;
@@ -98,6 +99,7 @@ fiber_main(void)
 	struct core *c = core_here;
 	struct fiber *f = c->self;
 
+	must(f != NULL && f->state == FIBER_RUNNING);
 	f->fn(f->arg);
 	must(core_here == c && c->self == f);
 	f->state = FIBER_ENDED;
@@ -119,6 +121,7 @@ fiber_go(const char *name, yields void (*fn)(void *), void *arg)
 	struct stack *s = stack_take(&c->stacks);
 	struct fiber *f;
 
+	must(name != NULL && fn != NULL);
 	if (s == NULL)
 		return err_set("no stack for fiber %s: %m", name);
 	f = fiber_place(s);
@@ -211,6 +214,7 @@ fiber_leave(struct core *c, struct fiber *f)
 static void
 fiber_enlist(struct core *c, struct fiber *f)
 {
+	must(!link_is_in(&f->parked) && f->state == FIBER_PARKED);
 	f->parked_at = c->now;
 	list_append(&c->parked, &f->parked);
 	/* Without memory for the timer the pages stay until the next park. */

@@ -104,6 +104,7 @@ net_wait_writable(struct net_end *e, struct mono deadline)
 static struct net_end *
 net_made(int rc, struct net_end *e, const char *what, const struct address *a)
 {
+	must(rc <= 0 && (rc != 0 || e != NULL));
 	if (rc == 0)
 		return e;
 	errno = -rc;
@@ -165,6 +166,7 @@ net_pause(struct net_end *l, int rc, struct mono deadline)
 {
 	struct mono until = mono_add(clock_mono(), NET_PAUSE_NS);
 
+	must(rc < 0);
 	errno = -rc;
 	err_set("accept: %m; pausing for 100 ms at a time");
 	if (!l->is_told && net_tell != NULL)
@@ -221,6 +223,7 @@ net_descriptors(void)
 static yields int
 net_connected(struct net_end *e, struct mono deadline)
 {
+	must(e->home == core_here);
 	if (net_wait_writable(e, deadline) != 0)
 		return -ETIMEDOUT;
 	return world_connect_result(e);
@@ -256,11 +259,13 @@ net_close(struct net_end *e)
 bool
 net_local(const struct net_end *e, struct address *out)
 {
+	must(e->magic == NET_MAGIC);
 	return world_local(e, out) == 0;
 }
 
 bool
 net_peer_uid(const struct net_end *e, unsigned *uid, unsigned *gid)
 {
+	must(e->magic == NET_MAGIC);
 	return world_peer_uid(e, uid, gid) == 0;
 }

@@ -19,6 +19,7 @@ lane_start(const char *name, unsigned threads)
 	struct lane *l = NULL;
 	int rc = world_lane_open(name, threads, &l);
 
+	must(threads >= 1);
 	if (rc < 0) {
 		errno = -rc;
 		err_set("start helper thread %s: %m", name);
@@ -56,6 +57,7 @@ offload_close(void)
 void
 job_run(struct job *j)
 {
+	must(j->fn != NULL && !j->is_done);
 	if (j->is_counted)
 		atomic_fetch_sub(&offloads.waiting, 1);
 	err_use(&j->trail);

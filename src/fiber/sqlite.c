@@ -1,6 +1,7 @@
 #include "fiber/sqlite.h"
 
 #include "base/err.h"
+#include "base/must.h"
 #include "fiber/world.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@ sqlite_open(const char *path, const struct sqlite_owner *owner,
 {
 	int rc;
 
+	must(path != NULL && owner != NULL);
 	*out = NULL;
 	if (!world_sqlite_exists(path)) {
 		if (!owner->may_create)

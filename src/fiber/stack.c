@@ -72,6 +72,7 @@ stack_unmap(struct stack *s)
 void
 stack_give(struct stack_pool *pool, struct stack *s)
 {
+	must(pool->n <= STACKS_KEPT && s->bottom != NULL);
 	must(s->next == NULL);
 	if (pool->n == STACKS_KEPT) {
 		stack_unmap(s);
@@ -115,6 +116,7 @@ stack_measure(struct stack *s)
 	char *top = stack_top(s);
 	size_t deepest = s->deep, at = deepest;
 
+	must(s->deep <= STACK_SIZE);
 	while (at + 64 <= (size_t)(top - s->bottom) && at - deepest < STACK_GAP) {
 		at += 64;
 		if (!stack_is_blank((const uint64_t *)(void *)(top - at)))

@@ -26,6 +26,7 @@ stream_buffer_take(struct stream *s)
 	struct core *c = core_here;
 	struct stream_buffer *b = c->buffers;
 
+	must(b == NULL || c->n_buffers > 0);
 	if (b != NULL) {
 		c->buffers = b->next;
 		c->n_buffers--;
@@ -70,6 +71,7 @@ stream_buffers_clear(struct core *c)
 void
 stream_init(struct stream *s, struct net_end *end)
 {
+	must(end != NULL);
 	*s = (struct stream){ .end = end, .deadline = MONO_NEVER };
 }
 
@@ -101,6 +103,7 @@ stream_send(struct stream *s, struct str bytes)
 {
 	int64_t n;
 
+	must(s->end != NULL);
 	while (bytes.n > 0 && s->trouble != STREAM_GONE) {
 		if (net_await_writable(s->end, &s->deadline) != 0) {
 			s->trouble = STREAM_GONE;
@@ -125,6 +128,7 @@ stream_send(struct stream *s, struct str bytes)
 yields int
 stream_flush(struct stream *s)
 {
+	must(s->out != NULL || s->out_n == 0);
 	if (s->out != NULL) {
 		stream_send(s, (struct str){ s->out->bytes, s->out_n });
 		s->out_n = 0;
@@ -147,6 +151,7 @@ stream_put_some(struct stream *s, struct str *text)
 	size_t room = STREAM_BUFFER - s->out_n;
 	struct str part = str_sub(*text, 0, room);
 
+	must(s->out_n < STREAM_BUFFER);
 	if (s->out == NULL && (s->out = stream_buffer_take(s)) == NULL)
 		return;
 	memcpy(s->out->bytes + s->out_n, part.p, part.n);
@@ -233,6 +238,7 @@ stream_make_room(struct stream *s)
 {
 	size_t n = stream_buffered(s);
 
+	must(s->in_at <= s->in_end && s->in_end <= STREAM_BUFFER);
 	if (n == STREAM_BUFFER) {
 		s->trouble = STREAM_LONG;
 		return -1;
@@ -253,6 +259,7 @@ stream_make_room(struct stream *s)
 static int64_t
 stream_recv(struct stream *s, void *to, size_t n)
 {
+	must(n > 0);
 	return s->tls == NULL ? world_recv(s->end, to, n) : tls_recv(s, to, n);
 }
 
@@ -287,6 +294,7 @@ stream_gather(struct stream *s)
 	int64_t n = stream_recv(s, s->in->bytes + s->in_end,
 	    STREAM_BUFFER - s->in_end);
 
+	must(s->in != NULL && s->in_end < STREAM_BUFFER);
 	if (n > 0) {
 		must((uint64_t)n <= STREAM_BUFFER - s->in_end);
 		s->in_end += (size_t)n;
@@ -387,6 +395,7 @@ stream_take_line(struct stream *s, size_t n, size_t most, struct str *line,
 	struct str have = stream_at_hand(s);
 	bool is_crlf = n > 0 && have.p[n - 1] == '\r';
 
+	must(n < have.n);
 	*line = str_sub(have, 0, is_crlf ? n - 1 : n);
 	*ending = is_crlf ? LINE_CRLF : LINE_LF;
 	if (line->n > most) {
@@ -428,6 +437,7 @@ stream_skip_line(struct stream *s, size_t most)
 	struct str have;
 	size_t at;
 
+	must(most > 0);
 	if (s->trouble == STREAM_LONG)
 		s->trouble = STREAM_FINE;
 	for (; s->trouble == STREAM_FINE; (void)stream_fill(s)) {

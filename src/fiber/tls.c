@@ -252,6 +252,7 @@ alpn_is_ours(const struct tls_context *c, struct str protocol)
 {
 	struct str list = str_of(c->alpn);
 
+	must(c->alpn != NULL);
 	while (list.n > 0)
 		if (str_eq(str_cut(&list, ','), protocol))
 			return true;
@@ -340,6 +341,7 @@ server_ssl(const struct tls_server_setup *setup, size_t first)
 {
 	SSL_CTX *c = ssl_new(TLS_server_method(), setup->least);
 
+	must(first < setup->n);
 	if (c == NULL || identity_use(c, &setup->identities[first]) != 0) {
 		SSL_CTX_free(c);
 		return NULL;
@@ -387,6 +389,7 @@ identities_join(SSL_CTX *c, const struct tls_server_setup *setup, size_t first)
 {
 	int kind = EVP_PKEY_get_base_id(setup->identities[first].key);
 
+	must(first < setup->n);
 	for (size_t i = 0; i < setup->n; i++) {
 		const struct tls_identity *id = &setup->identities[i];
 
@@ -484,6 +487,7 @@ tls_client_new(const struct tls_client_setup *setup)
 static struct tls_context *
 tls_keep(struct tls_context *c)
 {
+	must(c->references > 0);
 	c->references++;
 	return c;
 }
@@ -491,6 +495,7 @@ tls_keep(struct tls_context *c)
 void
 tls_drop(struct tls_context *c)
 {
+	must(c == NULL || c->references > 0);
 	if (c == NULL || --c->references > 0)
 		return;
 	for (size_t i = 0; c->named != NULL && i < c->n_named; i++)
@@ -513,6 +518,7 @@ tls_begin(struct stream *s, struct tls_context *c)
 	BIO_METHOD *method = end_method();
 	BIO *bio = t == NULL || method == NULL ? NULL : BIO_new(method);
 
+	must(s->tls == NULL && s->end != NULL);
 	if (bio != NULL)
 		t->ssl = SSL_new(c->ssl);
 	if (bio == NULL || t->ssl == NULL) {
@@ -533,6 +539,7 @@ tls_begin(struct stream *s, struct tls_context *c)
 static yields int
 tls_await(struct stream *s, int why)
 {
+	must(why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE);
 	if (why == SSL_ERROR_WANT_READ)
 		return net_await_readable(s->end, &s->deadline);
 	return net_await_writable(s->end, &s->deadline);
@@ -544,6 +551,7 @@ tls_shake(struct stream *s)
 	struct tls *t = s->tls;
 	int rc, why;
 
+	must(t != NULL && !t->is_over);
 	for (;;) {
 		ERR_clear_error();
 		rc = SSL_do_handshake(t->ssl);
@@ -655,6 +663,7 @@ tls_recv(struct stream *s, void *to, size_t n)
 	size_t got = 0;
 	int rc;
 
+	must(n > 0);
 	if (t->is_over)
 		return 0;
 	ERR_clear_error();
@@ -672,6 +681,7 @@ tls_send(struct stream *s, const void *bytes, size_t n)
 	int64_t got;
 	int rc;
 
+	must(n > 0);
 	if (t->is_over)
 		return -EPIPE;
 	ERR_clear_error();

@@ -12,6 +12,7 @@
 #include "fiber/tls_key.h"
 
 #include "base/err.h"
+#include "base/must.h"
 
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
@@ -37,6 +38,7 @@ key_new(const char *type)
 {
 	struct key *k = calloc(1, sizeof *k);
 
+	must(type != NULL);
 	if (k != NULL)
 		k->type = type;
 	return k;
@@ -284,6 +286,7 @@ signing_begin(void *signing, const char *digest, void *key,
 static enum tls_scheme
 signing_scheme(const struct signing *s)
 {
+	must(s->key != NULL);
 	if (strcmp(s->key->type, "RSA") == 0)
 		return s->is_pss ? TLS_SIGN_RSA_PSS : TLS_SIGN_RSA_PKCS1;
 	return strcmp(s->key->type, "EC") == 0 ? TLS_SIGN_ECDSA :
@@ -302,6 +305,7 @@ signing_sign(void *signing, unsigned char *out, size_t *n, size_t room,
 	struct buf b = { .p = (char *)out, .cap = room };
 	int rc;
 
+	must(k != NULL && k->signer != NULL);
 	if (out == NULL) {
 		*n = (size_t)EVP_PKEY_get_size(k->public);
 		return 1;
@@ -409,6 +413,7 @@ tls_key_new(EVP_PKEY *public, struct tls_signer *signer, uint64_t number)
 	EVP_PKEY_CTX *c;
 	EVP_PKEY *key = NULL;
 
+	must(public != NULL && signer != NULL);
 	if (whole.type == NULL) {
 		err_set("a certificate's key must be RSA, ECDSA or Ed25519");
 		return NULL;

@@ -44,7 +44,6 @@ struct wall world_wall(void);
 void world_random(void *to, size_t n);
 
 /* -- cores -- */
-unsigned world_cpus(void);		/* how many there are to use, >= 1 */
 unsigned world_descriptors(void);	/* files and sockets at once, at most */
 
 /*

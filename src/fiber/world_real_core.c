@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -98,16 +97,6 @@ real_thread_join(unsigned long thread)
 	must(rc == 0);
 }
 
-unsigned
-world_cpus(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof set, &set) != 0)
-		return 1;
-	return (unsigned)CPU_COUNT(&set);
-}
-
 /* Asked once: it does not change while a server runs. */
 unsigned
 world_descriptors(void)
@@ -142,6 +131,7 @@ real_watch_remove(const struct real_watch *w)
 {
 	struct world_core *c = core_world(core_current());
 
+	must(w->fd >= 0);
 	(void)epoll_ctl(c->epoll, EPOLL_CTL_DEL, w->fd, NULL);
 }
 
@@ -267,6 +257,7 @@ static void
 real_gate_set(struct real_gate *g, bool may)
 {
 	pthread_mutex_lock(&g->lock);
+	must(g->state == GATE_SHUT);
 	g->state = may ? GATE_OPEN : GATE_OFF;
 	pthread_cond_broadcast(&g->moved);
 	pthread_mutex_unlock(&g->lock);
@@ -298,6 +289,7 @@ world_cores_run(unsigned n, struct core *const cores[])
 	unsigned started = 0;
 	int rc = 0;
 
+	must(n >= 1 && n <= CORES_MOST);
 	for (unsigned i = 0; i < n; i++)
 		starts[i] = (struct real_start){ &gate, cores[i] };
 	while (started + 1 < n && rc == 0) {

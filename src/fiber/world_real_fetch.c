@@ -5,6 +5,7 @@
  * and it is given the anchors as octets: the system's are read before the cage
  * is laid, and again when their file has changed and can still be read.
  */
+#include "base/must.h"
 #include "fiber/world.h"
 
 #include "fiber/fetch_job.h"
@@ -264,6 +265,7 @@ visit_lines(struct visit *v)
 	const char *lines[LINES_MOST] = { NULL };
 	size_t n = 0;
 
+	must(v->job->n_lines < LINES_MOST);
 	lines[n++] = "Expect:";			/* no 100-continue */
 	for (size_t i = 0; i < v->job->n_lines; i++)
 		lines[n++] = v->job->lines[i];
@@ -277,6 +279,7 @@ visit_limits(struct visit *v)
 {
 	int64_t ms = v->job->wait_ns / NS_PER_MS + 1;
 
+	must(v->job->wait_ns > 0);
 	ms = ms > INT32_MAX ? INT32_MAX : ms;
 	set_number(v, CURLOPT_TIMEOUT_MS, (long)ms);
 	set_number(v, CURLOPT_CONNECTTIMEOUT_MS, (long)ms);
@@ -333,6 +336,7 @@ visit_go(struct visit *v)
 	CURLMcode rc = curl_multi_add_handle(v->multi, v->curl);
 	int running = 1;
 
+	must(v->multi != NULL && v->curl != NULL);
 	while (rc == CURLM_OK && running > 0 && !v->is_hurried) {
 		rc = curl_multi_perform(v->multi, &running);
 		if (rc != CURLM_OK || running == 0)

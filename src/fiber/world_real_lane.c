@@ -29,8 +29,10 @@ lane_next(struct lane *l)
 	l->n_idle++;
 	while ((j = l->first) == NULL && !l->is_closing)
 		pthread_cond_wait(&l->submitted, &l->lock);
+	must(l->n_idle > 0);
 	l->n_idle--;
 	if (j != NULL) {
+		must(l->n_jobs > 0);
 		l->first = j->next;
 		l->n_jobs--;
 		if (l->first == NULL)
@@ -60,6 +62,7 @@ lane_grow(struct lane *l)
 	int rc = real_thread_start(l->name, lane_main, l,
 	    &l->threads[l->n_threads]);
 
+	must(l->n_threads < l->threads_most);
 	if (rc == 0)
 		l->n_threads++;
 	return rc;

@@ -1,3 +1,4 @@
+#include "base/must.h"
 #include "fiber/net.h"
 #include "fiber/world.h"
 #include "fiber/world_real.h"
@@ -119,6 +120,7 @@ real_end_open(int fd, uint32_t events, struct net_end **out)
 	struct real_end *e = calloc(1, sizeof *e);
 	int rc = -ENOMEM;
 
+	must(fd >= 0);
 	if (e != NULL) {
 		net_end_init(&e->end);
 		e->watch.fd = fd;

@@ -136,12 +136,6 @@ sim_event_fire(void)
 /* ---- cores ---- */
 
 unsigned
-world_cpus(void)
-{
-	return CPUS;
-}
-
-unsigned
 world_descriptors(void)
 {
 	return DESCRIPTORS;

@@ -159,6 +159,7 @@ reader_token(struct zone_reader *r, struct str *s)
 	bool quoted = s->p[0] == '"';
 	size_t i = quoted ? 1 : 0;
 
+	must(s->n > 0 && r->n <= TOKENS_MOST);
 	for (; i < s->n; i++) {
 		if (s->p[i] == '\\')
 			i++;
@@ -327,6 +328,7 @@ reader_mx(struct zone_reader *r, size_t at, struct dns_record *out)
 {
 	uint64_t preference;
 
+	must(r->n == at + 2);
 	if (!parse_u64(r->tokens[at], UINT16_MAX, &preference))
 		return reader_refuse(r, "not a preference", r->tokens[at]);
 	out->preference = (uint16_t)preference;
@@ -340,6 +342,7 @@ reader_srv(struct zone_reader *r, size_t at, struct dns_record *out)
 	uint16_t *to[] = { &out->preference, &out->weight, &out->port };
 	uint64_t u;
 
+	must(r->n == at + 4);
 	for (size_t i = 0; i < 3; i++) {
 		if (!parse_u64(r->tokens[at + i], UINT16_MAX, &u))
 			return reader_refuse(r, "not a number",
@@ -390,6 +393,7 @@ reader_record(struct zone_reader *r, struct zone_name *name, size_t at,
 {
 	struct zone_record *rec = arena_new(&r->zone->arena, struct zone_record);
 
+	must(name->last != NULL && *name->last == NULL);
 	if (rec == NULL)
 		return reader_refuse(r, "too much text", name->name);
 	/* RFC 1034 3.6.2 */
@@ -422,6 +426,7 @@ reader_typed(struct zone_reader *r, size_t at, uint32_t ttl)
 	struct zone_name *name = zone_add(r->zone, r->owner);
 	struct str word = r->tokens[at];
 
+	must(at < r->n && r->owner.p != NULL);
 	if (name == NULL)
 		return reader_refuse(r, "too much text", r->owner);
 	for (size_t i = 0; i < sizeof type_names / sizeof type_names[0]; i++)
@@ -456,6 +461,7 @@ reader_ttl(struct zone_reader *r, struct str text, uint32_t *out)
 static int
 reader_directive(struct zone_reader *r)
 {
+	must(r->n > 0);
 	if (r->n != 2)
 		return reader_refuse(r, "one word must follow", r->tokens[0]);
 	if (str_eq(r->tokens[0], STR("$ORIGIN")))
@@ -538,6 +544,7 @@ zone_match(const struct zone *z, struct str name)
 	char star[DNS_NAME_MOST + 3] = "*.";
 	const struct zone_name *found = zone_find(z, name);
 
+	must(name.n <= DNS_NAME_MOST);
 	while (found == NULL && name.n > 0) {
 		(void)str_cut(&name, '.');
 		if (zone_find(z, name) == NULL)
