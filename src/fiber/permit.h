@@ -3,7 +3,7 @@
  *
  * The promise: at most `most' permits are out at once; who asked first is
  * served first.
- * Not for: rates (queue/rate.h) or limits across cores.
+ * Not for: rates (queue/gcra.h) or limits across cores.
  * Waiting: permit_take() yields.
  * Memory: the waiters' links live on their stacks.
  * Errors: permit_take() is -1 at the deadline.
