@@ -175,6 +175,9 @@ ended(void *arg, unsigned core)
 {
 	(void)arg;
 	(void)core;
+	/* what did not drain in time ends with the process, as worker.c does */
+	if (atomic_load(&node.is_cut))
+		sim_crash_at(sim_verbs() + 1, SIM_KILL);
 }
 
 /* ---- TLS ---- */
@@ -320,4 +323,4 @@ network_run(uint64_t seed)
 }
 
 const struct scenario scenario_network = { .name = "network",
-	.run = network_run, .percent = 15 };
+	.run = network_run };

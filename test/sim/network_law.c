@@ -65,6 +65,9 @@ has_reason(const struct town_rcpt *r, const struct town_copy *a,
 		receiver = server_of(a->hops[n], &taken);
 	if (n < b->n_hops)
 		to = server_of(b->hops[n], &other);
+	/* it crashed between keeping it and telling so: nobody knows when */
+	if (sender == 0 || receiver == 0 || to == 0)
+		return true;
 	if (other < taken) {
 		taken = other;
 		receiver = to;
