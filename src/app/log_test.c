@@ -215,8 +215,8 @@ body_company(void *arg)
 	assert_false(mono_is_before(clock_mono(), lines.due));
 	log_end(&lines);
 	assert_int_equal(lines.lines, 3);
-	lines = (struct log){ .n = 0 };
 	config_end();
+	lines = (struct log){ .n = 0 };
 	config_begin(LOG_JSON);
 	log_start();
 	while (lines.n < LOG_BUFFER / 2) {

@@ -70,6 +70,32 @@ calls_allow(struct sandbox_filter *f, enum sandbox who)
 			call_allow(f, calls[i].name, calls[i].number, 0, NULL);
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+/* What the runtime of a sanitizer asks of any process that it is in; such builds
+ * are for tests. */
+static void
+sanitizer_allow(struct sandbox_filter *f)
+{
+	static const int numbers[] = { SCMP_SYS(madvise), SCMP_SYS(mmap),
+		SCMP_SYS(mprotect), SCMP_SYS(mremap), SCMP_SYS(munmap),
+		SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
+		SCMP_SYS(sched_yield), SCMP_SYS(sigaltstack) };
+
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		int rc = seccomp_rule_add(f->is, SCMP_ACT_ALLOW, numbers[i], 0);
+
+		if (f->rc == 0 && rc != -EEXIST)
+			f->rc = rc;
+	}
+}
+#else
+static void
+sanitizer_allow(struct sandbox_filter *f)
+{
+	(void)f;
+}
+#endif
+
 /* What is not allowed does not exist, to a worker: libraries that try the newest
  * call first fall back, as they do on an old kernel. */
 static struct sandbox_filter
@@ -80,8 +106,10 @@ filter_begin(enum sandbox who)
 
 	if (f.is == NULL)
 		f.rc = -1;
-	else
+	else {
 		calls_allow(&f, who);
+		sanitizer_allow(&f);
+	}
 	return f;
 }
 
