@@ -309,7 +309,7 @@ form_judge(struct taking *t)
 	int64_t messages;
 	int rc;
 
-	must(t->form.n > 0 && t->n_rows == 0);
+	must(t->n_rows == 0);
 	while ((rc = report_form_next(&rest, &which, &row)) == 1 &&
 	    which == (enum report_rows)t->kind)
 		if (row_judge(t, &row) != 0)
