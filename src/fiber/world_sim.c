@@ -33,6 +33,8 @@ static bool is_child, is_telling;
 
 /* Linked in by -fsanitize=address only. */
 int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+/* And this one where coverage is counted: _exit() would lose a life's counts. */
+void __gcov_dump(void) __attribute__((weak));
 
 /* splitmix64 (Steele, Lea, Flood, 2014). */
 static uint64_t
@@ -307,6 +309,15 @@ sim_note(uint64_t result)
 	s->trace = sim_mix(&s->trace);
 }
 
+static _Noreturn void
+sim_exit(int status)
+{
+	fflush(NULL);
+	if (__gcov_dump != NULL)
+		__gcov_dump();
+	_exit(status);
+}
+
 void
 sim_broken(const char *why)
 {
@@ -317,9 +328,9 @@ sim_broken(const char *why)
 	    (uintmax_t)s->lives, (uintmax_t)sim_mine()->verbs,
 	    (intmax_t)(s->mono.ns / NS_PER_SECOND),
 	    (intmax_t)(s->mono.ns % NS_PER_SECOND), why);
-	fflush(NULL);
 	if (is_child)
-		_exit(EXIT_BROKEN);
+		sim_exit(EXIT_BROKEN);
+	fflush(NULL);
 	abort();
 }
 
@@ -328,9 +339,8 @@ sim_crash_now(void)
 {
 	must(is_child);
 	sim_mine()->has_crashed = true;
-	fflush(NULL);
 	sim_turn_leave();
-	_exit(EXIT_CRASHED);
+	sim_exit(EXIT_CRASHED);
 }
 
 bool
@@ -450,9 +460,8 @@ sim_child(void (*fn)(void *), void *arg)
 	    __lsan_do_recoverable_leak_check() != 0)
 		sim_broken("memory was left behind");
 	sim_mine()->has_ended = true;
-	fflush(NULL);
 	sim_turn_leave();
-	_exit(0);
+	sim_exit(0);
 }
 
 /* What a machine is after a crash: the disk's rule, some time off. */

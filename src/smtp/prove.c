@@ -272,6 +272,8 @@ prove_all(struct prove *p)
 		if (p->sasl.mechanism < SASL_MECHANISMS)
 			p->left &= ~SASL_BIT(p->sasl.mechanism);
 	} while (v.code == 504 && !p->client->is_over);
+	if (v.disposition == DELIVERED)
+		p->client->breach[0] = '\0';	/* of the ways that failed */
 	return v;
 }
 
