@@ -112,7 +112,7 @@ meet_side(const char *const *steps)
 	side = (struct side){ .private = steps, .more = scram_play };
 	arena_init(&scram.arena, 1 << 16);
 	scram.password = scram.password == NULL ? "pencil" : scram.password;
-	side_begin(TLS_LEVEL_VERIFY, "mx.test", true);
+	side_meet(TLS_LEVEL_VERIFY, "mx.test", true);
 	client.is_implicit = true;
 	client.login = &login;
 }
@@ -120,7 +120,7 @@ meet_side(const char *const *steps)
 static yields void
 leave_side(void)
 {
-	side_end();
+	side_part();
 	assert_true(side.is_played);
 	arena_clear(&scram.arena);
 	scram.password = NULL;
@@ -380,7 +380,7 @@ body_lost(void *arg)
 	assert_int_equal(client_greet(&client, STR("me.test")).disposition,
 	    DEFERRED);
 	assert_true(client.is_over);
-	side_end();
+	side_part();
 	fiber_sleep(in_ms(2 * 3600 * 1000));
 	arena_clear(&scram.arena);
 }
@@ -396,14 +396,14 @@ body_clear_text(void *arg)
 	(void)arg;
 	login_is("ann", "pencil");
 	side = (struct side){ .clear = LINES(OFFERED("PLAIN"), GONE) };
-	side_begin(TLS_LEVEL_MAY, "mx.test", true);
+	side_meet(TLS_LEVEL_MAY, "mx.test", true);
 	client.login = &login;
 	v = client_greet(&client, STR("me.test"));
 	assert_int_equal(v.disposition, DEFERRED);
 	assert_string_equal(esc_print(v.esc).text, "4.7.11");
 	assert_string_equal(v.text, "logging in as ann: it is done inside TLS "
 	    "only, and the relay has none");
-	side_end();
+	side_part();
 }
 
 TEST(clear_text)

@@ -6,14 +6,14 @@ begins(enum tls_level level, bool is_trusted, const char *told)
 {
 	side = (struct side){ .clear = LINES(OFFER, "C STARTTLS", "S 220 go"),
 		.private = LINES(INSIDE) };
-	side_begin(level, "mx.test", is_trusted);
+	side_meet(level, "mx.test", is_trusted);
 	greet();
 	assert_true(stream_is_private(&client_net));
 	assert_string_equal(client.security.told, told);
 	/* RFC 3207 4.2 */
 	assert_int_equal(client.ehlo.has, CAPABILITY_BIT(SIZE));
 	assert_int_equal(client.lies, 0);
-	side_end();
+	side_part();
 }
 
 static void
@@ -33,11 +33,11 @@ body_implicit(void *arg)
 {
 	(void)arg;
 	side = (struct side){ .private = LINES("S 220 mx", INSIDE) };
-	side_begin(TLS_LEVEL_VERIFY, "mx.test", true);
+	side_meet(TLS_LEVEL_VERIFY, "mx.test", true);
 	client.is_implicit = true;
 	greet();
 	assert_true(stream_is_private(&client_net));
-	side_end();
+	side_part();
 }
 
 TEST(implicit)
@@ -62,16 +62,16 @@ body_certificates(void *arg)
 	(void)arg;
 	side = (struct side){ .clear = LINES(OFFER, "C STARTTLS", "S 220 go"),
 		.private = LINES("C QUIT", "S 221") };
-	side_begin(TLS_LEVEL_VERIFY, "mx.test", false);
+	side_meet(TLS_LEVEL_VERIFY, "mx.test", false);
 	expect_no("4.7.5", "the host's certificate is not trusted: it is "
 	    "signed by itself (route[0] asks for 'verify')");
 	assert_string_equal(client.breach, "TLS: certificate-not-trusted");
-	side_end();
-	side_begin(TLS_LEVEL_VERIFY, "mx.other", true);
+	side_part();
+	side_meet(TLS_LEVEL_VERIFY, "mx.other", true);
 	expect_no("4.7.5", "the host's certificate is not for mx.test "
 	    "(route[0] asks for 'verify')");
 	assert_int_equal(client.lies, 0);
-	side_end();
+	side_part();
 }
 
 TEST(certificates)
@@ -84,16 +84,16 @@ body_stripped(void *arg)
 	side = (struct side){ .clear = LINES("S 220 mx", "C EHLO", "S 250-mx",
 	    "S 250 XXXXXXXA", "C QUIT", "S 221") };
 	for (int l = TLS_LEVEL_NONE; l <= TLS_LEVEL_MAY; l++) {
-		side_begin((enum tls_level)l, "mx.test", true);
+		side_meet((enum tls_level)l, "mx.test", true);
 		greet();
 		assert_string_equal(client.security.told, "clear");
-		side_end();
+		side_part();
 	}
 	for (int l = TLS_LEVEL_ENCRYPT; l <= TLS_LEVEL_DANE; l++) {
-		side_begin((enum tls_level)l, "mx.test", true);
+		side_meet((enum tls_level)l, "mx.test", true);
 		demand.asked_in = STR("");
 		expect_no("4.7.4", "the host does not offer STARTTLS");
-		side_end();
+		side_part();
 	}
 }
 
@@ -106,15 +106,15 @@ body_refused(void *arg)
 	(void)arg;
 	side = (struct side){ .clear = LINES(OFFER, "C STARTTLS",
 	    "S 454 4.7.0 not now", "C QUIT", "S 221") };
-	side_begin(TLS_LEVEL_MAY, "mx.test", true);
+	side_meet(TLS_LEVEL_MAY, "mx.test", true);
 	greet();
 	assert_false(stream_is_private(&client_net));
 	assert_int_equal(client.lies, CAPABILITY_BIT(STARTTLS));
-	side_end();
-	side_begin(TLS_LEVEL_ENCRYPT, "mx.test", true);
+	side_part();
+	side_meet(TLS_LEVEL_ENCRYPT, "mx.test", true);
 	expect_no("4.7.4", "the host offers STARTTLS and refuses it (route[0] "
 	    "asks for 'encrypt')");
-	side_end();
+	side_part();
 }
 
 TEST(refused)
@@ -127,12 +127,12 @@ body_broken(void *arg)
 	side = (struct side){ .clear = LINES(OFFER, "C STARTTLS", "S 220 go"),
 		.is_broken = true };
 	for (int l = TLS_LEVEL_MAY; l <= TLS_LEVEL_ENCRYPT; l++) {
-		side_begin((enum tls_level)l, "mx.test", true);
+		side_meet((enum tls_level)l, "mx.test", true);
 		expect_no("4.7.5", "TLS handshake: wrong version number");
 		assert_string_equal(client.breach,
 		    "TLS handshake: wrong version number");
 		assert_int_equal(client.lies, CAPABILITY_BIT(STARTTLS));
-		side_end();
+		side_part();
 	}
 }
 
@@ -144,18 +144,18 @@ body_remembered(void *arg)
 {
 	(void)arg;
 	side = (struct side){ .clear = LINES(OFFER, "C QUIT", "S 221") };
-	side_begin(TLS_LEVEL_MAY, "mx.test", true);
+	side_meet(TLS_LEVEL_MAY, "mx.test", true);
 	client.distrust = CAPABILITY_BIT(STARTTLS);
 	greet();
 	assert_false(stream_is_private(&client_net));
-	side_end();
+	side_part();
 	side = (struct side){ .clear = LINES(OFFER, "C STARTTLS", "S 220 go"),
 		.private = LINES(INSIDE) };
-	side_begin(TLS_LEVEL_ENCRYPT, "mx.test", true);
+	side_meet(TLS_LEVEL_ENCRYPT, "mx.test", true);
 	client.distrust = CAPABILITY_BIT(STARTTLS);
 	greet();
 	assert_true(stream_is_private(&client_net));
-	side_end();
+	side_part();
 }
 
 TEST(remembered)
@@ -168,11 +168,11 @@ body_behind(void *arg)
 	side = (struct side){ .clear = LINES(OFFER, "C STARTTLS",
 	    "R 220 go\r\n250-mx\r\n250 AUTH PLAIN\r\n") };
 	for (int l = TLS_LEVEL_MAY; l <= TLS_LEVEL_ENCRYPT; l++) {
-		side_begin((enum tls_level)l, "mx.test", true);
+		side_meet((enum tls_level)l, "mx.test", true);
 		expect_no("4.7.0", "there was text behind the answer to "
 		    "STARTTLS, as if somebody stood between");
 		assert_int_equal(client.lies, 0);
-		side_end();
+		side_part();
 	}
 }
 
@@ -184,10 +184,10 @@ body_silent(void *arg)
 {
 	(void)arg;
 	side = (struct side){ .clear = LINES(OFFER, "C STARTTLS", "S 220 go", "W") };
-	side_begin(TLS_LEVEL_MAY, "mx.test", true);
+	side_meet(TLS_LEVEL_MAY, "mx.test", true);
 	expect_no("4.7.5", "TLS handshake: nothing in time");
 	assert_int_equal(client.lies, CAPABILITY_BIT(STARTTLS));
-	side_end();
+	side_part();
 	fiber_sleep(in_ms(2 * 3600 * 1000));
 }
 

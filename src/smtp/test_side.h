@@ -1,13 +1,13 @@
 /*
  * test_side.h -- a relay that is a script, in clear text and then inside TLS.
  *
- * The promise: side_begin() connects a client to `side', which plays one list of steps
+ * The promise: side_meet() connects a client to `side', which plays one list of steps
  * in clear text and another after its handshake: "S text" is said, "C prefix" is
  * a line it must hear, "R octets" are said as they are, "W" is an hour, and "X" is
  * whatever `side.more' does.
  * Not for: the client.
  * Waiting: all that talks yields.
- * Memory: static; one conversation at a time, until side_end().
+ * Memory: static; one conversation at a time, until side_part().
  * Errors: fail the test.
  * Source: HOUSE.md 7.9.
  */
@@ -101,7 +101,7 @@ side_run(void *arg)
 
 /* name: of the certificate; trusted: it is its own anchor. */
 static inline yields void
-side_begin(enum tls_level level, const char *name, bool is_trusted)
+side_meet(enum tls_level level, const char *name, bool is_trusted)
 {
 	struct tls_client_setup setup = { 0 };
 
@@ -124,7 +124,7 @@ side_begin(enum tls_level level, const char *name, bool is_trusted)
 }
 
 static inline yields void
-side_end(void)
+side_part(void)
 {
 	client_quit(&client);
 	stream_close(&client_net);
