@@ -81,9 +81,7 @@ dkim_tell_trouble(struct dkim *d)
 static void
 forget_here(void *arg)
 {
-	struct dkim *d = arg;
-
-	dkim_core_forget(&d->cores[core_index()]);
+	dkim_core_forget(arg);
 }
 
 /* Who signs with what is otherwise now. */
@@ -91,7 +89,7 @@ static void
 cores_forget(struct dkim *d)
 {
 	for (unsigned i = 0; i < core_count(); i++)
-		(void)core_post(i, forget_here, d);
+		core_ring(&d->forget[i], i);
 }
 
 /* ---- the keyring ---- */
@@ -558,8 +556,10 @@ dkim_init(struct dkim *d, struct identity *id)
 	*d = (struct dkim){ .identity = id };
 	permit_init(&d->turn, 1);
 	arena_init(&d->arena, DKIM_MEMORY);
-	for (unsigned i = 0; i < CORES_MOST; i++)
+	for (unsigned i = 0; i < CORES_MOST; i++) {
 		dkim_core_init(&d->cores[i], d, &id->links[i]);
+		core_bell_init(&d->forget[i], forget_here, &d->cores[i]);
+	}
 }
 
 struct dkim_signer *

@@ -37,6 +37,7 @@ struct dkim {
 	struct node *node;
 	struct identity *identity;
 	struct dkim_core cores[CORES_MOST];
+	struct core_bell forget[CORES_MOST];	/* what these remember */
 	struct arena arena;		/* of `known' */
 	struct dkim_known *known;
 	size_t n;

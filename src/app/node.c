@@ -15,7 +15,6 @@
 #include "app/spools.h"
 #include "app/srs_secret.h"
 #include "base/err.h"
-#include "base/must.h"
 #include "deliver/arrival.h"
 #include "deliver/flush.h"
 #include "fiber/clock.h"
@@ -37,12 +36,12 @@
 
 /* ---- in step ---- */
 
-static yields void
-barrier_wake(void *arg)
+static void
+main_wake(void *arg)
 {
-	struct node *n = arg;
+	struct node_core *c = arg;
 
-	fiber_wake(n->cores[core_index()].main);
+	fiber_wake(c->main);
 }
 
 /* Wait until every core has come here. */
@@ -57,7 +56,7 @@ barrier(struct node_core *c)
 		atomic_fetch_add(&n->generation, 1);
 		for (unsigned i = 0; i < n->setup->cores; i++)
 			if (i != c->index)
-				must(core_post(i, barrier_wake, n) == 0);
+				core_ring(&n->cores[i].bell, i);
 		return;
 	}
 	while (atomic_load(&n->generation) == generation)
@@ -412,6 +411,8 @@ node_run(struct node *n, const struct node_setup *setup)
 	n->local = (struct server_listener){ .name = STR("submit"),
 		.role = ROLE_SUBMISSION, .tls = TLS_OFF, .is_local = true,
 		.sessions = &n->local_sessions };
+	for (unsigned i = 0; i < setup->cores; i++)
+		core_bell_init(&n->cores[i].bell, main_wake, &n->cores[i]);
 	shard_map_spread(&n->map, setup->cores);
 	if (resolver_use(setup->config) != 0 || accept_plan(n, setup->config) != 0)
 		atomic_store(&n->status, EX_CONFIG);
@@ -424,21 +425,13 @@ node_run(struct node *n, const struct node_setup *setup)
 	return atomic_load(&n->status);
 }
 
-static yields void
-stop_here(void *arg)
-{
-	struct node *n = arg;
-
-	fiber_wake(n->cores[core_index()].main);
-}
-
 void
 node_stop(struct node *n)
 {
 	if (atomic_exchange(&n->is_stopping, true))
 		return;
 	for (unsigned i = 0; i < n->setup->cores; i++)
-		(void)core_post(i, stop_here, n);
+		core_ring(&n->cores[i].bell, i);
 }
 
 /* ---- what is kept ---- */

@@ -19,7 +19,7 @@
 #include "app/usage.h"
 #include "base/event.h"
 #include "deliver/deliver.h"
-#include "fiber/fiber.h"
+#include "fiber/core.h"
 #include "queue/shard.h"
 #include "smtp/server.h"
 #include "trust/srs.h"
@@ -44,6 +44,7 @@ struct node_core {
 	struct usage usage;
 	unsigned char srs[SRS_SECRET];	/* intake.srs */
 	struct fiber *main;
+	struct core_bell bell;		/* wakes main: it looks again */
 	unsigned n_accepting;		/* doors whose fiber runs here */
 	bool is_closing;		/* no door opens any more */
 	bool is_over;			/* what is below may be gone */

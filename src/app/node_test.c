@@ -29,6 +29,17 @@ static size_t n_connected;
 static yields void (*act)(struct node *);
 static int (*tls)(void *, struct node_core *);	/* or NULL */
 
+/* By the linker's --wrap. */
+void *__wrap_calloc(size_t, size_t);
+void *__real_calloc(size_t, size_t);
+static bool is_exhausted;
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+	return is_exhausted ? NULL : __real_calloc(n, size);
+}
+
 #define REST \
 	"hostname: mx.home.test\n" \
 	"trusted: [ 192.0.2.0/24 ]\n" \
@@ -552,6 +563,24 @@ who_waited_for_a_minute_is_asked_to_come_again(void **state)
 	assert_string_equal(early.says, "451");
 }
 
+/* ---- the end ---- */
+
+static yields void
+stop_without_memory(struct node *n)
+{
+	is_exhausted = true;
+	node_stop(n);
+	is_exhausted = false;
+}
+
+/* Else its cores would wait for ever, which the world tells. */
+static void
+a_stop_needs_no_memory(void **state)
+{
+	(void)state;
+	run(ONE, stop_without_memory);
+}
+
 int
 main(void)
 {
@@ -564,6 +593,7 @@ main(void)
 		cmocka_unit_test(
 		    who_comes_while_the_spool_is_read_waits_with_his_mail),
 		cmocka_unit_test(who_waited_for_a_minute_is_asked_to_come_again),
+		cmocka_unit_test(a_stop_needs_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

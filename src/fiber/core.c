@@ -304,6 +304,33 @@ core_post(unsigned core, yields void (*fn)(void *), void *arg)
 	return 0;
 }
 
+/* ---- bells ---- */
+
+/* An exchange and no store: what who rang meanwhile has written is seen by fn. */
+static void
+bell_arrived(struct core_post *p)
+{
+	struct core_bell *b = OWNER_OF(p, struct core_bell, post);
+
+	(void)atomic_exchange(&b->is_ringing, false);
+	b->fn(b->arg);
+}
+
+void
+core_bell_init(struct core_bell *b, void (*fn)(void *), void *arg)
+{
+	*b = (struct core_bell){ .post.run = bell_arrived, .fn = fn,
+		.arg = arg };
+}
+
+void
+core_ring(struct core_bell *b, unsigned core)
+{
+	must(b->fn != NULL && core < cores.n);
+	if (!atomic_exchange(&b->is_ringing, true))
+		core_send(cores.cores[core], &b->post);
+}
+
 /* ---- all cores ---- */
 
 static void

@@ -105,6 +105,54 @@ test_posts(void **state)
 	assert_int_equal(count, POSTS);
 }
 
+/* ---- bells ---- */
+
+static struct core_bell bell;
+static struct fiber *woken_by_it;
+static unsigned rings;
+static unsigned _Atomic wanted;
+
+static void
+rung(void *arg)
+{
+	assert_ptr_equal(arg, &bell);
+	assert_int_equal(core_index(), 1);
+	assert_null(fiber_self());
+	rings++;
+	fiber_wake(woken_by_it);
+}
+
+/* Core 1 waits until all is wanted; each word of core 0 is a ring. */
+static void
+body_bell(void *arg)
+{
+	(void)arg;
+	if (core_index() == 1) {
+		woken_by_it = fiber_self();
+		while (atomic_load(&wanted) < POSTS)
+			(void)fiber_park(MONO_NEVER);
+		woken_by_it = NULL;
+		return;
+	}
+	for (unsigned i = 0; i < POSTS; i++) {
+		atomic_fetch_add(&wanted, 1);
+		core_ring(&bell, 1);
+		if (i % 16 == 0)
+			fiber_yield();
+	}
+}
+
+static void
+test_bell(void **state)
+{
+	(void)state;
+	rings = 0;
+	atomic_store(&wanted, 0);
+	core_bell_init(&bell, rung, &bell);
+	on_cores(2, body_bell);
+	assert_in_range(rings, 1, POSTS);
+}
+
 static void
 add_index(void *arg)
 {
@@ -171,6 +219,7 @@ main(void)
 		cmocka_unit_test(test_ping_pong),
 		cmocka_unit_test(test_relay),
 		cmocka_unit_test(test_posts),
+		cmocka_unit_test(test_bell),
 		cmocka_unit_test(test_own),
 		cmocka_unit_test(test_clock),
 	};

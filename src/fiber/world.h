@@ -21,6 +21,7 @@
 
 #include "base/err.h"
 #include "base/heap.h"
+#include "fiber/core.h"
 #include "fiber/disk.h"
 #include "fiber/net.h"
 #include "fiber/sqlite.h"
@@ -29,7 +30,6 @@
 
 struct lane;
 
-struct core_post;
 struct core_timer;
 struct dns_job;
 struct fetch_job;
@@ -177,15 +177,7 @@ struct world_core *core_world(const struct core *);
 /* Tell the names of this core's fibers and what they do, on stderr. */
 void core_tell(const struct core *);
 
-/*
- * The way into a core from any thread: run(post) is called on the core's loop,
- * outside its fibers; posts of one thread arrive in order.  The post belongs to
- * the sender again when run() is called.
- */
-struct core_post {
-	struct core_post *next;
-	void (*run)(struct core_post *);
-};
+/* The way into a core from any thread (core_post, in core.h). */
 void core_send(struct core *, struct core_post *);
 
 /* Call fire(timer) on the current core's loop, outside its fibers, once `at'
