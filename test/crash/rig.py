@@ -191,7 +191,8 @@ class Rig:
         least, since = None, time.monotonic()
         while time.monotonic() - since < seconds:
             queued = (await asyncio.to_thread(self.server.status))["queue"]["messages"]
-            if queued == 0:
+            # A stalled sink may still have what a killed server said.
+            if queued == 0 and not any(end.after_dot for end in (self.sink, self.lmtp) if end):
                 return True
             if least is None or queued < least:
                 least, since = queued, time.monotonic()
