@@ -174,8 +174,13 @@ class Server:
 
     def children(self, name):
         """Master's children that call themselves so."""
+        def called(pid):
+            try:
+                return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+            except FileNotFoundError:           # it ended meanwhile
+                return None
         text = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return [int(p) for p in text.split() if pathlib.Path(f"/proc/{p}/comm").read_text().strip() == name]
+        return [int(p) for p in text.split() if called(p) == name]
 
     def kill9(self):
         """All of it at once, without a word."""
