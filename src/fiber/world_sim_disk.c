@@ -2,6 +2,7 @@
  * The verbs of the simulated disk, and what a scenario may do to it behind the
  * server's back.  Descriptors are of a life; everything else is in the room.
  */
+#include "base/crc32c.h"
 #include "base/hash.h"
 #include "fiber/world.h"
 #include "fiber/world_sim.h"
@@ -250,8 +251,8 @@ world_disk_pwrite(int fd, const struct str *parts, size_t n, uint64_t at)
 	for (size_t i = 0; i < n; i++) {
 		if (sim_is_crash_next())
 			file_pwrite_some(f, parts[i], at);
-		rc = disk_step(SIM_disk_pwrite, hash_bytes(
-		    (struct hash_key){ f->number, at }, parts[i]));
+		rc = disk_step(SIM_disk_pwrite, f->number << 40 ^ at << 16 ^
+		    crc32c(0, parts[i]));
 		if (rc == 0)
 			rc = file_pwrite(f, parts[i], at);
 		if (rc != 0) {

@@ -66,24 +66,27 @@ processor_seconds(void)
 	    (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
-/* In a process of its own: 0, or 1 when a seed was not well. */
+/* In a process of its own: 0, or 1 when a seed was not well, which ends it, but
+ * not a record run. */
 static int
 job_run(const struct scenario *s, uint64_t first, uint64_t last, uint64_t step)
 {
+	int failed = 0;
 	int64_t begun;
 
-	for (uint64_t seed = first; seed <= last; seed += step) {
+	for (uint64_t seed = first; seed <= last &&
+	    (!failed || getenv("SEEDS") != NULL); seed += step) {
 		sim_begin(seed);
 		begun = sim_world_mono().ns;
 		if (!s->run(seed)) {
 			printf("not ok %s: seed %ju\n# again: SEED=%ju "
 			    "test/sim/run %s\n", s->name, (uintmax_t)seed,
 			    (uintmax_t)seed, s->name);
-			return 1;
+			failed = 1;
 		}
 		atomic_fetch_add(&done->ns, sim_world_mono().ns - begun);
 	}
-	return 0;
+	return failed;
 }
 
 static int
@@ -134,10 +137,10 @@ int
 main(int argc, char **argv)
 {
 	uint64_t first = 1, n = seeds_of_mode(str_of(getenv("CHECK_MODE")));
-	bool is_one = getenv("SEED") != NULL;
+	bool is_one = getenv("SEED") != NULL, is_record = getenv("SEEDS") != NULL;
 	int failed = 0;
 
-	if (getenv("SEEDS") != NULL &&
+	if (is_record &&
 	    !parse_u64(str_of(getenv("SEEDS")), UINT32_MAX, &n))
 		return 64;
 	if (is_one && !parse_u64(str_of(getenv("SEED")), UINT32_MAX, &first))
@@ -154,8 +157,7 @@ main(int argc, char **argv)
 			    str_of(argv[k]));
 		if (chosen)
 			failed |= scenario_try(all[i], first,
-			    is_one ? 1 :
-			    getenv("SEEDS") != NULL ? n : seeds_for(all[i], n));
+			    is_record ? n : is_one ? 1 : seeds_for(all[i], n));
 	}
 	return failed;
 }

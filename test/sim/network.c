@@ -162,7 +162,7 @@ started(void *arg, struct node *n)
 			    self_number, (uintmax_t)memory_refused());
 		self->kept = node_kept(n);
 		self->looked = sim_world_mono().ns;
-		fiber_sleep(mono_add(clock_mono(), (is_calm ? 60 : 10) *
+		fiber_sleep(mono_add(clock_mono(), (is_calm ? 300 : 10) *
 		    NS_PER_SECOND));
 	}
 	self->is_up = false;

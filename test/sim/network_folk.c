@@ -288,7 +288,7 @@ end_await(void)
 	unsigned quiet = 0;
 
 	while (quiet < 2 && mono_is_before(clock_mono(), patience)) {
-		fiber_sleep(in_seconds(90));
+		fiber_sleep(in_seconds(400));
 		if (!is_quiet(since)) {
 			quiet = 0;
 			continue;
