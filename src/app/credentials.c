@@ -12,11 +12,11 @@
 
 void
 credentials_init(struct credentials *k, unsigned cores, int public_fd,
-    const int *fds, enum tls_version least)
+    const int *fds, enum tls_version least, keyring_lost *lost, void *arg)
 {
 	*k = (struct credentials){ .turner = NULL };
 	memset(k->fds, -1, sizeof k->fds);
-	identity_init(&k->identity, cores, public_fd, fds, least);
+	identity_init(&k->identity, cores, public_fd, fds, least, lost, arg);
 	dkim_init(&k->dkim, &k->identity);
 }
 

@@ -17,6 +17,7 @@
 
 #include "app/acme.h"
 #include "app/dkim.h"
+#include "app/keyring_link.h"
 #include "fiber/core.h"
 #include "policy/config.h"
 
@@ -32,7 +33,7 @@ struct credentials {
 };
 
 void credentials_init(struct credentials *, unsigned cores, int public_fd,
-    const int *fds, enum tls_version least);
+    const int *fds, enum tls_version least, keyring_lost *, void *arg);
 /* The configuration is another. */
 void credentials_wake(struct credentials *);
 /* On core 0, when all cores accept. */

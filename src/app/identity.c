@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/must.h"
 #include "fiber/core.h"
+#include "fiber/net.h"
 #include "fiber/random.h"
 #include "fiber/tls_key.h"
 
@@ -141,6 +142,15 @@ context_make(struct identity *id, struct making *m)
 	return c;
 }
 
+static struct keyring_link *
+link_open(struct identity *id, unsigned core)
+{
+	struct net_end *end = net_adopt(id->fds[core]);
+
+	id->fds[core] = -1;
+	return end == NULL ? NULL : keyring_link_open(end, id->lost, id->arg);
+}
+
 int
 identity_take(struct identity *id, struct node_core *core)
 {
@@ -149,8 +159,7 @@ identity_take(struct identity *id, struct node_core *core)
 
 	if (m == NULL)
 		return err_set("no memory for certificates");
-	m->link = keyring_link_open(id->fds[core->index]);
-	id->fds[core->index] = -1;
+	m->link = link_open(id, core->index);
 	if (m->link != NULL && public_read(m, id->public_fd) == 0)
 		c = context_make(id, m);
 	if (c != NULL) {
@@ -196,9 +205,9 @@ ends_note(struct identity *id, int public_fd, const int *fds,
 
 void
 identity_init(struct identity *id, unsigned cores, int public_fd,
-    const int *fds, enum tls_version least)
+    const int *fds, enum tls_version least, keyring_lost *lost, void *arg)
 {
-	*id = (struct identity){ .cores = cores };
+	*id = (struct identity){ .cores = cores, .lost = lost, .arg = arg };
 	ends_note(id, public_fd, fds, least);
 	ticket_make(id);
 }

@@ -44,11 +44,13 @@ struct identity {
 	struct identity_shown shown[IDENTITY_MOST];	/* on core 0 */
 	size_t n_shown;
 	unsigned renewals;		/* how often shown has changed */
+	keyring_lost *lost;		/* on any core */
+	void *arg;
 };
 
 /* What the keyring gave, before the cores run. */
 void identity_init(struct identity *, unsigned cores, int public_fd,
-    const int *fds, enum tls_version least);
+    const int *fds, enum tls_version least, keyring_lost *, void *arg);
 /* On each core, before it opens a door. */
 int identity_take(struct identity *, struct node_core *);
 /* From another keyring, on core 0.  Both are ours from here on. */

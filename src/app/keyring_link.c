@@ -9,7 +9,9 @@
 
 #include <stdlib.h>
 
-enum { WHY_MOST = 240 };
+/* SAID_KEPT: between two turns, for the next. */
+enum { WHY_MOST = 240, SAID_FIRST = 4096, SAID_KEPT = 64 * 1024,
+	SAID_MOST = KEYRING_ASK_MOST + SAID_KEPT };
 
 struct asking {				/* on the stack of who waits */
 	struct link link;
@@ -20,14 +22,26 @@ struct asking {				/* on the stack of who waits */
 	bool is_answered, is_done;
 };
 
+/* Whole frames, one behind the other. */
+struct saying {
+	char *p;
+	size_t n, cap;
+};
+
 struct keyring_link {
 	struct tls_signer signer;
-	unsigned refs;
+	unsigned refs, fibers;		/* of these refs: who hears, who tells */
 	struct stream hear, tell;	/* of one end; the first closes it */
-	struct permit turn;		/* to tell: frames stay whole */
+	struct permit turn;		/* who wants room waits in order */
+	struct saying said;		/* not yet sent, nor begun to be */
+	struct fiber *teller, *roomer;	/* who sends; who waits for room */
 	struct list asking;
 	uint32_t number;		/* of the last request */
-	bool is_sending;		/* somebody does, behind all who ask now */
+	uint64_t owed;			/* replies */
+	struct mono since;		/* nothing was heard, and something owed */
+	keyring_lost *lost;
+	void *arg;
+	bool is_told;			/* that it hangs */
 	bool is_gone;
 };
 
@@ -39,58 +53,98 @@ link_of(struct tls_signer *s)
 
 /* ---- asking ---- */
 
-/* The first who asks in a turn of the core sends for all who ask in it.  What was
- * put is sent whatever happens: the turn's holder has a deadline of his own. */
-static yields int
-requests_send(struct keyring_link *l, struct mono until)
+static bool
+said_has_room(const struct keyring_link *l, size_t n)
 {
-	int rc;
-
-	if (l->is_sending)
-		return 0;
-	l->is_sending = true;
-	fiber_yield();
-	l->is_sending = false;
-	rc = permit_take(&l->turn, MONO_NEVER);
-	must(rc == 0);
-	l->tell.deadline = until;
-	rc = stream_flush(&l->tell);
-	permit_give(&l->turn);
-	return rc;
+	return l->said.n == 0 || l->said.n + n <= SAID_MOST;
 }
 
-/* A frame is put whole: nobody else has a turn in between. */
 static yields int
-request_tell(struct keyring_link *l, const struct keyring_frame *q,
-    const struct str *fields, size_t n)
+room_await(struct keyring_link *l, size_t n, struct mono until)
 {
-	struct mono until = mono_add(clock_mono(),
-	    KEYRING_PATIENCE * NS_PER_SECOND);
-
 	if (permit_take(&l->turn, until) != 0)
 		return -1;
-	l->tell.deadline = until;
-	stream_put(&l->tell, (struct str){ (const char *)q, sizeof *q });
+	must(l->roomer == NULL);
+	while (!said_has_room(l, n) && !l->is_gone &&
+	    mono_is_before(clock_mono(), until)) {
+		l->roomer = fiber_self();
+		(void)fiber_park(until);
+	}
+	l->roomer = NULL;
+	permit_give(&l->turn);
+	return said_has_room(l, n) && !l->is_gone ? 0 : -1;
+}
+
+static int
+said_grow(struct saying *s, size_t n)
+{
+	size_t cap = s->cap == 0 ? SAID_FIRST : s->cap;
+	char *p;
+
+	while (cap < s->n + n)
+		cap *= 2;
+	if (cap == s->cap)
+		return 0;
+	p = realloc(s->p, cap);
+	if (p == NULL)
+		return err_set("no memory to ask the keyring");
+	s->p = p;
+	s->cap = cap;
+	return 0;
+}
+
+static void
+said_put(struct saying *s, const void *p, size_t n)
+{
+	must(s->n + n <= s->cap);
+	if (n > 0)
+		memcpy(s->p + s->n, p, n);
+	s->n += n;
+}
+
+/* A frame is put whole, and sent by nobody but the teller: a keyring that reads
+ * nothing for a while never hears half a request. */
+static yields int
+request_tell(struct keyring_link *l, const struct keyring_frame *q,
+    const struct str *fields, size_t n, struct mono until)
+{
+	size_t size = sizeof *q + q->length;
+
+	if (room_await(l, size, until) != 0 || said_grow(&l->said, size) != 0)
+		return -1;
+	said_put(&l->said, q, sizeof *q);
 	for (size_t i = 0; i < n; i++) {
 		uint32_t length = (uint32_t)fields[i].n;
 
-		stream_put(&l->tell, (struct str){ (const char *)&length,
-		    sizeof length });
-		stream_put(&l->tell, fields[i]);
+		said_put(&l->said, &length, sizeof length);
+		said_put(&l->said, fields[i].p, fields[i].n);
 	}
-	permit_give(&l->turn);
-	return requests_send(l, until);
+	if (l->owed++ == 0)
+		l->since = clock_mono();
+	fiber_wake(l->teller);
+	return 0;
+}
+
+/* Of all that this core asked, nothing was answered for so long. */
+static void
+silence_tell(struct keyring_link *l)
+{
+	if (l->is_gone || l->is_told || l->owed == 0 ||
+	    mono_is_before(clock_mono(), mono_add(l->since,
+	    KEYRING_HANGS * NS_PER_SECOND)))
+		return;
+	l->is_told = true;
+	l->lost(l->arg, true);
 }
 
 static yields void
-answer_await(struct keyring_link *l, struct asking *a)
+answer_await(struct keyring_link *l, struct asking *a, struct mono until)
 {
-	struct mono until = mono_add(clock_mono(),
-	    KEYRING_PATIENCE * NS_PER_SECOND);
-
 	while (!a->is_answered && !l->is_gone &&
 	    mono_is_before(clock_mono(), until))
 		(void)fiber_park(until);
+	if (!a->is_answered)
+		silence_tell(l);
 }
 
 yields int
@@ -102,6 +156,8 @@ keyring_link_ask(struct keyring_link *l, enum keyring_op op, uint64_t key,
 		.number = ++l->number };
 	struct asking a = { .number = q.number, .who = fiber_self(),
 		.out = out };
+	struct mono until = mono_add(clock_mono(),
+	    KEYRING_PATIENCE * NS_PER_SECOND);
 	size_t length = 0;
 
 	must(n <= KEYRING_FIELDS_MOST);
@@ -113,8 +169,8 @@ keyring_link_ask(struct keyring_link *l, enum keyring_op op, uint64_t key,
 		return err_set("the keyring is gone");
 	q.length = (uint32_t)length;
 	list_append(&l->asking, &a.link);
-	if (request_tell(l, &q, fields, n) == 0)
-		answer_await(l, &a);
+	if (request_tell(l, &q, fields, n, until) == 0)
+		answer_await(l, &a, until);
 	list_remove(&a.link);
 	if (a.is_done)
 		return 0;
@@ -147,6 +203,8 @@ static void
 reply_take(struct keyring_link *l, const struct keyring_frame *r,
     struct str body)
 {
+	l->owed -= l->owed > 0;
+	l->since = clock_mono();
 	for (struct link *at = list_first(&l->asking); at != NULL;
 	    at = list_next(&l->asking, at)) {
 		struct asking *a = OWNER_OF(at, struct asking, link);
@@ -165,6 +223,28 @@ reply_take(struct keyring_link *l, const struct keyring_frame *r,
 	}
 }
 
+/* Somebody who still has it would ask in vain for ever. */
+static void
+link_end(struct keyring_link *l)
+{
+	l->is_gone = true;
+	for (struct link *at = list_first(&l->asking); at != NULL;
+	    at = list_next(&l->asking, at))
+		fiber_wake(OWNER_OF(at, struct asking, link)->who);
+	stream_hurry(&l->tell, clock_mono());
+	fiber_wake(l->teller);
+	if (l->refs > l->fibers)
+		l->lost(l->arg, false);
+}
+
+static void
+fiber_left(struct keyring_link *l)
+{
+	must(l->is_gone && l->fibers > 0);
+	l->fibers--;
+	keyring_link_drop(l);
+}
+
 static yields void
 link_hear(void *arg)
 {
@@ -180,36 +260,82 @@ link_hear(void *arg)
 		reply_take(l, &r, str_sub(bytes, sizeof r, r.length));
 		stream_consume(&l->hear, sizeof r + r.length);
 	}
-	l->is_gone = true;
-	for (struct link *at = list_first(&l->asking); at != NULL;
-	    at = list_next(&l->asking, at))
-		fiber_wake(OWNER_OF(at, struct asking, link)->who);
-	keyring_link_drop(l);
+	link_end(l);
+	fiber_left(l);
+}
+
+/* ---- telling ---- */
+
+/* What it was given stays its own until all of it is sent, for as long as the
+ * keyring takes; what is said meanwhile gathers beside it. */
+static yields void
+said_send(struct keyring_link *l)
+{
+	struct saying s = l->said;
+
+	l->said = (struct saying){ .p = NULL };
+	fiber_wake(l->roomer);
+	stream_put(&l->tell, (struct str){ s.p, s.n });
+	if (stream_flush(&l->tell) != 0)
+		stream_hurry(&l->hear, clock_mono());
+	if (l->said.p != NULL || s.cap > SAID_KEPT)
+		free(s.p);
+	else
+		l->said = (struct saying){ .p = s.p, .cap = s.cap };
+}
+
+/* The first who asks in a turn of the core wakes it; it sends what all have asked
+ * who had their turn before it. */
+static yields void
+link_tell(void *arg)
+{
+	struct keyring_link *l = arg;
+
+	l->teller = fiber_self();
+	while (!l->is_gone) {
+		if (l->said.n > 0)
+			said_send(l);
+		else
+			(void)fiber_park(MONO_NEVER);
+	}
+	l->teller = NULL;
+	fiber_left(l);
 }
 
 /* ---- its life ---- */
 
-struct keyring_link *
-keyring_link_open(int fd)
+static int
+fiber_begin(struct keyring_link *l, const char *name, yields void (*fn)(void *))
 {
-	struct net_end *end = net_adopt(fd);
-	struct keyring_link *l = end == NULL ? NULL : calloc(1, sizeof *l);
+	if (fiber_go(name, fn, l) != 0)
+		return -1;
+	l->refs++;
+	l->fibers++;
+	return 0;
+}
+
+struct keyring_link *
+keyring_link_open(struct net_end *end, keyring_lost *lost, void *arg)
+{
+	struct keyring_link *l = calloc(1, sizeof *l);
 
 	if (l == NULL) {
-		if (end != NULL)
-			net_close(end);
+		net_close(end);
+		err_set("no memory for a line to the keyring");
 		return NULL;
 	}
 	l->signer.sign = link_sign;
-	l->refs = 2;			/* the caller's, the listener's */
+	l->lost = lost;
+	l->arg = arg;
+	l->refs = 1;
 	list_init(&l->asking);
 	permit_init(&l->turn, 1);
 	stream_init(&l->hear, end);
 	stream_init(&l->tell, end);
-	if (fiber_go("keyring", link_hear, l) == 0)
+	if (fiber_begin(l, "keyring", link_hear) == 0 &&
+	    fiber_begin(l, "keyring teller", link_tell) == 0)
 		return l;
-	stream_close(&l->hear);
-	free(l);
+	keyring_link_drop(l);
 	return NULL;
 }
 
@@ -227,17 +353,19 @@ keyring_link_keep(struct keyring_link *l)
 	return l;
 }
 
-/* When only the listener is left, nobody asks any more: he is woken to end. */
+/* When only its fibers are left, nobody asks any more: the one that listens is
+ * woken to end, and ends the other. */
 void
 keyring_link_drop(struct keyring_link *l)
 {
-	must(l->refs > 0);
+	must(l->refs > l->fibers || l->is_gone);
 	l->refs--;
-	if (l->refs == 1 && !l->is_gone)
+	if (l->refs == l->fibers && !l->is_gone)
 		stream_hurry(&l->hear, clock_mono());
 	if (l->refs > 0)
 		return;
 	must(list_is_empty(&l->asking) && l->tell.out == NULL);
 	stream_close(&l->hear);
+	free(l->said.p);
 	free(l);
 }

@@ -3,11 +3,13 @@
  *
  * The promise: a fiber that asks parks until the reply is there, many at a time;
  * who asks longer than KEYRING_PATIENCE, or a keyring that is gone, is an error
- * of that question alone.  A link is a tls_signer, too.
+ * of that question alone: what was said is said whole, whenever the keyring reads
+ * again.  A line that is gone while somebody has it, or by which nothing was
+ * answered for KEYRING_HANGS, is told.  A link is a tls_signer, too.
  * Not for: the keys (keyring.h).
  * Waiting: keyring_link_ask() and the signer's sign() yield.
- * Memory: counted: whoever made a key of it keeps it, the fiber that listens
- * too.
+ * Memory: counted: whoever made a key of it keeps it, the fibers that listen
+ * and tell, too.  What is not sent yet: less than half a mebibyte.
  * Errors: -1 and the trail, which is the keyring's own words.
  * Source: DESIGN.md section 7.
  */
@@ -15,14 +17,19 @@
 #define NM_APP_KEYRING_LINK_H
 
 #include "app/keyring_wire.h"
+#include "fiber/net.h"
 #include "fiber/tls_key.h"
 
-enum { KEYRING_PATIENCE = 10 };		/* seconds */
+enum { KEYRING_PATIENCE = 10, KEYRING_HANGS = 60 };	/* seconds */
 
 struct keyring_link;
 
-/* Takes the descriptor.  NULL and the trail when that cannot be had. */
-struct keyring_link *keyring_link_open(int fd);
+/* On its core, once or a second time when it hung first: another is needed. */
+typedef void keyring_lost(void *arg, bool hangs);
+
+/* Takes the end.  NULL and the trail when memory is refused. */
+struct keyring_link *keyring_link_open(struct net_end *, keyring_lost *,
+    void *arg);
 struct tls_signer *keyring_link_signer(struct keyring_link *);
 /* The reply's body is appended to out. */
 yields int keyring_link_ask(struct keyring_link *, enum keyring_op,

@@ -14,10 +14,12 @@
  */
 #include "app/master.h"
 
+#include "app/bundle.h"
 #include "app/control_socket.h"
 #include "app/death.h"
 #include "app/doors.h"
 #include "app/keyring.h"
+#include "app/keyring_link.h"
 #include "app/notice.h"
 #include "app/porter.h"
 #include "app/pulse.h"
@@ -26,7 +28,6 @@
 #include "app/systemd.h"
 #include "app/worker.h"
 #include "base/err.h"
-#include "base/must.h"
 #include "base/poison.h"
 #include "cli/files.h"
 #include "policy/holder.h"
@@ -417,20 +418,12 @@ doors_send(struct master *m)
 	return 0;
 }
 
-/* What the worker loads is, byte for byte, what was checked here. */
 static int
 bundle_send(struct master *m, const struct source_memory *recorded,
     struct arena *a)
 {
-	struct buf b = { .cap = source_encoded_size(recorded) };
-	int fd, rc;
+	int fd = bundle_pack(recorded, a), rc;
 
-	b.p = arena_alloc(a, b.cap);
-	if (b.p == NULL)
-		return err_set("no memory for the configuration");
-	source_encode(recorded, &b);
-	must(!b.full);
-	fd = reading_as_file(buf_str(&b));
 	if (fd < 0)
 		return -1;
 	m->generation++;
@@ -533,6 +526,24 @@ keyring_want(struct master *m)
 	m->keyring_ms = now < rested ? rested : now;
 }
 
+/* One that hangs is ended, and its death tells the rest.  A line that ended is
+ * mostly its death, which is told in a moment; else it lives, and the cores need
+ * new lines.  A word about the one before is too late. */
+static void
+keyring_lost_take(struct master *m, bool hangs)
+{
+	int64_t now = now_ms();
+
+	if (m->keyring_pid == 0 || m->keyring_ms != 0)
+		return;
+	if (!hangs)
+		m->keyring_ms = now + KEYRING_REST_MS;
+	else if (now - m->keyring_started_ms >= KEYRING_HANGS * 1000) {
+		say("the keyring answers nothing; killing it");
+		kill(m->keyring_pid, SIGKILL);
+	}
+}
+
 static void
 notice_hear(struct master *m, const struct notice *n)
 {
@@ -550,6 +561,8 @@ notice_hear(struct master *m, const struct notice *n)
 		master_stop(m);
 	else if (n->kind == NOTICE_KEYRING_WANTED)
 		keyring_want(m);
+	else if (n->kind == NOTICE_KEYRING_LOST)
+		keyring_lost_take(m, n->number != 0);
 	else if (n->kind == NOTICE_RELOADED && is_ours)
 		reload_done(m);
 	else if (n->kind == NOTICE_REFUSED && is_ours) {

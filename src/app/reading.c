@@ -6,6 +6,7 @@
 
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void
@@ -66,4 +67,21 @@ reading_as_file(struct str text)
 		text = str_sub(text, (size_t)n, text.n);
 	}
 	return fd;
+}
+
+int
+reading_from_file(int fd, struct arena *a, struct str *out)
+{
+	struct stat st;
+	char *p;
+
+	if (fstat(fd, &st) != 0 || st.st_size > INT32_MAX)
+		return err_set("the bundle cannot be read: %m");
+	p = arena_alloc(a, (size_t)st.st_size + 1);
+	if (p == NULL)
+		return err_set("no memory for the bundle");
+	if (pread(fd, p, (size_t)st.st_size, 0) != st.st_size)
+		return err_set("the bundle ends early");
+	*out = (struct str){ p, (size_t)st.st_size };
+	return 0;
 }

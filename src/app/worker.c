@@ -1,6 +1,7 @@
 #include "app/worker.h"
 
 #include "app/acme_control.h"
+#include "app/bundle.h"
 #include "app/cage.h"
 #include "app/credentials.h"
 #include "app/dkim_control.h"
@@ -10,18 +11,15 @@
 #include "app/logins.h"
 #include "app/node.h"
 #include "app/notice.h"
+#include "app/reading.h"
 #include "app/report_control.h"
 #include "base/err.h"
-#include "base/list.h"
 #include "deliver/delivery.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
 #include "fiber/fetch.h"
 #include "fiber/offload.h"
 #include "http/control.h"
-#include "policy/problem.h"
-#include "policy/show.h"
-#include "policy/source.h"
 #include "queue/handoff.h"
 #include "spool/fault.h"
 
@@ -161,72 +159,7 @@ sent_door_keep(struct worker *w, const struct notice *n)
 
 /* ---- reload ---- */
 
-enum { LOG_PATIENCE_S = 5, SAY_ROOM = 4096 };
-
-struct bundle {
-	int fd;
-	struct str path;
-	const struct config *old;
-	struct config *config;
-	struct problems problems;
-	struct show_lines lines;
-	char room[SAY_ROOM];
-	struct buf say;			/* what came of it */
-};
-
-/* "! - cores: 2": what only a restart changes. */
-static void
-line_look(struct show_lines *lines, struct str line)
-{
-	struct bundle *b = OWNER_OF(lines, struct bundle, lines);
-
-	if (!str_skip(&line, STR("! + ")))
-		return;
-	line = str_cut(&line, ':');
-	buf_printf(&b->say, "\nat the next restart: " STR_FMT, STR_ARG(line));
-}
-
-static int
-file_read(int fd, struct arena *a, struct str *out)
-{
-	struct stat st;
-	char *p;
-
-	if (fstat(fd, &st) != 0 || st.st_size > INT32_MAX)
-		return err_set("the bundle cannot be read: %m");
-	p = arena_alloc(a, (size_t)st.st_size + 1);
-	if (p == NULL)
-		return err_set("no memory for the bundle");
-	if (pread(fd, p, (size_t)st.st_size, 0) != st.st_size)
-		return err_set("the bundle ends early");
-	*out = (struct str){ p, (size_t)st.st_size };
-	return 0;
-}
-
-/* On a helper thread: libfyaml wants more stack than a fiber has. */
-static int
-bundle_load(void *arg)
-{
-	struct bundle *b = arg;
-	struct source_memory source;
-	struct str bytes;
-	struct arena a;
-	int rc;
-
-	arena_init_wiped(&a, CONFIG_MOST);
-	rc = file_read(b->fd, &a, &bytes);
-	if (rc == 0 && source_decode(&source, &a, bytes) != 0)
-		rc = err_set("the bundle is malformed");
-	if (rc == 0) {
-		b->config = config_load(&source.source, b->path, &b->problems);
-		rc = b->config == NULL ? err_set("the worker finds errors "
-		    "where master found none") : 0;
-	}
-	if (rc == 0)
-		show_diff(b->old, b->config, &b->lines);
-	arena_clear(&a);
-	return rc;
-}
+enum { LOG_PATIENCE_S = 5 };
 
 static void
 notice_give(struct worker *w, enum notice_kind kind, uint32_t number,
@@ -320,21 +253,6 @@ log_reopen(struct worker *w, struct buf *say)
 
 /* ---- the swap ---- */
 
-/* Half of a file may be a good configuration, too. */
-static void
-losses_say(struct bundle *b)
-{
-	struct config_extent old = config_extent(b->old);
-	struct config_extent now = config_extent(b->config);
-
-	if (old.listeners > 0 && now.listeners == 0)
-		buf_printf(&b->say, "\nwarning: listen is set no more: only "
-		    "this machine is listened to, on port 25");
-	if (old.domains > 0 && now.domains == 0)
-		buf_printf(&b->say, "\nwarning: there are no domains any more: "
-		    "their mail is refused, or sent elsewhere");
-}
-
 static yields int
 bundle_swap(struct worker *w, struct bundle *b)
 {
@@ -342,18 +260,8 @@ bundle_swap(struct worker *w, struct bundle *b)
 	struct config *old = config_pin(holder);
 	int rc;
 
-	b->fd = w->bundle_fd;
-	b->path = w->config_path;
-	b->old = old;
-	b->lines.line = line_look;
-	b->say = BUF_OF(b->room);
-	b->say.cap--;			/* for a NUL */
-	buf_put(&b->say, STR("configuration reloaded"));
-	problems_init(&b->problems);
+	bundle_init(b, w->bundle_fd, w->config_path, old);
 	rc = offload(bundle_load, b);
-	problems_clear(&b->problems);
-	if (rc == 0)
-		losses_say(b);
 	config_unpin(holder, old);
 	if (rc == 0)
 		rc = node_reload(&w->node, b->config);
@@ -391,7 +299,7 @@ reload_refused(struct worker *w, const struct notice *n)
 
 	arena_init(&a, 1 << 20);
 	if (n->fd >= 0)
-		(void)file_read(n->fd, &a, &text);
+		(void)reading_from_file(n->fd, &a, &text);
 	if (n->fd >= 0)
 		close(n->fd);
 	w->answering = n->number;
@@ -434,6 +342,15 @@ certificate_kept(void *arg)
 	struct worker *w = arg;
 
 	notice_give(w, NOTICE_KEYRING_WANTED, 0, STR_NONE);
+}
+
+/* On any core. */
+static void
+keyring_tell_lost(void *arg, bool hangs)
+{
+	struct worker *w = arg;
+
+	notice_give(w, NOTICE_KEYRING_LOST, hangs, STR_NONE);
 }
 
 static yields void
@@ -563,6 +480,7 @@ notice_take(struct worker *w, const struct notice *n)
 	case NOTICE_REFUSED:
 	case NOTICE_STOP_WANTED:
 	case NOTICE_KEYRING_WANTED:
+	case NOTICE_KEYRING_LOST:
 	case NOTICE_KINDS:
 		if (n->fd >= 0)
 			close(n->fd);
@@ -776,7 +694,7 @@ worker_main(const struct worker_setup *setup)
 		.own_gid = getegid() };
 	credentials_init(&w.credentials, setup->cores,
 	    setup->keyring->public_fd, setup->keyring->fds,
-	    setup->config->tls.least);
+	    setup->config->tls.least, keyring_tell_lost, &w);
 	tzset();		/* its files are out of reach behind the cage */
 	faults_set();
 	group_set(&w.control.setup, setup->config);
