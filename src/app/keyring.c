@@ -14,9 +14,9 @@
 #include "app/keyring_answer.h"
 #include "app/keyring_hear.h"
 #include "app/memory.h"
-#include "app/porter.h"
 #include "app/rights.h"
 #include "app/sandbox.h"
+#include "app/signals.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/must.h"
@@ -196,13 +196,11 @@ keyring_main(const struct keyring_birth *b)
 {
 	struct keyring k = { .n = 0 };
 	int tell = b->tell[1], stores[STORES];
-	sigset_t none;
 	size_t n;
 
 	(void)prctl(PR_SET_NAME, "nm-keyring");
 	signal_ignore_all();
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	signals_free();
 	memory_lock();
 	if (stores_begin(&k, b->config) != 0 || keyring_read(&k, b->config) != 0
 	    || keyring_tell_shown(&k, b->public_fd) != 0 ||

@@ -25,6 +25,7 @@
 #include "app/pulse.h"
 #include "app/reading.h"
 #include "app/rights.h"
+#include "app/signals.h"
 #include "app/systemd.h"
 #include "app/worker.h"
 #include "base/err.h"
@@ -60,6 +61,7 @@ struct master {
 	int signal_fd, notice_fd;
 	struct control_socket control, submit;
 	struct porter_process porter;
+	struct porter_process porter_next;	/* of the configuration sent */
 	struct keyring_process keyring;	/* not yet given to the worker */
 	pid_t keyring_pid;		/* of the one that the worker asks */
 	uint64_t tls_seen;		/* what the files of tls looked like */
@@ -96,6 +98,29 @@ say(const char *what)
 	err_clear();
 }
 
+/* ---- to the worker ---- */
+
+static int
+notice_give(struct master *m, enum notice_kind kind, uint32_t number,
+    struct str text, int fd)
+{
+	struct notice n = notice_make(kind, number, text);
+
+	n.fd = fd;
+	if (m->notice_fd < 0)
+		return err_set("no worker listens");
+	return notice_send(m->notice_fd, &n);
+}
+
+/* What is no part of a longer talk. */
+static void
+notice_tell(struct master *m, enum notice_kind kind, uint32_t number,
+    struct str text, int fd)
+{
+	if (m->notice_fd >= 0 && notice_give(m, kind, number, text, fd) != 0)
+		say("the worker does not listen");
+}
+
 /* ---- the worker ---- */
 
 static _Noreturn void
@@ -111,13 +136,10 @@ worker_child(struct master *m, int notice_fd, pid_t master)
 		.last_end = m->last_end.text,
 		.is_caged = m->options->is_caged,
 	};
-	sigset_t none;
 
 	close(m->signal_fd);
 	systemd_close(&m->given);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal_ignore_all();
+	signals_free();
 	if (rights_drop(m->config) != 0) {
 		say("cannot shed rights");
 		_exit(EX_NOPERM);
@@ -129,27 +151,19 @@ worker_child(struct master *m, int notice_fd, pid_t master)
 	_exit(worker_main(&setup));
 }
 
-/* A worker that does not listen must not stop master for ever. */
+/* 1: a new one is there. */
 static int
-notice_pair(int pair[2])
+porter_begin(struct master *m)
 {
-	struct timeval patience = { .tv_sec = TELL_S };
+	int rc = porter_start(&m->porter, m->config);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-		return err_set("socketpair: %m");
-	(void)setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &patience,
-	    sizeof patience);
-	return 0;
-}
-
-/* A worker keeps the descriptor that it begins with. */
-static void
-porter_ensure(struct master *m)
-{
 	m->porter_ms = 0;
 	m->porter_started_ms = now_ms();
-	if (m->porter.pid == 0 && porter_restart(&m->porter, m->config) < 0)
+	if (rc < 0) {
 		say("starting the porter");
+		m->porter_ms = m->porter_started_ms + PORTER_PAUSE_MS;
+	}
+	return rc;
 }
 
 /* Who signs logs in nowhere: the passwords of both configurations are not its. */
@@ -185,9 +199,10 @@ worker_start(struct master *m)
 	int pair[2];
 
 	m->start_ms = 0;
-	porter_ensure(m);
+	if (m->porter.pid == 0)		/* a worker keeps what it begins with */
+		(void)porter_begin(m);
 	if ((m->keyring.pid == 0 && keyring_make(m, m->config) != 0) ||
-	    notice_pair(pair) != 0)
+	    notice_pair(pair, TELL_S) != 0)	/* else it stops us */
 		return -1;
 	m->worker = fork();
 	if (m->worker == 0) {
@@ -235,6 +250,9 @@ reload_abandon(struct master *m)
 	    "stays\n");
 	doors_undo(&m->doors);
 	keyring_let_go(&m->keyring);
+	if (m->porter_next.fd >= 0 && m->porter.fd >= 0)
+		notice_tell(m, NOTICE_PORTER, 0, STR_NONE, m->porter.fd);
+	porter_stop(&m->porter_next);
 	config_release(m->next);
 	m->next = NULL;
 	serving_tell();
@@ -315,6 +333,8 @@ children_reap(struct master *m)
 			porter_died(&m->porter);
 			m->porter_ms = helper_died("porter", status,
 			    &m->porter_backoff, m->porter_started_ms);
+		} else if (pid == m->porter_next.pid) {
+			porter_died(&m->porter_next);
 		} else if (pid == m->keyring_pid) {
 			m->keyring_pid = 0;
 			if (m->worker == 0 || m->is_stopping || status == 0)
@@ -326,27 +346,6 @@ children_reap(struct master *m)
 }
 
 /* ---- reload ---- */
-
-static int
-notice_give(struct master *m, enum notice_kind kind, uint32_t number,
-    struct str text, int fd)
-{
-	struct notice n = notice_make(kind, number, text);
-
-	n.fd = fd;
-	if (m->notice_fd < 0)
-		return err_set("no worker listens");
-	return notice_send(m->notice_fd, &n);
-}
-
-/* What is no part of a longer talk. */
-static void
-notice_tell(struct master *m, enum notice_kind kind, uint32_t number,
-    struct str text, int fd)
-{
-	if (m->notice_fd >= 0 && notice_give(m, kind, number, text, fd) != 0)
-		say("the worker does not listen");
-}
 
 /* The worker takes it up; handshakes that began with the old one end with it. */
 static void
@@ -376,16 +375,9 @@ keyring_replace(struct master *m)
 static void
 porter_replace(struct master *m)
 {
-	int rc = porter_restart(&m->porter, m->config);
-
-	m->porter_ms = 0;
-	m->porter_started_ms = now_ms();
-	if (rc > 0)
+	porter_stop(&m->porter);
+	if (porter_begin(m) > 0)
 		notice_tell(m, NOTICE_PORTER, 0, STR_NONE, m->porter.fd);
-	else if (rc < 0) {
-		say("starting the porter");
-		m->porter_ms = now_ms() + PORTER_PAUSE_MS;
-	}
 }
 
 static void
@@ -431,6 +423,9 @@ bundle_send(struct master *m, const struct source_memory *recorded,
 	close(fd);
 	if (rc != 0 || doors_send(m) != 0)
 		return -1;
+	if (m->porter_next.fd >= 0 && notice_give(m, NOTICE_PORTER, 1,
+	    STR_NONE, m->porter_next.fd) != 0)
+		return -1;
 	return notice_give(m, NOTICE_CONFIG_END, m->generation, STR_NONE, -1);
 }
 
@@ -464,6 +459,7 @@ reload_try(struct master *m, struct arena *a)
 	}
 	if ((keyring_look(m->next) == m->tls_seen ||
 	    keyring_make(m, m->next) == 0) &&
+	    porter_start(&m->porter_next, m->next) >= 0 &&
 	    doors_open(&m->doors, m->next, m->cores) == 0 &&
 	    bundle_send(m, &recorded, a) == 0)
 		return;
@@ -495,7 +491,11 @@ reload_done(struct master *m)
 	m->next = NULL;
 	doors_prune(&m->doors);
 	keyring_send(m);
-	porter_replace(m);	/* it must know the new mailboxes */
+	porter_stop(&m->porter);	/* it does not know the new mailboxes */
+	m->porter = m->porter_next;
+	m->porter_next = PORTER_NONE;
+	m->porter_started_ms = now_ms();
+	m->porter_ms = m->porter.pid == 0 ? m->porter_started_ms : 0;
 	serving_tell();
 }
 
@@ -690,23 +690,6 @@ master_turn(struct master *m)
 }
 
 static int
-signals_open(struct master *m)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
-		return err_set("sigprocmask: %m");
-	signal_ignore_all();
-	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return m->signal_fd < 0 ? err_set("signalfd: %m") : 0;
-}
-
-static int
 poison_open(struct master *m)
 {
 	m->poison = mmap(NULL, POISON_BYTES, PROT_READ | PROT_WRITE,
@@ -763,8 +746,9 @@ master_open(struct master *m)
 		control_socket_close(&m->submit);
 		return EX_CONFIG;
 	}
-	if (poison_open(m) != 0 || signals_open(m) != 0 ||
-	    worker_start(m) != 0) {
+	signal_ignore_all();
+	m->signal_fd = signals_read();
+	if (m->signal_fd < 0 || poison_open(m) != 0 || worker_start(m) != 0) {
 		say("cannot start");
 		control_socket_close(&m->control);
 		control_socket_close(&m->submit);
@@ -779,7 +763,8 @@ master_run(const struct master_options *options)
 	static struct master m;
 
 	m = (struct master){ .options = options, .notice_fd = -1,
-		.porter.fd = -1, .keyring = KEYRING_NONE, .control.fd = -1,
+		.porter = PORTER_NONE, .porter_next = PORTER_NONE,
+		.keyring = KEYRING_NONE, .control.fd = -1,
 		.watch_ms = now_ms() + WATCH_MS, .submit.fd = -1 };
 	pulse_init(&m.pulse, now_ms());
 	m.status = master_open(&m);

@@ -19,6 +19,18 @@ union passed_fd {
 	struct cmsghdr align;
 };
 
+int
+notice_pair(int pair[2], int patience_s)
+{
+	struct timeval patience = { .tv_sec = patience_s };
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return err_set("socketpair: %m");
+	(void)setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &patience,
+	    sizeof patience);
+	return 0;
+}
+
 struct notice
 notice_make(enum notice_kind kind, uint32_t number, struct str text)
 {

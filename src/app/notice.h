@@ -33,6 +33,8 @@ struct notice {
 	int fd;				/* received or to send; -1: none */
 };
 
+/* Two ends; whoever sends by the first waits `patience_s' for the other at most. */
+int notice_pair(int pair[2], int patience_s);
 struct notice notice_make(enum notice_kind, uint32_t number, struct str text);
 struct str notice_text(const struct notice *);
 int notice_send(int socket, const struct notice *);

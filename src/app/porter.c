@@ -30,6 +30,7 @@
 #include "app/porter_run.h"
 #include "app/report_child.h"
 #include "app/rights.h"
+#include "app/signals.h"
 #include "base/err.h"
 #include "base/must.h"
 #include "deliver/junk.h"
@@ -70,17 +71,6 @@ struct carrying {			/* one request, in the child */
 	bool is_report;			/* for reports.inbox */
 	int message, reply_to;
 };
-
-void
-signal_ignore_all(void)
-{
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
-
-	sigaction(SIGPIPE, &ignore, NULL);
-	sigaction(SIGUSR1, &ignore, NULL);
-	sigaction(SIGUSR2, &ignore, NULL);
-	sigaction(SIGXFSZ, &ignore, NULL);
-}
 
 /* ---- in the child: the user's own rights, one file, the end ---- */
 
@@ -469,38 +459,40 @@ porter_is_needed(const struct config *conf)
 	    conf->reports.inbox.n > 0;
 }
 
+static _Noreturn void
+porter_child(const struct config *conf, int socket, pid_t master)
+{
+	(void)prctl(PR_SET_NAME, "nm-porter");
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != master)
+		_exit(0);
+	signal_ignore_all();
+	signals_free();
+	porter_main(conf, socket);
+}
+
+/* Where it could not be forked its end is gone already, and who asks tries again
+ * as for one that died. */
 int
-porter_restart(struct porter_process *p, const struct config *conf)
+porter_start(struct porter_process *p, const struct config *conf)
 {
 	pid_t master = getpid();
 	int pair[2];
 
-	porter_stop(p);
+	*p = PORTER_NONE;
 	if (!porter_is_needed(conf))
 		return 0;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return err_set("socketpair: %m");
 	p->pid = fork();
-	if (p->pid == 0) {
-		sigset_t none;
-
-		(void)prctl(PR_SET_NAME, "nm-porter");
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != master)
-			_exit(0);
-		signal_ignore_all();
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		porter_main(conf, pair[1]);
-	}
+	if (p->pid == 0)
+		porter_child(conf, pair[1], master);
 	close(pair[1]);
-	if (p->pid < 0) {
-		close(pair[0]);
-		p->pid = 0;
-		return err_set("fork: %m");
-	}
 	p->fd = pair[0];
-	return 1;
+	if (p->pid > 0)
+		return 1;
+	p->pid = 0;
+	return err_set("fork: %m");
 }
 
 void

@@ -10,11 +10,11 @@
  * Without root there is a porter only where the configuration has commands or such
  * an inbox, and it changes no uid.
  * Not for: mailboxes of the server's own user (deliver/local writes them).
- * Waiting: porter_restart() and porter_stop() block shortly; the porter's own
- * loop blocks in poll.
+ * Waiting: porter_stop() blocks shortly; the porter's own loop blocks in poll.
+ * Whoever asks a porter that was started waits until it takes the request up.
  * Memory: one child for each delivery, at most PORTER_CHILDREN at once.
- * Errors: porter_restart(): -1 and the trail, 0 when none is needed or it goes
- * on as it is, 1 when another was started.
+ * Errors: porter_start(): -1 and the trail, 0 when none is needed, 1 when it was
+ * started.
  * Source: DESIGN.md section 7; SECURITY.md rows 14, C.
  */
 #ifndef NM_APP_PORTER_H
@@ -31,11 +31,10 @@ struct porter_process {
 	int fd;				/* the worker's end; -1: none */
 };
 
-int porter_restart(struct porter_process *, const struct config *);
+#define PORTER_NONE ((struct porter_process){ .fd = -1 })
+
+int porter_start(struct porter_process *, const struct config *);
 void porter_died(struct porter_process *);
 void porter_stop(struct porter_process *);
-
-/* No signal but those that are waited for may end us. */
-void signal_ignore_all(void);
 
 #endif

@@ -56,6 +56,7 @@ struct worker {
 	struct notice heard;
 	int heard_rc;
 	int bundle_fd;			/* of a reload under way; -1: none */
+	int porter_fd;			/* the same: the porter's that comes */
 	struct str config_path;
 	char config_path_text[NOTICE_TEXT];
 	size_t n_sent;
@@ -253,6 +254,24 @@ log_reopen(struct worker *w, struct buf *say)
 
 /* ---- the swap ---- */
 
+static void
+porter_adopt(struct worker *w, int fd)
+{
+	if (w->node_setup.porter_fd >= 0 && fd >= 0) {
+		(void)dup2(fd, w->node_setup.porter_fd);
+		close(fd);
+	}
+}
+
+static void
+porter_forget(struct worker *w)
+{
+	if (w->porter_fd >= 0)
+		close(w->porter_fd);
+	w->porter_fd = -1;
+}
+
+/* Who knows the new mailboxes is there before they are. */
 static yields int
 bundle_swap(struct worker *w, struct bundle *b)
 {
@@ -263,8 +282,11 @@ bundle_swap(struct worker *w, struct bundle *b)
 	bundle_init(b, w->bundle_fd, w->config_path, old);
 	rc = offload(bundle_load, b);
 	config_unpin(holder, old);
-	if (rc == 0)
+	if (rc == 0) {
+		porter_adopt(w, w->porter_fd);
+		w->porter_fd = -1;
 		rc = node_reload(&w->node, b->config);
+	}
 	if (rc == 0)
 		log_reopen(w, &b->say);
 	return rc;
@@ -281,6 +303,7 @@ reload_swap(struct worker *w, uint32_t generation)
 		close(w->bundle_fd);
 	w->bundle_fd = -1;
 	sent_doors_close(w);
+	porter_forget(w);
 	notice_give(w, rc == 0 ? NOTICE_RELOADED : NOTICE_REFUSED, generation,
 	    rc == 0 ? STR_NONE : str_of(err_text()));
 	reload_tell(w, rc == 0, rc == 0 ? b->room : err_text());
@@ -392,6 +415,7 @@ config_begin(struct worker *w, const struct notice *n)
 	w->bundle_fd = n->fd;
 	w->answering = n->number;
 	sent_doors_close(w);		/* of one that was never ended */
+	porter_forget(w);
 	(void)str_cstr(notice_text(n), w->config_path_text,
 	    sizeof w->config_path_text);
 	w->config_path = str_of(w->config_path_text);
@@ -406,12 +430,14 @@ porter_place(int fd)
 }
 
 static void
-porter_adopt(struct worker *w, int fd)
+porter_take(struct worker *w, const struct notice *n)
 {
-	if (w->node_setup.porter_fd >= 0 && fd >= 0) {
-		(void)dup2(fd, w->node_setup.porter_fd);
-		close(fd);
+	if (n->number == 0) {
+		porter_adopt(w, n->fd);
+		return;
 	}
+	porter_forget(w);
+	w->porter_fd = n->fd;
 }
 
 /* ---- is every core with us? ---- */
@@ -459,7 +485,7 @@ notice_take(struct worker *w, const struct notice *n)
 		reload_refused(w, n);
 		break;
 	case NOTICE_PORTER:
-		porter_adopt(w, n->fd);
+		porter_take(w, n);
 		break;
 	case NOTICE_KEYRING:
 		credentials_line(&w->credentials, n->number, n->fd);
@@ -683,7 +709,7 @@ worker_main(const struct worker_setup *setup)
 	static struct worker w;
 	int rc;
 
-	w = (struct worker){ .setup = setup, .bundle_fd = -1 };
+	w = (struct worker){ .setup = setup, .bundle_fd = -1, .porter_fd = -1 };
 	w.doors = *setup->doors;
 	w.node_setup = (struct node_setup){ .config = setup->config,
 		.cores = setup->cores, .door_fd = door_fd, .local_fd = local_fd, .sink = sink_make,
