@@ -1,10 +1,9 @@
 #include "base/buf.h"
 #include "base/err.h"
-#include "fiber/test_core.h"
+#include "fiber/test_life.h"
 
 #include "deliver/maildir.h"
 #include "fiber/disk.h"
-#include "fiber/world_sim.h"
 
 #include <errno.h>
 
@@ -368,21 +367,6 @@ deliver_and_die(void *arg)
 	(void)count_in("/");
 }
 
-static void
-run(void *arg)
-{
-	yields void (*fn)(void *);
-
-	memcpy(&fn, arg, sizeof fn);
-	on_core(fn);
-}
-
-static enum sim_ending
-life(yields void (*fn)(void *))
-{
-	return sim_life(run, &fn);
-}
-
 /* The first life ends at `verb' as ordered, the second delivers all again and
  * then loses its power. */
 static bool
@@ -393,13 +377,13 @@ crash_at(uint64_t seed, uint64_t verb, enum sim_crash how)
 	sim_begin(seed);
 	ledger = sim_ledger(sizeof *ledger);
 	sim_crash_at(verb, how);
-	e = life(deliver_all);
+	e = test_life(deliver_all);
 	assert_true(e == SIM_CRASHED || e == SIM_ENDED);
 	sim_crash_at(0, SIM_KILL);
-	assert_int_equal(life(deliver_and_die), SIM_CRASHED);
+	assert_int_equal(test_life(deliver_and_die), SIM_CRASHED);
 	assert_true(ledger->is_acked[0] && ledger->is_acked[1]);
 	sim_crash_at(0, SIM_KILL);
-	assert_int_equal(life(look), SIM_ENDED);
+	assert_int_equal(test_life(look), SIM_ENDED);
 	return e == SIM_CRASHED;
 }
 

@@ -1,7 +1,6 @@
-#include "fiber/test_core.h"
+#include "fiber/test_life.h"
 
 #include "fiber/disk.h"
-#include "fiber/world_sim.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,21 +16,6 @@ begin(uint64_t seed)
 {
 	sim_begin(seed);
 	ledger = sim_ledger(sizeof *ledger);
-}
-
-static void
-run_on_core(void *fn)
-{
-	yields void (*body)(void *);
-
-	memcpy(&body, fn, sizeof body);
-	on_core(body);
-}
-
-static enum sim_ending
-life(yields void (*body)(void *))
-{
-	return sim_life(run_on_core, &body);
 }
 
 /* The content of a file after all, as text; NULL: there is none. */
@@ -91,7 +75,7 @@ test_power_cut(void **state)
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
 		begin(seed);
 		sim_disk_mkdir("/d");
-		assert_int_equal(life(write_synced_and_not), SIM_CRASHED);
+		assert_int_equal(test_life(write_synced_and_not), SIM_CRASHED);
 		assert_non_null(text_of("/d/kept"));
 		n_old += strcmp(text_of("/d/kept"), "kept") == 0;
 		assert_true(strcasecmp(text_of("/d/kept"), "kept") == 0);
@@ -112,7 +96,7 @@ test_kill(void **state)
 		begin(seed);
 		sim_disk_mkdir("/d");
 		ledger->steps = 1;
-		assert_int_equal(life(write_synced_and_not), SIM_CRASHED);
+		assert_int_equal(test_life(write_synced_and_not), SIM_CRASHED);
 		assert_string_equal(text_of("/d/kept"), "KEPT");
 		assert_string_equal(text_of("/d/lost"), "lost");
 	}
@@ -154,7 +138,7 @@ test_torn(void **state)
 		struct str s;
 
 		begin(seed);
-		assert_int_equal(life(write_pages), SIM_CRASHED);
+		assert_int_equal(test_life(write_pages), SIM_CRASHED);
 		arena_init(&a, 1 << 20);
 		s = sim_disk_get("/f", &a);
 		assert_int_equal(s.n, 4 * 4096);
@@ -194,7 +178,7 @@ test_rename(void **state)
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
 		begin(seed);
 		sim_disk_put("/file", STR("old"));
-		assert_int_equal(life(rename_unsynced), SIM_CRASHED);
+		assert_int_equal(test_life(rename_unsynced), SIM_CRASHED);
 		/* the one or the other, never neither */
 		assert_non_null(text_of("/file"));
 		n_old += strcmp(text_of("/file"), "old") == 0;
@@ -204,7 +188,7 @@ test_rename(void **state)
 		begin(seed);
 		sim_disk_put("/file", STR("old"));
 		ledger->steps = 1;
-		assert_int_equal(life(rename_unsynced), SIM_CRASHED);
+		assert_int_equal(test_life(rename_unsynced), SIM_CRASHED);
 		assert_string_equal(text_of("/file"), "new");
 		assert_null(text_of("/new"));
 	}
@@ -235,7 +219,7 @@ test_every_step(void **state)
 		begin(step);
 		sim_disk_put("/d/file", STR("an old text"));
 		sim_crash_at(step, SIM_POWER);
-		ending = life(commit);
+		ending = test_life(commit);
 		assert_true(ending != SIM_BROKEN);
 		assert_non_null(text_of("/d/file"));
 		if (strcmp(text_of("/d/file"), "an old text") == 0)
@@ -279,7 +263,7 @@ test_failed_sync(void **state)
 		begin(seed);
 		sim_fault_nth(SIM_disk_pwrite, 2, 1, ENOSPC);
 		sim_fault_nth(SIM_disk_fdatasync, 1, 1, EIO);
-		assert_int_equal(life(meet_faults), SIM_CRASHED);
+		assert_int_equal(test_life(meet_faults), SIM_CRASHED);
 		assert_int_equal(ledger->rc[0], -ENOSPC);
 		assert_int_equal(ledger->rc[1], -EIO);
 		assert_int_equal(ledger->rc[2], 0);
@@ -322,7 +306,7 @@ test_full(void **state)
 	(void)state;
 	begin(1);
 	sim_disk_size(128 * 1024);
-	assert_int_equal(life(fill_disk), SIM_ENDED);
+	assert_int_equal(test_life(fill_disk), SIM_ENDED);
 }
 
 /* ---- a disk like any other ---- */
@@ -382,7 +366,7 @@ test_verbs(void **state)
 	(void)state;
 	for (uint64_t seed = 1; seed <= 10; seed++) {
 		begin(seed);
-		assert_int_equal(life(use_disk), SIM_ENDED);
+		assert_int_equal(test_life(use_disk), SIM_ENDED);
 		assert_string_equal(text_of("/a/z"), "hell");
 	}
 }
@@ -443,10 +427,10 @@ test_churn(void **state)
 		for (int i = 0; i < 4; i++) {
 			sim_crash_at(100 + 37 * (uint64_t)i, i % 2 == 0 ?
 			    SIM_POWER : SIM_KILL);
-			assert_int_equal(life(churn), SIM_CRASHED);
+			assert_int_equal(test_life(churn), SIM_CRASHED);
 		}
 		sim_crash_at(0, SIM_KILL);
-		assert_int_equal(life(churn), SIM_ENDED);
+		assert_int_equal(test_life(churn), SIM_ENDED);
 	}
 }
 

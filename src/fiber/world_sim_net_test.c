@@ -1,9 +1,8 @@
 #include "base/arena.h"
 #include "base/err.h"
-#include "fiber/test_core.h"
+#include "fiber/test_life.h"
 
 #include "fiber/net.h"
-#include "fiber/world_sim.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,21 +14,6 @@ at(const char *ip, uint16_t port)
 
 	assert_true(address_parse(str_of(ip), port, &a));
 	return a;
-}
-
-static void
-run_on_core(void *fn)
-{
-	yields void (*body)(void *);
-
-	memcpy(&body, fn, sizeof body);
-	on_core(body);
-}
-
-static enum sim_ending
-life(yields void (*body)(void *))
-{
-	return sim_life(run_on_core, &body);
 }
 
 /* ---- conversations ---- */
@@ -115,7 +99,7 @@ test_echo(void **state)
 	for (uint64_t seed = 1; seed <= 20; seed++) {
 		sim_begin(seed);
 		ledger = sim_ledger(sizeof *ledger);
-		assert_int_equal(life(echo_start), SIM_ENDED);
+		assert_int_equal(test_life(echo_start), SIM_ENDED);
 		assert_int_equal(ledger->lines, CLIENTS * LINES);
 	}
 }
@@ -173,7 +157,7 @@ test_much(void **state)
 		net.window = 1 + 500 * seed;
 		net.split_per_million = 500000;
 		sim_net_set(net);
-		assert_int_equal(life(drink), SIM_ENDED);
+		assert_int_equal(test_life(drink), SIM_ENDED);
 	}
 }
 
@@ -210,7 +194,7 @@ test_nobody(void **state)
 {
 	(void)state;
 	sim_begin(1);
-	assert_int_equal(life(call_nobody), SIM_ENDED);
+	assert_int_equal(test_life(call_nobody), SIM_ENDED);
 }
 
 /* A host that was away takes the call when it is back. */
@@ -248,7 +232,7 @@ test_away(void **state)
 {
 	(void)state;
 	sim_begin(1);
-	assert_int_equal(life(call_away), SIM_ENDED);
+	assert_int_equal(test_life(call_away), SIM_ENDED);
 }
 
 /* ---- connections that break ---- */
@@ -363,11 +347,11 @@ test_breaks(void **state)
 	(void)state;
 	for (uint64_t seed = 1; seed <= 5; seed++) {
 		sim_begin(seed);
-		assert_int_equal(life(half_open), SIM_ENDED);
+		assert_int_equal(test_life(half_open), SIM_ENDED);
 		sim_host_set("192.0.2.1", SIM_HOST_UP);
-		assert_int_equal(life(silence_ends), SIM_ENDED);
-		assert_int_equal(life(close_unread), SIM_ENDED);
-		assert_int_equal(life(write_to_gone), SIM_ENDED);
+		assert_int_equal(test_life(silence_ends), SIM_ENDED);
+		assert_int_equal(test_life(close_unread), SIM_ENDED);
+		assert_int_equal(test_life(write_to_gone), SIM_ENDED);
 	}
 }
 
@@ -405,7 +389,7 @@ test_lost(void **state)
 		net = sim_net();
 		net.reset_per_million = 10000;
 		sim_net_set(net);
-		assert_int_equal(life(talk_until_lost), SIM_ENDED);
+		assert_int_equal(test_life(talk_until_lost), SIM_ENDED);
 		n_lost += ledger->lines < 1000;
 	}
 	assert_in_range(n_lost, 15, 20);
@@ -466,8 +450,8 @@ test_addresses(void **state)
 	net = sim_net();
 	net.uid = 1001;
 	sim_net_set(net);
-	assert_int_equal(life(say_whence), SIM_ENDED);
-	assert_int_equal(life(say_who), SIM_ENDED);
+	assert_int_equal(test_life(say_whence), SIM_ENDED);
+	assert_int_equal(test_life(say_who), SIM_ENDED);
 }
 
 /* ---- one port, several cores ---- */
@@ -549,7 +533,7 @@ test_faults(void **state)
 	sim_fault_nth(SIM_listen, 1, 1, EADDRINUSE);
 	sim_fault_nth(SIM_connect, 1, 1, EMFILE);
 	sim_fault_nth(SIM_send, 1, 1, EPIPE);
-	assert_int_equal(life(meet_faults), SIM_ENDED);
+	assert_int_equal(test_life(meet_faults), SIM_ENDED);
 }
 
 int

@@ -3,7 +3,7 @@
 #include "base/crc32c.h"
 #include "base/poison.h"
 #include "fiber/disk.h"
-#include "fiber/world_sim.h"
+#include "fiber/test_life.h"
 #include "spool/check.h"
 #include "spool/fault.h"
 #include "spool/segment.h"
@@ -103,40 +103,26 @@ check(void *arg)
 	must(!c.is_in_use);
 }
 
-static void
-live(void *arg)
-{
-	yields void (*fn)(void *) = *(yields void (**)(void *))arg;
-
-	must(core_run_all(1, fn, NULL) == 0);
-}
-
-static enum sim_ending
-life(yields void (*fn)(void *))
-{
-	return sim_life(live, &fn);
-}
-
 static int
 world_with_messages(void **state)
 {
 	(void)state;
 	sim_begin(11);
 	ledger = sim_ledger(sizeof *ledger);
-	return life(fill) == SIM_ENDED ? 0 : -1;
+	return test_life(fill) == SIM_ENDED ? 0 : -1;
 }
 
 static void
 all_is_well(void **state)
 {
 	(void)state;
-	assert_int_equal(life(check), SIM_ENDED);
+	assert_int_equal(test_life(check), SIM_ENDED);
 	assert_int_equal(ledger->trouble, SPOOL_FINE);
 	assert_int_equal(ledger->check_damaged, 0);
 	assert_int_equal(ledger->check_live, N);
 	assert_int_equal(ledger->check_records, N);
 	assert_int_equal(ledger->check_lines, 2 * N);
-	assert_int_equal(life(look), SIM_ENDED);
+	assert_int_equal(test_life(look), SIM_ENDED);
 	assert_int_equal(ledger->good, N);
 	assert_int_equal(ledger->told, N);
 	assert_int_equal(ledger->stats.damaged, 0);
@@ -147,9 +133,9 @@ a_rotten_body_is_never_read(void **state)
 {
 	(void)state;
 	sim_disk_rot(file_of(1, SEGMENT_LOG), 50000, 0x10);
-	assert_int_equal(life(check), SIM_ENDED);
+	assert_int_equal(test_life(check), SIM_ENDED);
 	assert_int_equal(ledger->check_damaged, 1);
-	assert_int_equal(life(look), SIM_ENDED);
+	assert_int_equal(test_life(look), SIM_ENDED);
 	assert_int_equal(ledger->told, N);	/* its envelope is whole */
 	assert_int_equal(ledger->good, N - 1);
 	assert_int_equal(ledger->damaged, 1);
@@ -165,7 +151,7 @@ without_its_sidecar_it_is_set_aside(void **state)
 	(void)state;
 	sim_disk_rot(file_of(1, SEGMENT_LOG), 50000, 0x10);
 	sim_disk_rot(file_of(1, SEGMENT_SIDECAR), 5, 0x10);
-	assert_int_equal(life(look), SIM_ENDED);
+	assert_int_equal(test_life(look), SIM_ENDED);
 	assert_int_equal(ledger->told, N - 1);
 	assert_int_equal(ledger->good, N - 1);
 	assert_int_equal(ledger->gone, 1);
@@ -186,7 +172,7 @@ a_rotten_sidecar_is_no_loss(void **state)
 	(void)state;
 	for (uint64_t at = 3; at < 6000; at += 1500) {
 		sim_disk_rot(file_of(1, SEGMENT_SIDECAR), at, 0x01);
-		assert_int_equal(life(look), SIM_ENDED);
+		assert_int_equal(test_life(look), SIM_ENDED);
 		assert_int_equal(ledger->told, N);
 		assert_int_equal(ledger->good, N);
 		assert_int_equal(ledger->stats.damaged, 0);
@@ -200,7 +186,7 @@ a_rotten_header_of_a_segment_is_made_up_for(void **state)
 	(void)state;
 	sim_disk_rot(file_of(1, SEGMENT_LOG), 26, 0xff);
 	sim_disk_rot(file_of(2, SEGMENT_LOG), 26, 0xff);
-	assert_int_equal(life(look), SIM_ENDED);
+	assert_int_equal(test_life(look), SIM_ENDED);
 	assert_int_equal(ledger->told, N);
 	assert_int_equal(ledger->good, N);
 	assert_int_equal(ledger->stats.damaged, 2);
@@ -211,7 +197,7 @@ one_copy_of_the_superblock_is_enough(void **state)
 {
 	(void)state;
 	sim_disk_rot(TEST_PATH "/superblock", 20, 0x01);
-	assert_int_equal(life(look), SIM_ENDED);
+	assert_int_equal(test_life(look), SIM_ENDED);
 	assert_int_equal(ledger->trouble, SPOOL_FINE);
 	assert_int_equal(ledger->good, N);
 }
@@ -235,14 +221,14 @@ without_any_the_log_speaks_for_itself(void **state)
 	(void)state;
 	sim_disk_rot(TEST_PATH "/superblock", 20, 0x02);
 	sim_disk_rot(TEST_PATH "/superblock", 4096 + 20, 0x04);
-	assert_int_equal(life(check), SIM_ENDED);
+	assert_int_equal(test_life(check), SIM_ENDED);
 	assert_int_equal(ledger->check_damaged, 1);
 	assert_int_equal(ledger->check_live, N);
-	assert_int_equal(life(fill_more), SIM_ENDED);
-	assert_int_equal(life(look), SIM_ENDED);
+	assert_int_equal(test_life(fill_more), SIM_ENDED);
+	assert_int_equal(test_life(look), SIM_ENDED);
 	assert_int_equal(ledger->good, N);
 	assert_int_equal(ledger->stats.damaged, 0);
-	assert_int_equal(life(check), SIM_ENDED);
+	assert_int_equal(test_life(check), SIM_ENDED);
 	assert_int_equal(ledger->check_damaged, 0);
 }
 
@@ -274,16 +260,16 @@ static void
 a_lost_segment_costs_only_its_messages(void **state)
 {
 	(void)state;
-	assert_int_equal(life(lose_one), SIM_ENDED);
-	assert_int_equal(life(look), SIM_ENDED);
+	assert_int_equal(test_life(lose_one), SIM_ENDED);
+	assert_int_equal(test_life(look), SIM_ENDED);
 	assert_int_equal(ledger->trouble, SPOOL_FINE);
 	assert_true(ledger->told > 20 && ledger->told < 30);
 	assert_int_equal(ledger->good, ledger->told);
 	/* one in the middle is noticed */
-	assert_int_equal(life(fill_three), SIM_ENDED);
-	assert_int_equal(life(check), SIM_ENDED);
+	assert_int_equal(test_life(fill_three), SIM_ENDED);
+	assert_int_equal(test_life(check), SIM_ENDED);
 	assert_true(ledger->check_damaged >= 1);
-	assert_int_equal(life(look), SIM_ENDED);
+	assert_int_equal(test_life(look), SIM_ENDED);
 	assert_int_equal(ledger->trouble, SPOOL_FINE);
 	assert_true(ledger->stats.damaged >= 1);
 }
@@ -357,10 +343,10 @@ static void
 an_unknown_law_refuses_to_start(void **state)
 {
 	(void)state;
-	assert_int_equal(life(write_foreign), SIM_ENDED);
-	assert_int_equal(life(look), SIM_ENDED);
+	assert_int_equal(test_life(write_foreign), SIM_ENDED);
+	assert_int_equal(test_life(look), SIM_ENDED);
 	assert_int_equal(ledger->trouble, SPOOL_FOREIGN);
-	assert_int_equal(life(check), SIM_ENDED);
+	assert_int_equal(test_life(check), SIM_ENDED);
 	assert_int_equal(ledger->trouble, SPOOL_FOREIGN);
 }
 
@@ -368,8 +354,8 @@ static void
 an_unknown_hint_is_skipped(void **state)
 {
 	(void)state;
-	assert_int_equal(life(write_skippable), SIM_ENDED);
-	assert_int_equal(life(look), SIM_ENDED);
+	assert_int_equal(test_life(write_skippable), SIM_ENDED);
+	assert_int_equal(test_life(look), SIM_ENDED);
 	assert_int_equal(ledger->trouble, SPOOL_FINE);
 	assert_int_equal(ledger->good, N);
 	assert_int_equal(ledger->stats.damaged, 0);
@@ -379,8 +365,8 @@ static void
 nonsense_in_a_whole_record_is_set_aside(void **state)
 {
 	(void)state;
-	assert_int_equal(life(write_nonsense), SIM_ENDED);
-	assert_int_equal(life(look), SIM_ENDED);
+	assert_int_equal(test_life(write_nonsense), SIM_ENDED);
+	assert_int_equal(test_life(look), SIM_ENDED);
 	assert_int_equal(ledger->trouble, SPOOL_FINE);
 	assert_int_equal(ledger->good, N);
 	assert_int_equal(ledger->stats.damaged, 1);
@@ -403,10 +389,10 @@ a_record_that_kills_is_passed_over_at_last(void **state)
 	(void)state;
 	/* the fifth record is passed over, then the new fifth kills, and so on:
 	 * each costs its deaths, the first one also that of the careless try */
-	while (deaths < 10 && life(look_and_die) == SIM_BROKEN)
+	while (deaths < 10 && test_life(look_and_die) == SIM_BROKEN)
 		deaths++;
 	assert_true(deaths >= 6);
-	assert_int_equal(life(look), SIM_ENDED);
+	assert_int_equal(test_life(look), SIM_ENDED);
 	assert_int_equal(ledger->trouble, SPOOL_FINE);
 	assert_true(ledger->gone >= 1 && ledger->gone <= 3);
 	assert_int_equal(ledger->good, N - ledger->gone);
@@ -426,12 +412,12 @@ a_message_whose_telling_kills_is_passed_over(void **state)
 	unsigned deaths = 0;
 
 	(void)state;
-	while (deaths < 10 && life(tell_and_die) == SIM_BROKEN)
+	while (deaths < 10 && test_life(tell_and_die) == SIM_BROKEN)
 		deaths++;
 	/* one careless, three at the fifth; then the sixth is the fifth told */
 	assert_int_equal(deaths, 10);
 	for (int turn = 0; turn < 2; turn++) {
-		assert_int_equal(life(look), SIM_ENDED);
+		assert_int_equal(test_life(look), SIM_ENDED);
 		assert_int_equal(ledger->trouble, SPOOL_FINE);
 		assert_true(ledger->gone >= 1 && ledger->gone <= 3);
 		assert_int_equal(ledger->good, N - ledger->gone);
@@ -467,11 +453,11 @@ a_message_whose_moving_kills_stays_where_it_is(void **state)
 {
 	(void)state;
 	for (unsigned death = 1; death <= POISON_DEATHS; death++) {
-		assert_int_equal(life(compact), SIM_BROKEN);
+		assert_int_equal(test_life(compact), SIM_BROKEN);
 		assert_int_equal(poison_count(&ledger->poison),
 		    death == POISON_DEATHS);
 	}
-	assert_int_equal(life(compact), SIM_ENDED);
+	assert_int_equal(test_life(compact), SIM_ENDED);
 }
 
 int

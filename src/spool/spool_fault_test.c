@@ -1,7 +1,7 @@
 #include "spool/spool_test.h"
 
 #include "fiber/disk.h"
-#include "fiber/world_sim.h"
+#include "fiber/test_life.h"
 #include "spool/fault.h"
 
 #include <errno.h>
@@ -116,20 +116,6 @@ verify(void *arg)
 }
 
 static void
-live(void *arg)
-{
-	yields void (*fn)(void *) = *(yields void (**)(void *))arg;
-
-	must(core_run_all(1, fn, NULL) == 0);
-}
-
-static enum sim_ending
-life(yields void (*fn)(void *))
-{
-	return sim_life(live, &fn);
-}
-
-static void
 world_begin(void)
 {
 	sim_begin(5);
@@ -143,7 +129,7 @@ verify_in_peace(const char *what, uint64_t n)
 	sim_crash_at(0, SIM_KILL);
 	sim_faults_clear();
 	sim_disk_size(UINT64_C(1) << 30);
-	if (life(verify) == SIM_ENDED)
+	if (test_life(verify) == SIM_ENDED)
 		return;
 	print_message("%s %llu\n", what, (unsigned long long)n);
 	fail();
@@ -153,7 +139,7 @@ static uint64_t
 verbs_of_work(void)
 {
 	world_begin();
-	assert_int_equal(life(work), SIM_ENDED);
+	assert_int_equal(test_life(work), SIM_ENDED);
 	for (unsigned i = 0; i < N; i++)
 		assert_true(ledger->m[i].is_acked);
 	return sim_verbs();
@@ -178,7 +164,7 @@ killed_before(enum sim_crash how, uint64_t step)
 	for (uint64_t i = 1; i <= n; i += step) {
 		world_begin();
 		sim_crash_at(i, how);
-		(void)life(work);
+		(void)test_life(work);
 		verify_in_peace(how == SIM_KILL ? "killed before verb" :
 		    "without power before verb", i);
 	}
@@ -217,7 +203,7 @@ each_fails(uint64_t most, uint64_t times, int error)
 		for (uint64_t n = 1 + v % step; n <= most; n += step) {
 			world_begin();
 			sim_fault_nth(verbs[v].verb, n, times, error);
-			if (life(work) != SIM_ENDED) {
+			if (test_life(work) != SIM_ENDED) {
 				print_message("%s %llu hangs\n", verbs[v].name,
 				    (unsigned long long)n);
 				fail();
@@ -303,7 +289,7 @@ two_device_errors_in_a_minute_break_it(void **state)
 {
 	(void)state;
 	world_begin();
-	assert_int_equal(life(err_twice), SIM_ENDED);
+	assert_int_equal(test_life(err_twice), SIM_ENDED);
 }
 
 /* ---- a disk that takes its time ---- */
@@ -348,8 +334,8 @@ an_outcome_does_not_wait_for_a_sync(void **state)
 	(void)state;
 	world_begin();
 	sim_disk_costs((struct sim_disk_costs){ .sync_ns = NS_PER_SECOND });
-	assert_int_equal(life(end_while_it_syncs), SIM_CRASHED);
-	assert_int_equal(life(it_has_ended), SIM_ENDED);
+	assert_int_equal(test_life(end_while_it_syncs), SIM_CRASHED);
+	assert_int_equal(test_life(it_has_ended), SIM_ENDED);
 }
 
 /* ---- room ---- */
@@ -393,7 +379,7 @@ a_full_disk_refuses_and_delivers_on(void **state)
 	(void)state;
 	world_begin();
 	sim_disk_size(4 << 20);
-	assert_int_equal(life(fill_up), SIM_ENDED);
+	assert_int_equal(test_life(fill_up), SIM_ENDED);
 }
 
 /* ---- the named places ---- */
@@ -429,7 +415,7 @@ each_named_place_may_fail(void **state)
 			    faults[f], actions[i]);
 			world_begin();
 			sim_disk_put("/fault", str_of(spec));
-			assert_int_equal(life(work_with_fault), SIM_ENDED);
+			assert_int_equal(test_life(work_with_fault), SIM_ENDED);
 			verify_in_peace(spec, 0);
 		}
 	assert_false(fault_set(STR("nowhere:eio")));

@@ -15,7 +15,7 @@
 
 #include "base/num.h"
 #include "fiber/clock.h"
-#include "fiber/world_sim.h"
+#include "fiber/test_life.h"
 #include "spool/record.h"
 #include "spool/segment.h"
 
@@ -92,20 +92,6 @@ look(void *arg)
 	must(spool_close(sp) == SPOOL_FINE);
 }
 
-static void
-live(void *arg)
-{
-	yields void (*fn)(void *) = *(yields void (**)(void *))arg;
-
-	must(core_run_all(1, fn, NULL) == 0);
-}
-
-static enum sim_ending
-life(yields void (*fn)(void *))
-{
-	return sim_life(live, &fn);
-}
-
 /* ---- the files as they were ---- */
 
 static void
@@ -144,7 +130,7 @@ world_make(void **state)
 	(void)state;
 	sim_begin(3);
 	ledger = sim_ledger(sizeof *ledger);
-	if (life(fill) != SIM_CRASHED)
+	if (test_life(fill) != SIM_CRASHED)
 		return -1;
 	arena_init(&good.arena, 4 << 20);
 	good.super = sim_disk_get(TEST_PATH "/superblock", &good.arena);
@@ -223,7 +209,7 @@ torn(const char *how, uint64_t at, struct str now, bool is_cut, bool is_loose)
 	memcpy(ledger->ids, good.ids, sizeof good.ids);
 	sim_disk_put(TEST_PATH "/superblock", good.super);
 	sim_disk_put(good.path, now);
-	if (life(look) != SIM_ENDED)
+	if (test_life(look) != SIM_ENDED)
 		fail_msg("%s at %ju: it dies", how, (uintmax_t)at);
 	is_exact(how, at, now, is_cut, is_loose);
 }
