@@ -13,6 +13,7 @@
 #include "base/must.h"
 #include "base/num.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -448,10 +449,22 @@ sim_leftovers(void)
 	sim_broken(text);
 }
 
+/* A life that a fault ends has its counts kept too; then it ends. */
+static void
+sim_abort(int number)
+{
+	(void)number;
+	__gcov_dump();
+}
+
 _Noreturn void
 sim_child(void (*fn)(void *), void *arg)
 {
+	struct sigaction dump = { .sa_handler = sim_abort };
+
 	is_child = true;
+	if (__gcov_dump != NULL)
+		(void)sigaction(SIGABRT, &dump, NULL);
 	/* a failed assert of a test ends this life, not its parent's copy */
 	must(setenv("CMOCKA_TEST_ABORT", "1", 1) == 0);
 	fn(arg);

@@ -223,6 +223,17 @@ audit_log(struct auditing *a)
 	return trouble;
 }
 
+/* A clean stop wrote down which record was the last. */
+static void
+audit_end(struct auditing *a)
+{
+	const struct super *super = &a->look.spool->super;
+
+	if (super->is_clean && super->sequence > a->sequence)
+		audit_damage(a, super->tail, 0,
+		    "records are missing at the end");
+}
+
 static void
 totals_add(struct ledger_totals *sum, const struct ledger_totals *t)
 {
@@ -274,6 +285,7 @@ spool_audit(const char *path, struct audit *audit)
 		audit_damage(&a, 0, 0, "both superblocks are damaged");
 	trouble = audit_log(&a);
 	if (trouble == SPOOL_FINE) {
+		audit_end(&a);
 		ledger_end(&a.ledger);
 		totals_add(&audit->totals, &a.ledger.totals);
 	} else

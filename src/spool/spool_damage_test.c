@@ -4,6 +4,7 @@
 #include "base/poison.h"
 #include "fiber/disk.h"
 #include "fiber/test_life.h"
+#include "spool/audit.h"
 #include "spool/check.h"
 #include "spool/fault.h"
 #include "spool/segment.h"
@@ -14,13 +15,15 @@
 
 enum { N = 60, BODY = 7000 };		/* two segments and a bit */
 
-static struct ledger {
+static struct findings {
 	uint64_t ids[N];
 	uint64_t told, first_told;
 	struct spool_stats stats;
 	enum spool_trouble trouble;
 	unsigned good, damaged, gone;
 	uint64_t check_damaged, check_live, check_records, check_lines;
+	uint64_t sidecars_bad, audit_damaged, audit_told;
+	enum spool_trouble audit_trouble;
 	struct poison_table poison;
 } *ledger;
 
@@ -100,7 +103,40 @@ check(void *arg)
 	ledger->check_damaged = c.damaged;
 	ledger->check_live = c.live;
 	ledger->check_records = c.records;
+	ledger->sidecars_bad = c.sidecars_bad;
 	must(!c.is_in_use);
+}
+
+static void
+audit_line(struct audit *a, uint64_t segment, uint64_t at, struct str text)
+{
+	(void)a, (void)segment, (void)at;
+	must(text.n > 0);
+	ledger->audit_told++;
+}
+
+static yields void
+audit(void *arg)
+{
+	struct audit a = { .tell = audit_line };
+
+	(void)arg;
+	ledger->audit_told = 0;
+	ledger->audit_trouble = spool_audit(TEST_PATH, &a);
+	ledger->audit_damaged = a.damaged;
+	must(ledger->audit_told >= a.damaged);
+}
+
+/* Both look, and find so many places. */
+static void
+looks_find(uint64_t damaged)
+{
+	assert_int_equal(test_life(check), SIM_ENDED);
+	assert_int_equal(ledger->trouble, SPOOL_FINE);
+	assert_int_equal(ledger->check_damaged, damaged);
+	assert_int_equal(test_life(audit), SIM_ENDED);
+	assert_int_equal(ledger->audit_trouble, SPOOL_FINE);
+	assert_int_equal(ledger->audit_damaged, damaged);
 }
 
 static int
@@ -141,6 +177,64 @@ a_rotten_body_is_never_read(void **state)
 	assert_int_equal(ledger->damaged, 1);
 }
 
+/* Told from the sidecar, and found when it is wanted itself. */
+static yields void
+read_envelope(void *arg)
+{
+	struct spool *sp = test_open();
+	struct envelope e;
+	const bool *ended;
+	struct arena a;
+
+	(void)arg;
+	arena_init(&a, 1 << 20);
+	must(spool_envelope(sp, ledger->ids[0], &a, &e, &ended) == BODY_DAMAGED);
+	must(spool_envelope(sp, ledger->ids[1], &a, &e, &ended) == 0);
+	must(e.size == BODY && e.n_rcpts == 1 && !ended[0]);
+	must(spool_envelope(sp, 12345, &a, &e, &ended) == -1);
+	arena_clear(&a);
+	arena_init(&a, 0);
+	must(spool_envelope(sp, ledger->ids[1], &a, &e, &ended) == -1);
+	arena_clear(&a);
+	must(spool_close(sp) == SPOOL_FINE);
+}
+
+static void
+a_rotten_envelope_is_never_believed(void **state)
+{
+	(void)state;
+	sim_disk_rot(file_of(1, SEGMENT_LOG), SEGMENT_HEAD + RECORD_HEADER + 20,
+	    0x10);
+	assert_int_equal(test_life(read_envelope), SIM_ENDED);
+	looks_find(1);
+}
+
+/* The last records are as if they had never been written. */
+static void
+what_is_missing_at_the_end_is_told(void **state)
+{
+	static char zeros[256 << 10];
+	struct arena a;
+	struct str log;
+	char *now;
+
+	(void)state;
+	arena_init(&a, 1 << 20);
+	log = sim_disk_get(file_of(2, SEGMENT_LOG), &a);
+	now = arena_alloc(&a, log.n);
+	memcpy(now, log.p, log.n);
+	memcpy(now + SEGMENT_HEAD, zeros, log.n - SEGMENT_HEAD);
+	sim_disk_put(file_of(2, SEGMENT_LOG), (struct str){ now, log.n });
+	arena_clear(&a);
+	assert_int_equal(test_life(check), SIM_ENDED);
+	assert_true(ledger->check_damaged >= 1);
+	assert_int_equal(test_life(audit), SIM_ENDED);
+	assert_true(ledger->audit_damaged >= 1);
+	assert_int_equal(test_life(look), SIM_ENDED);
+	assert_true(ledger->stats.damaged >= 1);
+	assert_true(ledger->told > 20 && ledger->told == ledger->good);
+}
+
 static void
 without_its_sidecar_it_is_set_aside(void **state)
 {
@@ -172,6 +266,8 @@ a_rotten_sidecar_is_no_loss(void **state)
 	(void)state;
 	for (uint64_t at = 3; at < 6000; at += 1500) {
 		sim_disk_rot(file_of(1, SEGMENT_SIDECAR), at, 0x01);
+		looks_find(0);
+		assert_int_equal(ledger->sidecars_bad, 1);
 		assert_int_equal(test_life(look), SIM_ENDED);
 		assert_int_equal(ledger->told, N);
 		assert_int_equal(ledger->good, N);
@@ -221,8 +317,7 @@ without_any_the_log_speaks_for_itself(void **state)
 	(void)state;
 	sim_disk_rot(TEST_PATH "/superblock", 20, 0x02);
 	sim_disk_rot(TEST_PATH "/superblock", 4096 + 20, 0x04);
-	assert_int_equal(test_life(check), SIM_ENDED);
-	assert_int_equal(ledger->check_damaged, 1);
+	looks_find(1);
 	assert_int_equal(ledger->check_live, N);
 	assert_int_equal(test_life(fill_more), SIM_ENDED);
 	assert_int_equal(test_life(look), SIM_ENDED);
@@ -269,6 +364,8 @@ a_lost_segment_costs_only_its_messages(void **state)
 	assert_int_equal(test_life(fill_three), SIM_ENDED);
 	assert_int_equal(test_life(check), SIM_ENDED);
 	assert_true(ledger->check_damaged >= 1);
+	assert_int_equal(test_life(audit), SIM_ENDED);
+	assert_true(ledger->audit_damaged >= 1);
 	assert_int_equal(test_life(look), SIM_ENDED);
 	assert_int_equal(ledger->trouble, SPOOL_FINE);
 	assert_true(ledger->stats.damaged >= 1);
@@ -344,6 +441,8 @@ an_unknown_law_refuses_to_start(void **state)
 {
 	(void)state;
 	assert_int_equal(test_life(write_foreign), SIM_ENDED);
+	assert_int_equal(test_life(audit), SIM_ENDED);
+	assert_int_equal(ledger->audit_trouble, SPOOL_FOREIGN);
 	assert_int_equal(test_life(look), SIM_ENDED);
 	assert_int_equal(ledger->trouble, SPOOL_FOREIGN);
 	assert_int_equal(test_life(check), SIM_ENDED);
@@ -366,6 +465,7 @@ nonsense_in_a_whole_record_is_set_aside(void **state)
 {
 	(void)state;
 	assert_int_equal(test_life(write_nonsense), SIM_ENDED);
+	looks_find(1);
 	assert_int_equal(test_life(look), SIM_ENDED);
 	assert_int_equal(ledger->trouble, SPOOL_FINE);
 	assert_int_equal(ledger->good, N);
@@ -467,6 +567,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(all_is_well),
 		TEST(a_rotten_body_is_never_read),
+		TEST(a_rotten_envelope_is_never_believed),
+		TEST(what_is_missing_at_the_end_is_told),
 		TEST(without_its_sidecar_it_is_set_aside),
 		TEST(a_rotten_sidecar_is_no_loss),
 		TEST(a_rotten_header_of_a_segment_is_made_up_for),

@@ -26,6 +26,12 @@ memory_live(void)
 }
 
 uint64_t
+memory_asked(void)
+{
+	return asked;
+}
+
+uint64_t
 memory_refused(void)
 {
 	return refused;

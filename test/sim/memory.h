@@ -18,7 +18,8 @@
 #include <stdint.h>
 
 size_t memory_live(void);
-uint64_t memory_refused(void);		/* so many were, ever */
+uint64_t memory_asked(void);		/* so many were wanted, ever */
+uint64_t memory_refused(void);		/* and so many of them refused */
 void memory_refuse(uint64_t nth, uint64_t times);	/* 0: none */
 
 #endif
