@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { DISK_MARGIN = 4096 };
+enum { DISK_MARGIN = 4096, DISK_PACE = 4 << 20 };
 
 /*
  * A verb is a struct disk_ask on the fiber's stack, filled by the verb, done on
@@ -171,7 +171,8 @@ disk_truncate(int fd, uint64_t size)
 }
 
 /* A hole or an unwritten extent would change metadata at each first write, and
- * fdatasync would have to wait for the journal. */
+ * fdatasync would have to wait for the journal.  What is written goes to the disk
+ * bit by bit: the syncs of others would wait for all of it at once. */
 static int
 disk_do_zero_fill(void *arg)
 {
@@ -187,6 +188,8 @@ disk_do_zero_fill(void *arg)
 		    sizeof zeros);
 		a->result = world_disk_pwrite(a->fd, &part, 1, at);
 		at += part.n;
+		if (a->result == 0 && at % DISK_PACE == 0 && at < a->size)
+			a->result = world_disk_fdatasync(a->fd);
 	}
 	return 0;
 }

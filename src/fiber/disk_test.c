@@ -199,7 +199,7 @@ static void
 body_zero_fill(void *arg)
 {
 	static char room[200000];
-	int fd;
+	int fd, more = 4 << 20;	/* synced on the way */
 
 	(void)arg;
 	begin();
@@ -209,6 +209,11 @@ body_zero_fill(void *arg)
 	assert_int_equal(disk_pread(fd, room, sizeof room, 0), 150000);
 	for (size_t i = 0; i < 150000; i++)
 		assert_int_equal(room[i], 0);
+	for (int n = more - 1; n <= more + 1; n++) {
+		assert_int_equal(disk_zero_fill(fd, (uint64_t)n), 0);
+		assert_int_equal(disk_pread(fd, room, sizeof room,
+		    (uint64_t)n - 7), 7);
+	}
 	assert_int_equal(disk_zero_fill(fd, 0), 0);
 	assert_int_equal(disk_pread(fd, room, sizeof room, 0), 0);
 	disk_close(fd);

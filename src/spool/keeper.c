@@ -98,8 +98,16 @@ keeper_spares_wanted(const struct spool *sp)
 	const struct segment *s = sp->current;
 
 	if (sp->writer.wants_spare || s == NULL || s->end > s->size / 2)
-		return SPARES_MOST;
+		return SPARES_WANTED;
 	return 1;
+}
+
+/* More than would be made: filling one with zeros costs as much writing as all
+ * that it will hold, and segments die several at a time. */
+static size_t
+keeper_spares_kept(const struct spool *sp)
+{
+	return sp->health == SPOOL_HEALTHY ? SPARES_MOST : SPARES_WANTED;
 }
 
 static void
@@ -307,9 +315,7 @@ keeper_drop_front(struct spool *sp)
 		return rc;
 	}
 	s->is_going = true;
-	/* More are kept than would be made now: filling one with zeros costs as
-	 * much writing as all that it will hold. */
-	if (sp->n_spares < SPARES_MOST && !s->is_suspect &&
+	if (sp->n_spares < keeper_spares_kept(sp) && !s->is_suspect &&
 	    s->size == sp->config.segment_bytes)
 		rc = keeper_recycle(sp, s);
 	else

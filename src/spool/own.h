@@ -24,7 +24,8 @@
 #include "spool/tail.h"
 #include "spool/writer.h"
 
-enum { SPARES_MOST = 2, OWN_PATH_MOST = 200 };
+/* So many spares are made; of old segments more are kept. */
+enum { SPARES_WANTED = 2, SPARES_MOST = 4, OWN_PATH_MOST = 200 };
 
 struct mark {
 	bool is_registered;

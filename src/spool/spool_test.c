@@ -1,3 +1,4 @@
+#include "spool/own.h"
 #include "spool/spool_test.h"
 #include "spool/slip.h"
 
@@ -348,6 +349,72 @@ tail_count(struct tail *t, struct tail_place *after)
 	return n;
 }
 
+/* Several segments die at once, as a projection comes on. */
+static yields struct spool *
+die_together(struct tail_place *at)
+{
+	struct spool_config c = test_config();
+	struct spool *sp;
+	struct tail *t;
+	uint64_t id = 0;
+
+	must(spool_open(&c, &sp) == SPOOL_FINE);
+	spool_projection(sp, 3);
+	must(spool_recover(sp, NULL, NULL) == SPOOL_FINE);
+	for (uint64_t i = 0; i < 400; i++) {
+		must(test_commit(sp, i, 4000, 1, &id) == DRAFT_FINE);
+		must(test_deliver(sp, id, 0) == 0);
+	}
+	t = tail_open(sp, *at, TAIL_OF(RECORD_COMMIT));
+	must(tail_count(t, at) == 400 && sp->log.n > SPARES_MOST + 1);
+	tail_close(t);
+	return sp;
+}
+
+static yields void
+die_with_room(void *arg)
+{
+	struct tail_place at = { 0, 0 };
+	struct spool *sp = die_together(&at);
+	uint64_t next;
+
+	(void)arg;
+	must(spool_mark(sp, 3, at) == 0);
+	fiber_sleep(in_ms(30000));
+	must(sp->n_spares == SPARES_MOST);
+	next = sp->keeper.next_number;
+	sp = reopen(sp);
+	must(sp->n_spares == SPARES_MOST && sp->keeper.next_number == next);
+	must(spool_close(sp) == SPOOL_FINE);
+}
+
+static yields void
+die_without_room(void *arg)
+{
+	struct tail_place at = { 0, 0 };
+	struct spool *sp = die_together(&at);
+
+	(void)arg;
+	sp->config.reserve_bytes = UINT64_MAX;
+	fiber_sleep(in_ms(2000));
+	while (spool_health(sp) != SPOOL_NO_ROOM) {
+		(void)test_commit(sp, 1, 10, 1, NULL);
+		fiber_sleep(in_ms(2000));
+	}
+	must(spool_mark(sp, 3, at) == 0);
+	fiber_sleep(in_ms(30000));
+	must(spool_stats(sp).recycled > 0 && sp->n_spares == SPARES_WANTED);
+	must(spool_close(sp) == SPOOL_FINE);
+}
+
+static void
+old_segments_are_kept_while_there_is_room(void **state)
+{
+	(void)state;
+	in_world(die_with_room);
+	in_world(die_without_room);
+}
+
 static yields void
 follow(void *arg)
 {
@@ -548,6 +615,7 @@ main(void)
 		cmocka_unit_test(outcomes_are_remembered),
 		cmocka_unit_test(attempts_and_holds_are_remembered),
 		cmocka_unit_test(a_pin_outlives_the_message),
+		cmocka_unit_test(old_segments_are_kept_while_there_is_room),
 		cmocka_unit_test(dead_segments_are_recycled_and_the_rest_moved),
 		cmocka_unit_test(tails_follow_and_hold_the_log),
 		cmocka_unit_test(events_are_written_until_the_buffer_is_full),

@@ -404,10 +404,10 @@ writer_roll(struct spool *sp)
 {
 	struct writer *w = &sp->writer;
 
-	w->wants_spare = sp->n_spares < SPARES_MOST;
+	w->wants_spare = sp->n_spares < SPARES_WANTED;
 	if (w->wants_spare)
 		keeper_wake(sp);
-	if (sp->n_spares == 0 || (sp->n_spares < SPARES_MOST &&
+	if (sp->n_spares == 0 || (sp->n_spares < SPARES_WANTED &&
 	    !writer_may_use_reserve(w)))
 		return false;
 	if (sp->current != NULL)
