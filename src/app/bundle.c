@@ -7,6 +7,12 @@
 #include "policy/problem.h"
 #include "policy/show.h"
 
+bool
+bundle_is_bare(const struct config *old, const struct config *next)
+{
+	return config_extent(next).all == 0 && config_extent(old).all > 0;
+}
+
 int
 bundle_pack(const struct source_memory *recorded, struct arena *a)
 {

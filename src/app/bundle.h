@@ -29,6 +29,9 @@ struct bundle {
 	struct buf say;			/* what came of it; ends in NUL */
 };
 
+/* Who edits a file in place empties it first: that is a good configuration, and
+ * would close every door. */
+bool bundle_is_bare(const struct config *old, const struct config *next);
 int bundle_pack(const struct source_memory *, struct arena *);
 /* `old' is held by the caller until it is loaded. */
 void bundle_init(struct bundle *, int fd, struct str path,

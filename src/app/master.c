@@ -155,7 +155,7 @@ worker_child(struct master *m, int notice_fd, pid_t master)
 static int
 porter_begin(struct master *m)
 {
-	int rc = porter_start(&m->porter, m->config);
+	int rc = porter_start(&m->porter, m->config, m->next);
 
 	m->porter_ms = 0;
 	m->porter_started_ms = now_ms();
@@ -411,17 +411,11 @@ doors_send(struct master *m)
 }
 
 static int
-bundle_send(struct master *m, const struct source_memory *recorded,
-    struct arena *a)
+bundle_send(struct master *m, int fd)
 {
-	int fd = bundle_pack(recorded, a), rc;
-
-	if (fd < 0)
-		return -1;
 	m->generation++;
-	rc = notice_give(m, NOTICE_CONFIG, m->wish, m->options->config, fd);
-	close(fd);
-	if (rc != 0 || doors_send(m) != 0)
+	if (notice_give(m, NOTICE_CONFIG, m->wish, m->options->config, fd) != 0
+	    || doors_send(m) != 0)
 		return -1;
 	if (m->porter_next.fd >= 0 && notice_give(m, NOTICE_PORTER, 1,
 	    STR_NONE, m->porter_next.fd) != 0)
@@ -429,43 +423,58 @@ bundle_send(struct master *m, const struct source_memory *recorded,
 	return notice_give(m, NOTICE_CONFIG_END, m->generation, STR_NONE, -1);
 }
 
-/* Who edits a file in place empties it first: that is a good configuration,
- * and would close every door. */
-static bool
-reload_is_bare(const struct master *m)
+/* Why is in the trail, or has been said in *text. */
+static int
+reload_check(struct master *m, const struct source_memory *recorded,
+    struct str *text, struct arena *a)
 {
-	return config_extent(m->next).all == 0 &&
-	    config_extent(m->config).all > 0;
+	if (!bundle_is_bare(m->config, m->next))
+		return bundle_pack(recorded, a);
+	*text = arena_join(a, m->options->config, STR(": nothing is set in it; "
+	    "if that is meant, restart the server\n"));
+	return -1;
 }
 
-static void
-reload_try(struct master *m, struct arena *a)
+/* What was read and is sound, for the worker; or -1, and it is refused. */
+static int
+reload_read(struct master *m, struct arena *a)
 {
 	struct source_memory recorded;
 	struct str text = STR_NONE;
+	int fd;
 
 	source_record(&recorded, a, &files_source);
 	m->next = reading_config(&recorded.source, m->options->config, &text, a);
-	if (m->next == NULL) {
-		reload_refuse(m, text);
-		return;
-	}
-	if (reload_is_bare(m)) {
-		reload_refuse(m, arena_join(a, m->options->config, STR(": nothing "
-		    "is set in it; if that is meant, restart the server\n")));
-		config_release(m->next);	/* no door was opened for it */
-		m->next = NULL;
-		return;
-	}
-	if ((keyring_look(m->next) == m->tls_seen ||
-	    keyring_make(m, m->next) == 0) &&
-	    porter_start(&m->porter_next, m->next) >= 0 &&
-	    doors_open(&m->doors, m->next, m->cores) == 0 &&
-	    bundle_send(m, &recorded, a) == 0)
-		return;
-	text = arena_printf(a, "%s\n", err_text());
+	fd = m->next == NULL ? -1 : reload_check(m, &recorded, &text, a);
+	if (fd >= 0)
+		return fd;
+	if (text.n == 0)
+		text = arena_printf(a, "%s\n", err_text());
 	err_clear();
 	reload_refuse(m, text);
+	if (m->next != NULL)
+		config_release(m->next);	/* no door was opened for it */
+	m->next = NULL;
+	return -1;
+}
+
+/* Who is forked here finds nothing of what was read but the configurations, which
+ * it forgets. */
+static void
+reload_send(struct master *m, int fd)
+{
+	char room[1024];
+	struct buf text = BUF_OF(room);
+
+	if ((keyring_look(m->next) == m->tls_seen ||
+	    keyring_make(m, m->next) == 0) &&
+	    porter_start(&m->porter_next, m->next, m->config) >= 0 &&
+	    doors_open(&m->doors, m->next, m->cores) == 0 &&
+	    bundle_send(m, fd) == 0)
+		return;
+	buf_printf(&text, "%.1000s\n", err_text());
+	err_clear();
+	reload_refuse(m, buf_str(&text));
 	reload_abandon(m);
 }
 
@@ -473,12 +482,17 @@ static void
 reload_begin(struct master *m)
 {
 	struct arena a;
+	int fd;
 
 	m->reload_wanted = false;
 	systemd_tell_reloading();
 	arena_init_wiped(&a, CONFIG_MOST);
-	reload_try(m, &a);
+	fd = reload_read(m, &a);
 	arena_clear(&a);
+	if (fd >= 0) {
+		reload_send(m, fd);
+		close(fd);
+	}
 	if (m->next == NULL)		/* else the worker is at it */
 		serving_tell();
 }

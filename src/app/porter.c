@@ -30,6 +30,7 @@
 #include "app/porter_run.h"
 #include "app/report_child.h"
 #include "app/rights.h"
+#include "app/sandbox.h"
 #include "app/signals.h"
 #include "base/err.h"
 #include "base/must.h"
@@ -44,7 +45,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -255,18 +255,14 @@ become_nobody_else(uint32_t uid)
 static int
 become(uint32_t uid, uint32_t gid)
 {
-	struct passwd *pw = getpwuid(uid);
+	struct passwd *pw;
 
 	if (uid == 0)
 		return err_set("mail is never delivered as root");
-	if (geteuid() != 0)
+	if (!rights_may_become())
 		return become_nobody_else(uid);
-	if (pw != NULL ? initgroups(pw->pw_name, gid) : setgroups(0, NULL))
-		return err_set("groups of uid %u: %m", uid);
-	if (setgid(gid) != 0 || setuid(uid) != 0)
-		return err_set("becoming uid %u: %m", uid);
-	must(geteuid() == uid && getegid() == gid && getuid() == uid);
-	return 0;
+	pw = getpwuid(uid);
+	return rights_become(uid, gid, pw == NULL ? NULL : pw->pw_name);
 }
 
 static int
@@ -425,18 +421,38 @@ descriptors_shed(int socket)
 	return FIRST;
 }
 
+/* Root in a container may not lay a filter that leaves programs their rights. */
+static void
+root_refuse(void)
+{
+	if (geteuid() != 0 || sandbox_porter_enter() == 0)
+		return;
+	fprintf(stderr, "nightmail: porter: nothing but its uid keeps it from "
+	    "being root: %s\n", err_text());
+	err_clear();
+}
+
+/* prctl(2): another uid forgets that it is to die with its parent. */
+static void
+rights_take(pid_t master)
+{
+	root_refuse();
+	if (rights_keep_becoming() != 0)
+		_exit(EX_OSERR);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != master)
+		_exit(0);
+}
+
 static _Noreturn void
-porter_main(const struct config *conf, int socket)
+porter_main(const struct config *conf, int socket, pid_t master)
 {
 	static struct porter_request q;	/* one at a time, one thread */
 	unsigned children = 0, n_fds;
 	int fds[2], rc;
 
 	socket = descriptors_shed(socket);
-	secrets_forget(conf);
-	rights_forget_environment();
-	if (rights_keep_becoming() != 0)
-		_exit(EX_OSERR);
+	rights_take(master);
 	for (;;) {
 		request_await(socket, &children);
 		rc = passed_receive(socket, &q, sizeof q, fds, &n_fds, 2);
@@ -460,21 +476,24 @@ porter_is_needed(const struct config *conf)
 }
 
 static _Noreturn void
-porter_child(const struct config *conf, int socket, pid_t master)
+porter_child(const struct config *conf, const struct config *other,
+    int socket, pid_t master)
 {
+	secrets_forget(conf);
+	if (other != NULL)
+		secrets_forget(other);
+	rights_forget_environment();
 	(void)prctl(PR_SET_NAME, "nm-porter");
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != master)
-		_exit(0);
 	signal_ignore_all();
 	signals_free();
-	porter_main(conf, socket);
+	porter_main(conf, socket, master);
 }
 
 /* Where it could not be forked its end is gone already, and who asks tries again
  * as for one that died. */
 int
-porter_start(struct porter_process *p, const struct config *conf)
+porter_start(struct porter_process *p, const struct config *conf,
+    const struct config *other)
 {
 	pid_t master = getpid();
 	int pair[2];
@@ -486,7 +505,7 @@ porter_start(struct porter_process *p, const struct config *conf)
 		return err_set("socketpair: %m");
 	p->pid = fork();
 	if (p->pid == 0)
-		porter_child(conf, pair[1], master);
+		porter_child(conf, other, pair[1], master);
 	close(pair[1]);
 	p->fd = pair[0];
 	if (p->pid > 0)

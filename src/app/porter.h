@@ -33,7 +33,10 @@ struct porter_process {
 
 #define PORTER_NONE ((struct porter_process){ .fd = -1 })
 
-int porter_start(struct porter_process *, const struct config *);
+/* The secrets of both configurations, of which another may be NULL, are forgotten
+ * in it. */
+int porter_start(struct porter_process *, const struct config *,
+    const struct config *another);
 void porter_died(struct porter_process *);
 void porter_stop(struct porter_process *);
 

@@ -38,7 +38,7 @@ begin(void **state)
 	conf_begin();
 	conf_file("/users", "me\nroo:x:0:0::/root:\n");
 	conf = conf_of(yaml);
-	assert_int_equal(porter_start(&porter, conf), 1);
+	assert_int_equal(porter_start(&porter, conf, NULL), 1);
 	message = memfd_create("message", MFD_CLOEXEC);
 	assert_int_equal(write(message, "a\r\nb\r\n", SIZE), SIZE);
 	return 0;

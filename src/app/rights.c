@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/must.h"
+#include "policy/place.h"
 
 #include <grp.h>
 #include <linux/capability.h>
@@ -11,6 +12,9 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* Of what systemd.io/UIDS-GIDS leaves unused the last but one. */
+enum { STRANGER = 2147483646 };
 
 /* The default need not exist; a group that was asked for must. */
 static int
@@ -30,6 +34,15 @@ group_find(const struct config *c, gid_t *gid)
 
 /* PR_CAPBSET_DROP wants a right itself: where a service manager has limited the
  * set already, it is not ours to. */
+static void
+capabilities_bound(uint32_t kept)
+{
+	for (unsigned long i = 0; i <= CAP_LAST_CAP; i++)
+		if (i >= 32 || (kept & 1u << i) == 0)
+			(void)prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
 static int
 capabilities_set(uint32_t kept)
 {
@@ -38,10 +51,6 @@ capabilities_set(uint32_t kept)
 	struct __user_cap_data_struct sets[2] = { { kept, kept, 0 },
 		{ 0, 0, 0 } };
 
-	for (unsigned long i = 0; i <= CAP_LAST_CAP; i++)
-		if (i >= 32 || (kept & 1u << i) == 0)
-			(void)prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
-	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	return syscall(SYS_capset, &head, sets) == 0 ? 0 :
 	    err_set("shedding capabilities: %m");
 }
@@ -51,15 +60,67 @@ capabilities_set(uint32_t kept)
 static int
 rights_shed(void)
 {
+	capabilities_bound(0);
 	return capabilities_set(0);
+}
+
+/* ---- to become others, and not be root ---- */
+
+static bool becomes;
+
+bool
+rights_may_become(void)
+{
+	return becomes;
+}
+
+/* An id that no account has, so that nobody else's process may signal ours nor
+ * ours another's; in a namespace without it, nobody's. */
+static int
+stranger_become(void)
+{
+	if (setgid(STRANGER) == 0 && setuid(STRANGER) == 0)
+		return 0;
+	return setgid(PLACE_NOBODY) == 0 ? setuid(PLACE_NOBODY) : -1;
+}
+
+/* capabilities(7): who leaves uid 0 keeps what is permitted when it asked for
+ * that, and nothing effective. */
+static int
+root_leave(void)
+{
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 || setgroups(0, NULL) != 0 ||
+	    stranger_become() != 0 || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) != 0)
+		return err_set("becoming nobody: %m");
+	must(geteuid() != 0 && getegid() != 0);
+	return 0;
 }
 
 int
 rights_keep_becoming(void)
 {
-	return geteuid() != 0 ? rights_shed() :
-	    capabilities_set(1u << CAP_SETUID | 1u << CAP_SETGID);
+	const uint32_t kept = 1u << CAP_SETUID | 1u << CAP_SETGID;
+
+	if (geteuid() != 0)
+		return rights_shed();
+	capabilities_bound(kept);
+	becomes = true;
+	return root_leave() != 0 ? -1 : capabilities_set(kept);
 }
+
+int
+rights_become(uid_t uid, gid_t gid, const char *name)
+{
+	must(becomes && uid != 0);
+	if (name != NULL ? initgroups(name, gid) : setgroups(0, NULL))
+		return err_set("groups of uid %u: %m", uid);
+	if (setgid(gid) != 0 || setuid(uid) != 0)
+		return err_set("becoming uid %u: %m", uid);
+	must(geteuid() == uid && getegid() == gid && getuid() == uid);
+	return capabilities_set(0);	/* between two others nothing is lost */
+}
+
+/* ---- to the configured user ---- */
 
 int
 rights_find(const struct config *c, uid_t *uid, gid_t *gid)

@@ -4,7 +4,7 @@
  * The promise: after rights_drop() said 0 this process is the user and group of
  * the configuration, for good, and has no capability; a server that was not
  * started by root stays who it is, and keeps none either.  Nobody talks with the
- * network as root.
+ * network as root, nor does who becomes others for it.
  * Not for: what that user may do (cage.h).
  * Waiting: blocks on the files of accounts.
  * Memory: none.
@@ -21,8 +21,13 @@
 int rights_drop(const struct config *);
 /* Who that is. */
 int rights_find(const struct config *, uid_t *, gid_t *);
-/* All but those to become another user; of who is not root, all. */
+/* Root becomes a user that no account has, with the rights to become others and no
+ * other; who is not root sheds all. */
 int rights_keep_becoming(void);
+bool rights_may_become(void);
+/* For good, with the groups of that name (NULL: none) and no rights; never
+ * root. */
+int rights_become(uid_t, gid_t, const char *name);
 
 /* The environment, where secrets may stand (env:NAME): overwritten, and empty. */
 void rights_forget_environment(void);

@@ -272,3 +272,61 @@ sandbox_reader_enter(void)
 		    SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS));
 	return filter_end(&f);
 }
+
+/* ---- one that becomes others, but never root ---- */
+
+/* Those that set a uid, and how many they take. */
+static const struct { int call; unsigned n; } becomings[] = {
+	{ SCMP_SYS(setuid), 1 }, { SCMP_SYS(setuid32), 1 },
+	{ SCMP_SYS(setreuid), 2 }, { SCMP_SYS(setreuid32), 2 },
+	{ SCMP_SYS(setresuid), 3 }, { SCMP_SYS(setresuid32), 3 },
+	{ SCMP_SYS(setfsuid), 1 }, { SCMP_SYS(setfsuid32), 1 },
+};
+
+/* A call that this machine does not have has a number below 0. */
+static void
+root_refuse(struct sandbox_filter *f, int call, unsigned n)
+{
+	for (unsigned i = 0; i < n && call >= 0 && f->rc == 0; i++)
+		f->rc = seccomp_rule_add(f->is, SCMP_ACT_ERRNO(EPERM), call, 1,
+		    SCMP_CMP(i, SCMP_CMP_MASKED_EQ, whole_int, 0));
+}
+
+/* Beside the machine's own calls it may have those of a smaller one, some of which
+ * see only half of a number: none of these.  A rule is laid for the architectures
+ * that the filter has by then. */
+static int
+smaller_refuse(struct sandbox_filter *f)
+{
+	int rc = 0;
+
+#if defined(__x86_64__)
+	rc = seccomp_arch_add(f->is, SCMP_ARCH_X86);
+	if (rc == 0)
+		rc = seccomp_arch_remove(f->is, SCMP_ARCH_NATIVE);
+	for (size_t i = 0; rc == 0 &&
+	    i < sizeof becomings / sizeof *becomings; i++)
+		rc = seccomp_rule_add(f->is, SCMP_ACT_ERRNO(EPERM),
+		    becomings[i].call, 0);
+	if (rc == 0)
+		rc = seccomp_arch_add(f->is, SCMP_ARCH_NATIVE);
+#else
+	(void)f;
+#endif
+	return rc;
+}
+
+int
+sandbox_porter_enter(void)
+{
+	struct sandbox_filter f = { .is = seccomp_init(SCMP_ACT_ALLOW) };
+
+	if (f.is == NULL)
+		return err_set("seccomp: no memory");
+	f.rc = seccomp_attr_set(f.is, SCMP_FLTATR_CTL_NNP, 0);
+	if (f.rc == 0)
+		f.rc = smaller_refuse(&f);
+	for (size_t i = 0; i < sizeof becomings / sizeof *becomings; i++)
+		root_refuse(&f, becomings[i].call, becomings[i].n);
+	return filter_end(&f);
+}

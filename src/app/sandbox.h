@@ -6,7 +6,7 @@
  * rights, signals nobody but itself, opens sockets of the families INET, INET6 and
  * UNIX, none of them raw, and listens at none, maps nothing executable, and (where
  * the kernel has Landlock) reaches the files that fence.h tells and no other.
- * Not for: master.  The porter has rules of its own.
+ * Not for: master.
  * Waiting: none; call it before any thread is started.
  * Memory: none kept.
  * Errors: -1 and the trail when a rule cannot be laid.  A call that is not allowed
@@ -36,5 +36,11 @@ int sandbox_signer_enter(const int *dirs, size_t n);
 /* For a process that reads one descriptor, writes to it and to another, and
  * computes: not even files by name. */
 int sandbox_reader_enter(void);
+
+/* For root, before it sheds its rights to become others: neither it nor a child,
+ * nor a program that runs with root's rights by its mode, becomes root by a call.
+ * A machine's smaller kind of programs (32 bits) change no uid at all.  Privileges
+ * that programs have are not forgone. */
+int sandbox_porter_enter(void);
 
 #endif

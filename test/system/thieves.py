@@ -135,13 +135,20 @@ def neighbours(where, s, level, name):
 
 
 def burgled_porter(where):
-    """The rights to become a user and no others."""
+    """Nobody that has an account, with the rights to become a user and no others: not root, and what is root's is
+    not its."""
     if not IS_ROOT:
         return "only root has a porter"
     with started(where) as s:
         porter = s.children("nm-porter")[0]
         st = status_of(porter)
-        check(int(st["CapEff"], 16) == int(st["CapBnd"], 16) == 1 << 6 | 1 << 7, "capabilities", st["CapEff"], st["CapBnd"])
+        two = 1 << 6 | 1 << 7
+        check({int(st[name], 16) for name in ("CapEff", "CapPrm", "CapBnd")} == {two} and int(st["CapAmb"], 16) == 0,
+              "capabilities", {k: v for k, v in st.items() if k.startswith("Cap")})
+        check(set(st["Uid"].split()) == set(st["Gid"].split()) == {"2147483646"} and not st["Groups"].strip(), "who it is", st)
+        mine = where / "of-root"
+        mine.write_text("x")
+        mine.chmod(0o600)
         keyring = s.children("nm-keyring")[0]
         refused("porter", tries(where, porter, {
             "ptrace": f"(long)syscall(101, 16, {s.worker()}, 0, 0)", "packet": "(long)socket(17, 3, 0)",
@@ -149,7 +156,11 @@ def burgled_porter(where):
             "module": "(long)syscall(313, -1, \"\", 0)", "reboot": "(long)syscall(169, 0, 0, 0, 0)",
             "memory": f'(long)open("/proc/{s.worker()}/mem", 0)', "domainname": "(long)setdomainname(\"x\", 1)",
             "keyring": f'(long)open("/proc/{keyring}/mem", 0)', "kill-worker": f"(long)kill({s.worker()}, 0)",
-            "kill-keyring": f"(long)kill({keyring}, 0)"}))
+            "kill-keyring": f"(long)kill({keyring}, 0)", "kill-master": f"(long)kill({s.process.pid}, 0)",
+            "read-root's": f'(long)open("{mine}", 0)', "write-root's": '(long)open("/etc/passwd", 1)',
+            "make-root's": '(long)open("/etc/nm-made", 65, 0600)',
+            "setuid": "(long)syscall(105, 0)", "setreuid": "(long)syscall(113, -1, 0)", "setfsuid": "(long)syscall(122, 0)",
+            "setresuid": "(long)syscall(117, -1, 0, -1)", "setresuid-high": "(long)syscall(117, -1, 0x100000000, -1)"}))
         fds = os.listdir(f"/proc/{porter}/fd")
         check(len(fds) <= 5, "it holds", fds)
 
