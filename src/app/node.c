@@ -80,6 +80,17 @@ node_trouble(struct node_core *c, const char *text)
 	c->sink->take(c->sink, &e);
 }
 
+/* Who starts a server looks at what it says, and not yet into the log. */
+static void
+start_fail(struct node_core *c)
+{
+	const struct node_setup *s = c->node->setup;
+
+	node_trouble(c, err_text());
+	if (s->failed != NULL)
+		s->failed(s->arg, err_text());
+}
+
 /* What the layers below find out about the machine, on whatever core. */
 /* Of a place that knows users. */
 static void
@@ -213,7 +224,7 @@ core_open(struct node_core *c)
 	    n->setup->tls(n->setup->arg, c) != 0)
 		rc = EX_OSERR;
 	if (rc != 0)
-		node_trouble(c, err_text());
+		start_fail(c);
 	n->house.cores[c->index] = &c->server;
 	return rc;
 }
@@ -250,7 +261,7 @@ core_read(struct node_core *c)
 	if (rc == 0 && c->index == 0)
 		reports_start(c);
 	if (rc != 0)
-		node_trouble(c, err_text());
+		start_fail(c);
 	return rc;
 }
 

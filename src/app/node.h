@@ -90,6 +90,9 @@ struct node_setup {
 	struct login *login;
 	/* The sink of a core's events; called once on each core. */
 	struct event_sink *(*sink)(void *arg, unsigned core);
+	/* What keeps a core from starting, which is in its log too; on that core.
+	 * NULL: nobody hears it. */
+	void (*failed)(void *arg, const char *text);
 	/* Once all cores accept, on core 0, as a fiber of its own. */
 	yields void (*started)(void *arg, struct node *);
 	/* On each core, when conversations are over and before spools and

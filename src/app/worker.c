@@ -25,6 +25,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -66,6 +67,7 @@ struct worker {
 	uint32_t answering;		/* the wish that the one under way heeds */
 	char *reload_text;		/* what came of it */
 	bool reload_ok, ear_is_closed;
+	bool _Atomic has_failed;	/* to start, and said so */
 };
 
 /* ---- doors ---- */
@@ -634,6 +636,27 @@ control_fill(struct worker *w)
 	}
 }
 
+/* Cores mostly fail alike: the first says it.  What the user may not do is known
+ * only here, behind the cage. */
+static void
+failed(void *arg, const char *text)
+{
+	struct worker *w = arg;
+	const struct config *c = w->setup->config;
+	char path[1100];
+
+	if (atomic_exchange(&w->has_failed, true))
+		return;
+	fprintf(stderr, "nightmail: the worker cannot start: %s\n", text);
+	if (!str_cstr(c->spool.path, path, sizeof path) ||
+	    access(path, R_OK | W_OK | X_OK) == 0)
+		return;
+	fprintf(stderr, "nightmail: spool.path must be a directory of who runs "
+	    "the worker (uid %u): install -d -m 0700 -o %u -g %u %s\n",
+	    w->node_setup.own_uid, w->node_setup.own_uid,
+	    w->node_setup.own_gid, path);
+}
+
 static yields void
 started(void *arg, struct node *n)
 {
@@ -715,7 +738,7 @@ worker_main(const struct worker_setup *setup)
 		.cores = setup->cores, .door_fd = door_fd, .local_fd = local_fd, .sink = sink_make,
 		.tls = tls_take,
 		.acme = acme_visited, .login = &w.logins.login,
-		.started = started, .leaving = leaving, .ended = ended, .arg = &w,
+		.failed = failed, .started = started, .leaving = leaving, .ended = ended, .arg = &w,
 		.porter_fd = porter_place(setup->porter_fd), .own_uid = geteuid(),
 		.own_gid = getegid() };
 	credentials_init(&w.credentials, setup->cores,
