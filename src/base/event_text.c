@@ -485,10 +485,28 @@ text_bounce(const struct event *e, const char *words, struct buf *out)
 	text_put_word(out, ": ", report);
 }
 
+/* A rule is "KEY (default)" or "KEY, FILE:LINE": KEY@default, KEY@FILE:LINE.  No
+ * key has an '@', so the first one parts them, whatever the file is called. */
+static void
+text_put_rule(struct buf *out, struct str rule)
+{
+	struct str where = rule, key = str_cut(&where, ' ');
+
+	if (key.n > 0 && key.p[key.n - 1] == ',')
+		key.n--;
+	if (where.n > 1 && where.p[0] == '(' && where.p[where.n - 1] == ')')
+		where = str_sub(where, 1, where.n - 2);
+	text_put_word(out, ", rule=", key);
+	if (where.n > 0)
+		text_put_word(out, "@", where);
+}
+
 /* What was found out of a message, and what is done with it. */
 static void
 text_checked(const struct event *e, const char *words, struct buf *out)
 {
+	struct str rule = event_get_str(e, FIELD_rule);
+
 	text_put_id(out, e->id, "NOQUEUE");
 	text_put_client(out, words, e);
 	text_put_angle(out, ", from=", event_get_str(e, FIELD_sender));
@@ -496,7 +514,8 @@ text_checked(const struct event *e, const char *words, struct buf *out)
 	text_put_word(out, ", disposition=",
 	    event_get_str(e, FIELD_disposition));
 	text_put_word(out, ", override=", event_get_str(e, FIELD_override));
-	text_put_word(out, ", rule=", event_get_str(e, FIELD_rule));
+	if (rule.p != NULL)
+		text_put_rule(out, rule);
 	buf_put(out, STR(": "));
 	text_put_long(out, event_get_str(e, FIELD_results));
 }

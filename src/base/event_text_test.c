@@ -448,6 +448,35 @@ test_every_octet_everywhere(void **state)
 	}
 }
 
+/* One word, whatever the file is called. */
+static void
+test_where_a_rule_stands(void **state)
+{
+	static const struct { const char *rule, *word; } rows[] = {
+		{ "a.b (default)", "a.b@default" },
+		{ "a.b, /etc/n.yaml:12", "a.b@/etc/n.yaml:12" },
+		{ "a.b, my (file), rule=x@y:1", "a.b@my??file???rule?x@y:1" },
+		{ "a.b, (:1", "a.b@?:1" },
+		{ "a.b", "a.b" },
+		{ "a.b ", "a.b" },
+		{ "a.b ()", "a.b" },
+		{ "a.b (", "a.b@?" },
+		{ ", ", "" },
+	};
+	char want[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct event e = make(EVENT_checked, 7);
+
+		event_str(&e, FIELD_client, STR("192.0.2.7"));
+		event_str(&e, FIELD_rule, str_of(rows[i].rule));
+		(void)snprintf(want, sizeof want, "0000000000007: client="
+		    "unknown[192.0.2.7], rule=%s: ", rows[i].word);
+		expect(&e, want);
+	}
+}
+
 /* What was found out is told whole, and forges nothing. */
 static void
 test_what_was_checked(void **state)
@@ -466,7 +495,7 @@ test_what_was_checked(void **state)
 	event_str(&e, FIELD_results, STR("spf=pass reason=\"\r\nx\""));
 	expect(&e, "0000000000007: client=unknown[192.0.2.7], from=<a@b.test? "
 	    "x>, author=b.test, disposition=none, override=mailing_list, "
-	    "rule=inbound.verify.dmarc??default?: spf=pass reason=\"??x\"");
+	    "rule=inbound.verify.dmarc@default: spf=pass reason=\"??x\"");
 	assert_string_equal(event_text_tag(&e, 0), "checks");
 	memset(many, 'r', sizeof many);
 	e = make(EVENT_checked, 7);
@@ -495,6 +524,7 @@ main(void)
 		cmocka_unit_test(test_tls_sessions),
 		cmocka_unit_test(test_what_became_of_it),
 		cmocka_unit_test(test_no_line_is_forged),
+		cmocka_unit_test(test_where_a_rule_stands),
 		cmocka_unit_test(test_what_was_checked),
 		cmocka_unit_test(test_every_octet_everywhere),
 	};
