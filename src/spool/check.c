@@ -328,8 +328,8 @@ check_directory(struct checking *c)
 	if (n == 0)
 		return;
 	line_begin(c);
-	buf_printf(&c->line, "both superblocks are lost, or segments were cut "
-	    "off: %llu", (unsigned long long)n);
+	buf_printf(&c->line, "both superblocks are lost, or segments are not as "
+	    "long as they were made: %llu", (unsigned long long)n);
 	line_end(c);
 }
 

@@ -265,6 +265,16 @@ spool_tell_cut(struct spool *sp, const struct segment *s)
 	    (unsigned long long)s->number, (unsigned long long)s->size);
 }
 
+/* What stands beyond is read all the same: nothing is lost for neatness. */
+static void
+spool_tell_long(struct spool *sp, const struct segment *s)
+{
+	sp->stats.damaged++;
+	spool_tell(sp, "damage", "segment %llu was made with %llu octets, and "
+	    "has %llu", (unsigned long long)s->number,
+	    (unsigned long long)s->size_made, (unsigned long long)s->size);
+}
+
 static yields enum spool_trouble
 spool_find_segment(struct spool *sp, uint64_t number)
 {
@@ -282,6 +292,8 @@ spool_find_segment(struct spool *sp, uint64_t number)
 	}
 	if (rc == 0 && s.size < s.size_made)
 		spool_tell_cut(sp, &s);
+	if (rc == 0 && s.size > s.size_made)
+		spool_tell_long(sp, &s);
 	s.is_header_bad = rc == -EBADMSG;
 	if (rc == 0)
 		sp->super.instance = s.instance;

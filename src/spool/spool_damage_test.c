@@ -288,6 +288,29 @@ a_rotten_header_of_a_segment_is_made_up_for(void **state)
 	assert_int_equal(ledger->stats.damaged, 2);
 }
 
+static yields void
+lengthen(void *arg)
+{
+	int fd = disk_open(file_of(1, SEGMENT_LOG), DISK_WRITE, 0);
+
+	(void)arg;
+	must(fd >= 0);
+	must(disk_pwrite(fd, STR("12345678"), 256 << 10) == 0);
+	disk_close(fd);
+}
+
+static void
+a_segment_longer_than_it_was_made_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(test_life(lengthen), SIM_ENDED);
+	assert_int_equal(test_life(check), SIM_ENDED);
+	assert_int_equal(ledger->check_damaged, 1);
+	assert_int_equal(test_life(look), SIM_ENDED);
+	assert_int_equal(ledger->good, N);
+	assert_int_equal(ledger->stats.damaged, 1);
+}
+
 static void
 one_copy_of_the_superblock_is_enough(void **state)
 {
@@ -572,6 +595,7 @@ main(void)
 		TEST(without_its_sidecar_it_is_set_aside),
 		TEST(a_rotten_sidecar_is_no_loss),
 		TEST(a_rotten_header_of_a_segment_is_made_up_for),
+		TEST(a_segment_longer_than_it_was_made_is_told),
 		TEST(one_copy_of_the_superblock_is_enough),
 		TEST(without_any_the_log_speaks_for_itself),
 		TEST(a_lost_segment_costs_only_its_messages),

@@ -1,8 +1,14 @@
 #include "memory.h"
 
+#include "base/must.h"
 #include "fiber/world_sim.h"
 
+#include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* What has been given back lies here for a while, spoilt. */
+enum { DEAD_MOST = 4096, DEAD_OCTETS = 1 << 20, SPOILT = 0xa5, FRESH = 0x5a };
 
 /* By the linker's --wrap: of whoever is linked statically, which is us. */
 void *__wrap_malloc(size_t);
@@ -18,6 +24,9 @@ void __real_free(void *);
 
 static size_t live;
 static uint64_t asked, refused, refused_from, refused_to;
+static bool is_spoilt;
+static void *dead[DEAD_MOST];		/* a ring */
+static size_t dead_first, n_dead, dead_octets;
 
 size_t
 memory_live(void)
@@ -55,11 +64,61 @@ is_refused(void)
 	return true;
 }
 
+/* ---- what was given back ---- */
+
+void
+memory_spoil(void)
+{
+	is_spoilt = true;
+}
+
+/* The one that has lain longest; nobody may have written to it. */
+static void
+dead_bury(void)
+{
+	unsigned char *p = dead[dead_first];
+	size_t n = malloc_usable_size(p);
+
+	for (size_t i = 0; i < n; i++)
+		must(p[i] == SPOILT);
+	dead_first = (dead_first + 1) % DEAD_MOST;
+	n_dead--;
+	dead_octets -= n;
+	__real_free(p);
+}
+
+void
+memory_bury(void)
+{
+	while (n_dead > 0)
+		dead_bury();
+}
+
+static void
+give_back(void *p)
+{
+	size_t n = p == NULL ? 0 : malloc_usable_size(p);
+
+	if (p == NULL || !is_spoilt || n > DEAD_OCTETS / 4) {
+		__real_free(p);
+		return;
+	}
+	memset(p, SPOILT, n);
+	dead[(dead_first + n_dead++) % DEAD_MOST] = p;
+	dead_octets += n;
+	while (n_dead == DEAD_MOST || dead_octets > DEAD_OCTETS)
+		dead_bury();
+}
+
+/* ---- the verbs ---- */
+
 void *
 __wrap_malloc(size_t n)
 {
 	void *p = is_refused() ? NULL : __real_malloc(n);
 
+	if (p != NULL && is_spoilt)
+		memset(p, FRESH, n);
 	live += p != NULL;
 	return p;
 }
@@ -73,11 +132,30 @@ __wrap_calloc(size_t n, size_t size)
 	return p;
 }
 
+/* Always elsewhere, so that who still looks where it was is found. */
+static void *
+move(void *old, size_t n)
+{
+	size_t before = malloc_usable_size(old);
+	void *p = __real_malloc(n);
+
+	if (p != NULL) {
+		memcpy(p, old, before < n ? before : n);
+		give_back(old);
+	}
+	return p;
+}
+
 void *
 __wrap_realloc(void *old, size_t n)
 {
-	void *p = is_refused() ? NULL : __real_realloc(old, n);
+	void *p;
 
+	if (is_refused())
+		return NULL;
+	if (old != NULL && is_spoilt)
+		return move(old, n);
+	p = __real_realloc(old, n);
 	live += old == NULL && p != NULL;
 	return p;
 }
@@ -95,5 +173,5 @@ void
 __wrap_free(void *p)
 {
 	live -= p != NULL;
-	__real_free(p);
+	give_back(p);
 }

@@ -11,7 +11,6 @@
 #include "fiber/test_core.h"
 #include "fiber/test_tls.h"
 
-#include <malloc.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,8 +148,8 @@ started(void *arg, struct node *n)
 	    !(network_ledger->is_calm && must_begin_anew(began_in_calm))) {
 		bool is_calm = network_ledger->is_calm;
 
-		if (!is_calm && (network_ledger->has_reloads ||
-		    sim_chance(20) == 0))
+		if ((network_ledger->has_reloads && !is_calm) ||
+		    sim_chance(20) == 0)
 			reload();
 		if (self->refuse_nth != 0)
 			memory_refuse(self->refuse_nth, self->refuse_times);
@@ -162,8 +161,8 @@ started(void *arg, struct node *n)
 			    self_number, (uintmax_t)memory_refused());
 		self->kept = node_kept(n);
 		self->looked = sim_world_mono().ns;
-		fiber_sleep(mono_add(clock_mono(), (is_calm ? 300 : 10) *
-		    NS_PER_SECOND));
+		fiber_sleep(mono_add(clock_mono(), is_calm ? 300 *
+		    NS_PER_SECOND : (int64_t)sim_chance(20000) * NS_PER_MS));
 	}
 	self->is_up = false;
 	memory_refuse(0, 0);	/* a stop that finds no memory is not heard */
@@ -175,9 +174,10 @@ ended(void *arg, unsigned core)
 {
 	(void)arg;
 	(void)core;
-	/* what did not drain in time ends with the process, as worker.c does */
+	/* what did not drain in time ends with the process, as worker.c does; by
+	 * time, for the weather may give another order before the next verb */
 	if (atomic_load(&node.is_cut))
-		sim_crash_at(sim_verbs() + 1, SIM_KILL);
+		sim_crash_at_time(clock_mono(), SIM_KILL);
 }
 
 /* ---- TLS ---- */
@@ -227,6 +227,7 @@ wire_hear(const struct address *from, const struct address *to,
 static void
 memory_settle(size_t floor, int status)
 {
+	memory_bury();
 	if (status != 0 || memory_live() <= floor + PROCESS_KEEPS)
 		return;
 	fprintf(stderr, "server %u left %zu allocations behind\n", self_number,
@@ -242,12 +243,12 @@ server_live(void *arg)
 	size_t floor;
 	int status;
 
-	/* what is given back is overwritten: who still reads it is found */
-	(void)mallopt(M_PERTURB, 0xa5);
+	memory_spoil();
 	self = arg;
 	self_number = (unsigned)(self - network_ledger->servers);
 	self->lives++;
 	floor = memory_live();
+	network_disk_look(self_number, false);
 	setup = (struct node_setup){ .config = config_make(),
 		.cores = self->cores, .door_fd = no_door, .sink = sink_make,
 		.started = started, .ended = ended, .porter_fd = -1 };
@@ -258,6 +259,8 @@ server_live(void *arg)
 	if (has_identity)
 		test_identity_free(&identity);
 	self->is_up = false;
+	if (status == 0 && network_ledger->is_stopping)
+		network_disk_look(self_number, true);
 	memory_settle(floor, status);
 	if (status != 0 && network_ledger->is_calm)
 		fprintf(stderr, "server %u ended with %d\n", self_number,

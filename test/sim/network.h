@@ -79,6 +79,9 @@ yields void network_stranger(void);	/* a hostile client comes by once */
 /* network_weather.c: as long as it is bad, on the folk's core */
 yields void network_weather(void);
 
+/* network_disk.c: by a server, on its disk; is_last: when all is over */
+void network_disk_look(unsigned server, bool is_last);
+
 /* From now on, for a server or NETWORK_OTHERS. */
 void network_trouble(unsigned server, int64_t until);
 /* network_law.c */

@@ -91,6 +91,9 @@ outcome_is_right(const struct town *t, const struct town_message *m,
 {
 	bool is_told = m->is_null || m->is_gone || r->failed > 0;
 
+	/* what tells him may expire as well, and then the admin is told */
+	is_told |= t->may_expire && town_ledger->admin > 0;
+
 	if (r->want == WANT_EVIL)
 		return r->copies > 0 || is_told;
 	if (is_delivered(r->want))
