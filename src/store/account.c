@@ -1,5 +1,6 @@
 #include "store/account.h"
 
+#include "base/buf.h"
 #include "base/err.h"
 
 enum { NAME_MOST = 255 };
@@ -294,11 +295,8 @@ kept_uses(struct database *d, const struct kept_use *uses, size_t n)
 static int
 secret_row(void *arg, const struct database *d)
 {
-	struct str s = database_text(d, 0);
-
-	if (s.n == KEPT_SECRET)
-		memcpy(arg, s.p, KEPT_SECRET);
-	return s.n == KEPT_SECRET ? 0 : -1;
+	buf_put(arg, database_text(d, 0));
+	return 0;
 }
 
 int
@@ -306,6 +304,10 @@ kept_secret(struct database *d, unsigned char out[KEPT_SECRET])
 {
 	struct database_value v[] = { TEXT(STR("secret")) };
 
-	return kept_result(database_ask(d, STATEMENT_setting_find, v, COUNT(v),
-	    secret_row, out));
+	struct buf secret = { .p = (char *)out, .cap = KEPT_SECRET };
+	int rc = kept_result(database_ask(d, STATEMENT_setting_find, v,
+	    COUNT(v), secret_row, &secret));
+
+	return rc != 0 || (!secret.full && secret.n == KEPT_SECRET) ? rc :
+	    err_set("the database's secret has not %d octets", KEPT_SECRET);
 }

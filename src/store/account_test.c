@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <sqlite3.h>
 
 static struct database db;
 static struct arena arena;
@@ -192,6 +193,14 @@ test_the_secret_stays(void **state)
 	assert_int_equal(kept_secret(&db, one), 0);
 	assert_int_equal(kept_secret(&db, two), 0);
 	assert_memory_equal(one, two, sizeof one);
+	/* One of another length is none: not what the caller had there before. */
+	assert_int_equal(sqlite3_exec(db.handle, "UPDATE setting SET value = "
+	    "x'0102' WHERE name = 'secret'", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(kept_secret(&db, one), -1);
+	assert_int_equal(sqlite3_exec(db.handle, "UPDATE setting SET value = "
+	    "randomblob(33) WHERE name = 'secret'", NULL, NULL, NULL),
+	    SQLITE_OK);
+	assert_int_equal(kept_secret(&db, one), -1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)

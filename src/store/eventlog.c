@@ -56,18 +56,23 @@ eventlog_name(int64_t day, unsigned spool)
 int64_t
 eventlog_day(struct str name)
 {
+	struct str rest = name;
 	uint64_t y, m, d, spool;
 	struct tm tm = { .tm_year = 0 };
+	int64_t day;
 
-	if (!parse_u64(str_cut(&name, '-'), 9999, &y) || y < 1970 ||
-	    !parse_u64(str_cut(&name, '-'), 12, &m) ||
-	    !parse_u64(str_cut(&name, '.'), 31, &d) ||
-	    !parse_u64(name, 999, &spool))
+	if (!parse_u64(str_cut(&rest, '-'), 9999, &y) || y < 1970 ||
+	    !parse_u64(str_cut(&rest, '-'), 12, &m) ||
+	    !parse_u64(str_cut(&rest, '.'), 31, &d) ||
+	    !parse_u64(rest, 999, &spool))
 		return -1;
 	tm.tm_year = (int)y - 1900;
 	tm.tm_mon = (int)m - 1;
 	tm.tm_mday = (int)d;
-	return timegm(&tm) / 86400;
+	day = timegm(&tm) / 86400;
+	/* "2026-02-31.0" is nobody's file */
+	return str_eq(name, str_of(eventlog_name(day, (unsigned)spool).text)) ?
+	    day : -1;
 }
 
 static bool
@@ -354,7 +359,7 @@ eventlog_append(struct eventlog *l, struct wall at, struct str event)
 {
 	if (event.n > PAYLOAD_MOST)
 		return err_set("an event of %zu octets", event.n);
-	if (l->n == 0 && day_turn(l, at.us / us_per_day) != 0)
+	if (day_turn(l, at.us / us_per_day) != 0)
 		return -1;
 	if (l->n + 2 * EVENTLOG_FRAME + MARK_SIZE + event.n > EVENTLOG_BATCH &&
 	    batch_write(l) != 0)

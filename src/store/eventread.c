@@ -54,29 +54,6 @@ day_after(struct eventread *r, unsigned spool, int64_t day)
 	return best;
 }
 
-static yields bool
-file_turn(struct eventread *r, struct reading *f)
-{
-	int64_t day = day_after(r, f->spool, f->day);
-	char path[600];
-	int k, fd;
-
-	if (day < 0)
-		return false;
-	k = snprintf(path, sizeof path, "%s/%s", r->directory,
-	    eventlog_name(day, f->spool).text);
-	if (k < 0 || (size_t)k >= sizeof path ||
-	    (fd = disk_open(path, DISK_READ, 0)) < 0)
-		return false;
-	if (f->fd >= 0)
-		disk_close(f->fd);
-	f->fd = fd;
-	f->day = day;
-	f->at = 0;
-	f->from = f->n = 0;
-	return true;
-}
-
 /* More of the file behind what is left of the window: octets got. */
 static yields int64_t
 window_fill(struct reading *f)
@@ -93,6 +70,33 @@ window_fill(struct reading *f)
 	if (got > 0)
 		f->n += (size_t)got;
 	return got;
+}
+
+/* On to the next day, if there is one.  Its file is begun when this one is whole:
+ * the rest may have come since we looked, and is read first.  How much more there
+ * is, or 0: nothing now, or -1. */
+static yields int64_t
+file_turn(struct eventread *r, struct reading *f)
+{
+	int64_t day = day_after(r, f->spool, f->day);
+	int64_t rest = day < 0 ? 0 : window_fill(f);
+	char path[600];
+	int k, fd;
+
+	if (day < 0 || rest != 0)
+		return rest;
+	k = snprintf(path, sizeof path, "%s/%s", r->directory,
+	    eventlog_name(day, f->spool).text);
+	if (k < 0 || (size_t)k >= sizeof path ||
+	    (fd = disk_open(path, DISK_READ, 0)) < 0)
+		return 0;
+	if (f->fd >= 0)
+		disk_close(f->fd);
+	f->fd = fd;
+	f->day = day;
+	f->at = 0;
+	f->from = f->n = 0;
+	return 1;
 }
 
 /* The next event of this spool, if there is one now. */
@@ -116,10 +120,10 @@ reading_next(struct eventread *r, struct reading *f)
 			continue;
 		}
 		got = rc == 0 ? window_fill(f) : 0;
-		if (got < 0)
-			return -1;
-		if (got == 0 && !file_turn(r, f))
-			return 0;
+		if (got == 0)
+			got = file_turn(r, f);
+		if (got <= 0)
+			return (int)got;
 	}
 	return 1;
 }
@@ -163,11 +167,14 @@ eventread_open(struct str directory, struct wall since)
 {
 	struct eventread *r = calloc(1, sizeof *r);
 
-	if (r == NULL)
+	if (r == NULL) {
+		err_set("no memory");
 		return NULL;
+	}
 	r->since = since;
-	if (str_cstr(directory, r->directory, sizeof r->directory) &&
-	    spools_learn(r) == 0)
+	if (!str_cstr(directory, r->directory, sizeof r->directory))
+		err_set("events: too long a path");
+	else if (spools_learn(r) == 0)
 		return r;
 	eventread_close(r);
 	return NULL;
