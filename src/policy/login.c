@@ -50,6 +50,8 @@ login_close(struct login *l)
 	l->records = l->hashes = NULL;
 	database_close(&l->database);
 	OPENSSL_cleanse(l->key, sizeof l->key);
+	OPENSSL_cleanse(l->secret, sizeof l->secret);
+	atomic_store(&l->has_secret, false);
 }
 
 static int
@@ -264,7 +266,7 @@ stored_dummy(const struct login *l, const struct login_ask *ask)
 		all += 1 + c->auth.n_samples / 2;
 	if (all == 0)
 		return str_of(password_dummy);
-	memcpy(&key, l->key, sizeof key);
+	memcpy(&key, login_secret(l), sizeof key);
 	at = hash_bytes(key, ask->name) % all;
 	return at < c->auth.n_samples ? c->auth.samples[at] :
 	    str_of(password_dummy);
@@ -469,7 +471,7 @@ login_verifier(struct login *l, const struct login_ask *ask, struct arena *a,
 		err_set("no memory for a verifier");
 		return LOGIN_LATER;
 	}
-	scram_false(l->key, ask->name, out->v);
+	scram_false(login_secret(l), ask->name, out->v);
 	return LOGIN_OK;
 }
 

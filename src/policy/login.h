@@ -71,8 +71,11 @@ struct login {
 	struct database database;	/* of the records' thread */
 	struct lane *records, *hashes;
 	int64_t _Atomic retry_ns;	/* mono: of a database in trouble */
-	unsigned char key[LOGIN_KEY];	/* of what is remembered, and of salts
-					 * for names that nobody has */
+	unsigned char key[LOGIN_KEY];	/* of what is remembered */
+	/* Of what is shown to names that nobody has: the same after a restart.
+	 * It comes with the database, perhaps while logins are checked. */
+	unsigned char secret[LOGIN_KEY];
+	bool _Atomic has_secret;
 	struct login_core *cores[CORES_MOST];
 	/* Who waits for a hash: of each network, of all, of those known. */
 	unsigned char _Atomic networks[LOGIN_NETWORKS];

@@ -2,6 +2,7 @@
 #include "policy/login_own.h"
 
 #include "base/err.h"
+#include "base/must.h"
 #include "fiber/fiber.h"
 #include "fiber/offload.h"
 #include "fiber/sqlite.h"
@@ -30,21 +31,38 @@ login_database_takes(const struct config *c, enum login_kind kind)
 	return kind == LOGIN_PASSWORD && login_database_is_set(c);
 }
 
+/* Once in a process, since a database that was opened stays so: no core looks at
+ * it before it is whole. */
+static void
+secret_take(struct login *l)
+{
+	_Static_assert((int)KEPT_SECRET == (int)LOGIN_KEY, "it is one");
+	must(!atomic_load(&l->has_secret));
+	if (kept_secret(&l->database, l->secret) == 0)
+		atomic_store(&l->has_secret, true);
+	else
+		err_clear();
+}
+
 int
 login_database_open(struct login *l, struct str url, bool may_create)
 {
 	struct sqlite_owner owner = { .may_create = may_create,
 		.uid = UINT32_MAX, .gid = UINT32_MAX };
-	unsigned char secret[KEPT_SECRET];
 	int rc;
 
 	if (l->database.handle != NULL)
 		return 0;
 	rc = database_open(&l->database, url, &owner);
-	if (rc == 0 && kept_secret(&l->database, secret) == 0)
-		memcpy(l->key, secret, sizeof l->key);
-	OPENSSL_cleanse(secret, sizeof secret);
+	if (rc == 0)
+		secret_take(l);
 	return rc;
+}
+
+const unsigned char *
+login_secret(const struct login *l)
+{
+	return atomic_load(&l->has_secret) ? l->secret : l->key;
 }
 
 /* ---- others who keep something there ---- */
@@ -94,9 +112,8 @@ app_keep(void *arg, const struct kept_app *p)
 {
 	struct look *k = arg;
 
-	if (k->n_apps < APPS_MOST)
-		k->apps[k->n_apps++] = *p;
-	return 0;
+	k->apps[k->n_apps++] = *p;
+	return k->n_apps < APPS_MOST ? 0 : -1;	/* the others do not count */
 }
 
 static int
@@ -136,7 +153,7 @@ look_wait(struct look *k)
 	struct mono now = clock_mono();
 	int rc;
 
-	arena_init(&k->arena, LOOK_MEMORY);
+	arena_init_wiped(&k->arena, LOOK_MEMORY);
 	if (now.ns < atomic_load(&k->login->retry_ns))
 		return err_set("the database was in trouble a moment ago");
 	rc = lane_run(k->login->records, look_run, k);
@@ -167,8 +184,7 @@ static bool
 key_senders(const struct config *c, struct arena *a, struct str domains,
     struct conf_strings *out)
 {
-	char room[1024];
-	struct buf b = BUF_OF(room);
+	struct buf b = { .cap = 2 * domains.n + 2 };
 	struct str part;
 
 	if (domains.n == 0) {
@@ -178,9 +194,13 @@ key_senders(const struct config *c, struct arena *a, struct str domains,
 			    STR_ARG(c->domain_list[i]->name));
 		return out->v != NULL;
 	}
+	b.p = arena_alloc(a, b.cap);
+	if (b.p == NULL)
+		return false;
 	while ((part = str_cut(&domains, ' ')).n > 0)
 		buf_printf(&b, "@" STR_FMT " ", STR_ARG(part));
-	return !b.full && account_text_senders(a, buf_str(&b), out) == 0;
+	must(!b.full);
+	return account_text_senders(a, buf_str(&b), out) == 0;
 }
 
 static bool

@@ -1,4 +1,5 @@
 /* login_file.c -- users of auth.users, and of domains' files that have hashes. */
+#include "base/err.h"
 #include "fiber/fiber.h"
 #include "policy/config.h"
 #include "policy/login.h"
@@ -56,11 +57,16 @@ login_find(const struct login_ask *ask, struct arena *a, struct str *name)
 	return u == NULL || u->hash.n == 0 ? NULL : u;
 }
 
-static void
+/* Without room for his name he is nobody yet. */
+static enum login_result
 account_fill(const struct user *u, struct str name, struct account *out)
 {
 	*out = (struct account){ .name = name, .source = "file",
 		.networks = u->networks };
+	if (name.n > 0)
+		return LOGIN_OK;
+	err_set("no memory for an account's name");
+	return LOGIN_LATER;
 }
 
 yields enum login_result
@@ -77,9 +83,7 @@ login_file_check(struct login *l, const struct login_ask *ask, struct arena *a,
 	*why = result != LOGIN_OK ? "wrong password" : "disabled";
 	if (result == LOGIN_OK && u->is_disabled)
 		return LOGIN_BAD;
-	if (result == LOGIN_OK)
-		account_fill(u, name, out);
-	return result;
+	return result == LOGIN_OK ? account_fill(u, name, out) : result;
 }
 
 enum login_result
@@ -94,8 +98,7 @@ login_file_named(const struct login_ask *ask, struct arena *a,
 	*why = "disabled";
 	if (u->is_disabled)
 		return LOGIN_BAD;
-	account_fill(u, name, out);
-	return LOGIN_OK;
+	return account_fill(u, name, out);
 }
 
 enum login_result
@@ -112,11 +115,12 @@ login_file_verifier(const struct login_ask *ask, struct arena *a,
 		return LOGIN_OK;
 	out->v = arena_new(a, struct scram_verifier);
 	out->account = arena_new(a, struct account);
-	if (out->v == NULL || out->account == NULL)
+	if (out->v == NULL || out->account == NULL) {
+		err_set("no memory for a verifier");
 		return LOGIN_LATER;
-	if (scram_read(u->hash, out->v)) {
-		account_fill(u, name, out->account);
-		out->n = 1;
 	}
-	return LOGIN_OK;
+	if (!scram_read(u->hash, out->v))
+		return LOGIN_OK;
+	out->n = 1;
+	return account_fill(u, name, out->account);
 }

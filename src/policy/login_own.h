@@ -37,5 +37,7 @@ enum { LOGIN_GOOD_S = 300, LOGIN_USES_S = 60, LOGIN_RETRY_S = 10 };
 /* Open the database if it is there (or may be made) and not open yet; on the
  * records' thread.  0, -1, DATABASE_ABSENT. */
 int login_database_open(struct login *, struct str url, bool may_create);
+/* LOGIN_KEY octets: the database's, or this process's own until it is there. */
+const unsigned char *login_secret(const struct login *);
 
 #endif

@@ -1,3 +1,4 @@
+#include "base/err.h"
 #include "fiber/offload.h"
 #include "policy/login_own.h"
 
@@ -12,7 +13,9 @@
 #define PBKDF2 "{PBKDF2}$1$bUnT4Pl7yFtYX0KU$5000$169c8c9311e5896ff8af974740a9" \
 	"13ac0dac669d"
 
-static const char url[] = "sqlite:/login.db";
+static const char *url = "sqlite:/login.db";
+enum { MANY = 100, APPS = 4000 };
+
 static struct login login;
 static struct config *config;
 static struct arena arena;
@@ -87,6 +90,20 @@ key_put(struct database *d, const char *public, const char *scopes,
 	assert_int_equal(kept_key_add(d, &k), 0);
 }
 
+/* More than a line has. */
+static const char *
+many_domains(void)
+{
+	static char text[MANY * 24];
+	struct buf b = BUF_OF(text);
+
+	for (int i = 0; i < MANY; i++)
+		buf_printf(&b, "%sdomain%d.example", i > 0 ? " " : "", i);
+	buf_putc(&b, '\0');
+	assert_false(b.full);
+	return text;
+}
+
 static struct str
 verifier_of(const char *password)
 {
@@ -117,6 +134,7 @@ database_fill(struct database *d)
 	key_put(d, "bbbb", "read", "");
 	key_put(d, "cccc", "read admin", "");
 	key_put(d, "dddd", "send", "");
+	key_put(d, "eeee", "send", many_domains());
 	assert_int_equal(kept_key_revoke(d, STR("dddd")), 0);
 }
 
@@ -279,6 +297,42 @@ app_passwords(void *arg)
 	end();
 }
 
+/* Who has more than are looked at keeps nobody else from coming in. */
+static int
+apps_put(void *arg)
+{
+	struct kept_app p = { .scram = verifier_of("x") };
+	struct kept_user u;
+	char name[16];
+
+	(void)arg;
+	digest_put("x", &p.digest);
+	if (kept_user_find(&login.database, STR("apps"), &arena, &u) != 0)
+		return -1;
+	for (int i = 0; i < APPS; i++) {
+		snprintf(name, sizeof name, "z%d", i);
+		p.name = str_of(name);
+		if (kept_app_add(&login.database, u.id, &p) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static yields void
+very_many_app_passwords(void *arg)
+{
+	(void)arg;
+	url = "sqlite:/many.db";
+	database_make();
+	begin("");
+	assert_int_equal(try("apps", "abcdefgh"), LOGIN_OK);
+	assert_int_equal(lane_run(login.records, apps_put, NULL), 0);
+	assert_int_equal(try("apps", "abcdefgh"), LOGIN_OK);
+	assert_int_equal(try("bob@a.example", "sesame"), LOGIN_OK);
+	end();
+	url = "sqlite:/login.db";
+}
+
 static yields void
 api_keys(void *arg)
 {
@@ -291,6 +345,10 @@ api_keys(void *arg)
 	assert_true(str_eq(account.from.v[1], STR("@b.example")));
 	assert_int_equal(try("", "nm_live_cccc_verysecret"), LOGIN_OK);
 	assert_true(account.from.n >= 2);	/* all own domains */
+	assert_int_equal(try("", "nm_live_eeee_verysecret"), LOGIN_OK);
+	assert_int_equal(account.from.n, MANY);
+	assert_true(str_eq(account.from.v[MANY - 1],
+	    STR("@domain99.example")));
 	assert_int_equal(try("x", "nm_live_aaaa_verysecreT"), LOGIN_BAD);
 	assert_string_equal(why, "wrong key");
 	assert_int_equal(try("x", "nm_live_aaab_verysecret"), LOGIN_BAD);
@@ -325,6 +383,27 @@ users_of_files(void *arg)
 	    account.networks.v[0].bits == 24);
 	assert_int_equal(try("gone", "gone"), LOGIN_BAD);
 	assert_string_equal(why, "disabled");
+	end();
+}
+
+/* Without room for his name he is asked to come again, not let in as nobody. */
+static yields void
+no_memory_for_a_name(void *arg)
+{
+	struct login_verifiers v;
+	struct login_ask ask;
+	struct arena none;
+
+	(void)arg;
+	begin(FILES);
+	arena_init(&none, 0);
+	ask = asking("ann@a.example", "ann");
+	assert_int_equal(login_check(&login, &ask, &none, &account, &why),
+	    LOGIN_LATER);
+	assert_non_null(strstr(err_text(), "no memory"));
+	ask = asking("scram", "");
+	assert_int_equal(login_verifier(&login, &ask, &none, &v), LOGIN_LATER);
+	arena_clear(&none);
 	end();
 }
 
@@ -399,6 +478,40 @@ a_queue_has_an_end(void *arg)
 	assert_int_equal(crowd.later, 7);
 	assert_int_equal(atomic_load(&login.strangers), 0);
 	end();
+}
+
+/* The database comes while somebody's hash is computed: his place is given back
+ * where it was taken. */
+static int
+nothing(struct database *d, void *arg)
+{
+	(void)d;
+	(void)arg;
+	return 0;
+}
+
+static yields void
+a_database_comes_late(void *arg)
+{
+	unsigned taken = 0;
+
+	(void)arg;
+	url = "sqlite:/late.db";
+	begin(FILES);
+	crowd = (struct crowd){ .done = 0 };
+	crowd_run("203.0.113.1", 1);
+	while (atomic_load(&login.strangers) == 0)
+		fiber_yield();
+	assert_int_equal(login_database_with(&login, config, nothing, NULL), 0);
+	assert_int_equal(crowd.done, 0);
+	while (crowd.done < 1)
+		fiber_sleep(in_ms(1));
+	for (size_t i = 0; i < LOGIN_NETWORKS; i++)
+		taken += atomic_load(&login.networks[i]);
+	assert_int_equal(taken, 0);
+	assert_int_equal(atomic_load(&login.strangers), 0);
+	end();
+	url = "sqlite:/login.db";
 }
 
 static yields void
@@ -563,6 +676,9 @@ ON_CORE(a_queue_has_an_end)
 ON_CORE(friends_have_places)
 ON_CORE(friends_of_two_networks)
 ON_CORE(verifiers)
+ON_CORE(a_database_comes_late)
+ON_CORE(no_memory_for_a_name)
+ON_CORE(very_many_app_passwords)
 ON_CORE(a_change_counts_at_once)
 ON_CORE(last_uses_are_told)
 
@@ -614,6 +730,9 @@ main(void)
 		cmocka_unit_test(test_friends_have_places),
 		cmocka_unit_test(test_friends_of_two_networks),
 		cmocka_unit_test(test_verifiers),
+		cmocka_unit_test(test_a_database_comes_late),
+		cmocka_unit_test(test_no_memory_for_a_name),
+		cmocka_unit_test(test_very_many_app_passwords),
 		cmocka_unit_test(test_a_change_counts_at_once),
 		cmocka_unit_test(test_last_uses_are_told),
 		cmocka_unit_test(test_configurations),
