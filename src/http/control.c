@@ -11,6 +11,7 @@
 enum { CONNECTIONS_MOST = 64 };
 
 struct visitor {
+	struct link link;
 	struct control *control;
 	struct talk talk;
 };
@@ -125,6 +126,16 @@ is_allowed(const struct control *c, const struct net_end *end)
 	    uid == 0 || uid == c->setup.owner_uid);
 }
 
+static void
+visitor_free(struct visitor *v)
+{
+	must(v->control->connections > 0);
+	v->control->connections--;
+	list_remove(&v->link);
+	talk_close(&v->talk);
+	free(v);
+}
+
 static yields void
 visitor_run(void *arg)
 {
@@ -139,9 +150,7 @@ visitor_run(void *arg)
 			talk_error(&v->talk, 403, "not_allowed", "only root and "
 			    "the server's own user may ask this");
 	}
-	talk_close(&v->talk);
-	free(v);
-	c->connections--;
+	visitor_free(v);
 	fiber_wake(c->closer);
 }
 
@@ -157,12 +166,10 @@ visitor_start(struct control *c, struct net_end *end)
 	}
 	v->control = c;
 	talk_init(&v->talk, end);
+	list_append(&c->visitors, &v->link);
 	c->connections++;
-	if (fiber_go("control", visitor_run, v) == 0)
-		return;
-	c->connections--;
-	talk_close(&v->talk);
-	free(v);
+	if (fiber_go("control", visitor_run, v) != 0)
+		visitor_free(v);
 }
 
 static yields void
@@ -183,6 +190,7 @@ control_accept(void *arg)
 int
 control_open(struct control *c, int fd)
 {
+	list_init(&c->visitors);
 	c->listener = net_adopt_listener(fd);
 	if (c->listener == NULL)
 		return -1;
@@ -195,20 +203,27 @@ control_open(struct control *c, int fd)
 	return -1;
 }
 
-/* Requests under way are answered; a follower of events is let go with the
- * process. */
-yields void
+/* Half of the grace is the requests' own; then nobody waits for a client any
+ * more. */
+yields int
 control_close(struct control *c)
 {
-	struct mono until = mono_add(clock_mono(), NS_PER_SECOND);
+	int64_t grace = CONTROL_GRACE_S * NS_PER_SECOND;
+	struct mono now = clock_mono(), until = mono_add(now, grace);
+	struct link *k;
 
 	if (c->listener == NULL)
-		return;
+		return 0;
 	c->is_closing = true;
 	net_stop_listening(c->listener);
+	for (k = list_first(&c->visitors); k != NULL;
+	    k = list_next(&c->visitors, k))
+		talk_hurry(&OWNER_OF(k, struct visitor, link)->talk,
+		    mono_add(now, grace / 2));
 	c->closer = fiber_self();
 	while (c->is_accepting || c->connections > 0)
 		if (fiber_park(until) != 0)
 			break;
 	c->closer = NULL;
+	return c->connections > 0 || c->is_accepting ? -1 : 0;
 }

@@ -7,6 +7,8 @@
  * nothing.
  * Not for: the public API (it will use the same parser and route table).
  * Waiting: control_open() does not; each connection is a fiber of core 0.
+ * control_close() waits CONTROL_GRACE_S at most, and while it does what
+ * control_core names must stay on all cores.
  * Memory: an arena of CONTROL_MEMORY for each request; lists are streamed.
  * Errors: told to the client as JSON {"error": ..., "code": ...}.
  * Source: PRODUCT.md C; RFC 9110, RFC 9112; unix(7), SO_PEERCRED.
@@ -15,6 +17,7 @@
 #define NM_HTTP_CONTROL_H
 
 #include "base/json.h"
+#include "base/list.h"
 #include "fiber/core.h"
 #include "fiber/net.h"
 #include "intake/intake.h"
@@ -27,7 +30,8 @@
 
 struct quota_table;
 
-enum { CONTROL_MEMORY = 1024 * 1024, CONTROL_SPOOLS = 256 };
+enum { CONTROL_MEMORY = 1024 * 1024, CONTROL_SPOOLS = 256,
+	CONTROL_GRACE_S = 2 };
 
 /* What control may look at on one core; its verbs run there by core_call(). */
 struct control_core {
@@ -125,6 +129,7 @@ struct control_setup {
 struct control {
 	struct control_setup setup;
 	struct net_end *listener;
+	struct list visitors;
 	unsigned connections;
 	struct fiber *closer;
 	bool is_accepting, is_closing;
@@ -132,6 +137,9 @@ struct control {
 
 /* On core 0.  Takes the bound socket. */
 int control_open(struct control *, int fd);
-yields void control_close(struct control *);	/* harmless when never open */
+/* Requests under way are answered, or hurried to their end.  -1: one has not
+ * ended, and may still look at cores: what it needs must not go.  Harmless when
+ * never open. */
+yields int control_close(struct control *);
 
 #endif

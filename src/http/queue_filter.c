@@ -56,8 +56,13 @@ queue_filter_take(struct talk *t, struct queue_filter *f)
 	if (id_of(talk_query(t, STR("id")), &f->view.id) &&
 	    state_of(talk_query(t, STR("status")), &f->view) &&
 	    older_of(talk_query(t, STR("older")), &f->view) &&
-	    (limit.p == NULL || parse_u64(limit, UINT64_MAX, &f->limit)))
-		return true;
+	    (limit.p == NULL || parse_u64(limit, UINT64_MAX, &f->limit))) {
+		if (!t->lacks_memory)
+			return true;
+		/* a filter that lost a part would mean more messages */
+		talk_error(t, 503, "no_memory", "no memory now");
+		return false;
+	}
 	talk_error(t, 422, "filter", "id is 13 characters; status is any, "
 	    "deferred, scheduled, due, active or held; older and limit are "
 	    "numbers (seconds, messages)");

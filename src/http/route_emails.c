@@ -203,6 +203,6 @@ route_email_send(struct request *q)
 		talk_error(q->talk, status_for(&s.verdict), "refused",
 		    "%d %s %s", s.verdict.code, esc_print(s.verdict.esc).text,
 		    s.verdict.text);
+	arena_clear(&s.arena);		/* what ends with it may need it */
 	config_unpin(core->holder, s.config);
-	arena_clear(&s.arena);
 }

@@ -91,15 +91,17 @@ events_flush(struct talk *t, struct buf *out)
 	out->n = 0;
 }
 
-static yields void
+/* -1: what is kept could not be read to its end. */
+static yields int
 events_stream(struct request *r, struct events_query *q, struct eventread *in,
     struct buf *out)
 {
 	struct talk *t = r->talk;
 	struct event e;
+	int rc = 0;
 
 	while (t->net.trouble == STREAM_FINE && !r->control->is_closing) {
-		while (eventread_next(in, &e) == 1) {
+		while ((rc = eventread_next(in, &e)) == 1) {
 			if (!event_is_asked(&e, q))
 				continue;
 			event_put(out, &e, q);
@@ -107,11 +109,12 @@ events_stream(struct request *r, struct events_query *q, struct eventread *in,
 				events_flush(t, out);
 		}
 		events_flush(t, out);
-		if (!q->follows || stream_flush(&t->net) != 0 ||
+		if (rc < 0 || !q->follows || stream_flush(&t->net) != 0 ||
 		    stream_has_ended(&t->net))
-			return;
+			return rc;
 		fiber_sleep(mono_add(clock_mono(), FOLLOW_MS * NS_PER_MS));
 	}
+	return rc;
 }
 
 yields void
@@ -131,15 +134,21 @@ route_events_list(struct request *r)
 		    "id is 13 characters, since a number of seconds");
 		return;
 	}
-	if (out.p != NULL)
+	if (out.p != NULL && directory.p != NULL)
 		in = eventread_open(directory, q.since);
+	else
+		err_set("no memory");
 	if (in == NULL) {
 		talk_error(r->talk, 503, "events", "%s", err_text());
+		err_clear();
 		return;
 	}
 	talk_begin(r->talk, 200, q.is_text ? "text/plain" :
 	    "application/x-ndjson");
-	events_stream(r, &q, in, &out);
-	talk_end(r->talk);
+	if (events_stream(r, &q, in, &out) < 0)
+		talk_cut(r->talk);
+	else
+		talk_end(r->talk);
+	err_clear();
 	eventread_close(in);
 }

@@ -1,5 +1,6 @@
 /* route_queue.c -- looking at a message, and what an operator does to the
  * queue. */
+#include "base/err.h"
 #include "base/id.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
@@ -12,8 +13,12 @@
 #include "spool/envelope.h"
 #include "spool/outcome.h"
 
-enum { BATCH = 64, LINE_MOST = 256 * 1024,
-	ENVELOPE_MEMORY = 16 * 1024 * 1024 };
+#include <stdio.h>
+
+/* A message may have limits.recipients destinations, 100,000 at most. */
+enum { BATCH = 64, LINE_MOST = 256 * 1024, ROW_ROOM = 16 * 1024,
+	DESTINATIONS_SHOWN = 1000, ENVELOPE_MEMORY = 64 * 1024 * 1024,
+	DESTINATIONS_MEMORY = 32 * 1024 * 1024 };
 
 /* ---- one message ---- */
 
@@ -25,11 +30,14 @@ struct show_work {
 	bool is_found;
 };
 
+/* Half of the line; destinations have the rest. */
 static void
 recipients_json(struct json *j, const struct envelope *e, const bool *ended)
 {
+	size_t i;
+
 	json_put_array(j, "recipients");
-	for (size_t i = 0; i < e->n_rcpts && i < 1000; i++) {
+	for (i = 0; i < e->n_rcpts && j->out->n < LINE_MOST / 2; i++) {
 		const struct recipient *r = &e->rcpts[i];
 
 		json_put_object(j, NULL);
@@ -43,18 +51,26 @@ recipients_json(struct json *j, const struct envelope *e, const bool *ended)
 		json_end_object(j);
 	}
 	json_end_array(j);
+	if (i < e->n_rcpts)
+		json_put_u64(j, "recipients_left_out", e->n_rcpts - i);
 }
 
 static void
 items_json(struct json *j, const struct show_work *w)
 {
-	struct view_item v;
+	static const struct view_filter all;
+	struct view_item *v = arena_alloc(w->arena, DESTINATIONS_SHOWN *
+	    sizeof *v);
+	size_t n = v == NULL ? 0 : view_message(w->work.core->queue, &all,
+	    w->id, v, DESTINATIONS_SHOWN), i;
 
 	json_put_array(j, "destinations");
-	for (unsigned nth = 0; view_find(w->work.core->queue, w->id, nth, &v);
-	    nth++)
-		queue_row_destination(j, &v);
+	for (i = 0; i < n && i < DESTINATIONS_SHOWN &&
+	    j->out->cap - j->out->n > ROW_ROOM; i++)
+		queue_row_destination(j, &v[i]);
 	json_end_array(j);
+	if (i < n)
+		json_put_u64(j, "destinations_left_out", n - i);
 }
 
 static yields void
@@ -126,6 +142,8 @@ struct act_work {
 	bool is_dry;
 	struct view_cursor cursor;
 	uint64_t matched, done;
+	uint64_t failed;		/* of those done: not on disk */
+	char why[ERR_ROOM];
 	bool is_over;
 };
 
@@ -173,46 +191,83 @@ item_act(struct act_work *w, struct queue_ref ref)
 }
 
 /* What a restart must know. */
-static yields void
+static yields int
 message_record(struct act_work *w, uint64_t id)
 {
 	struct spool *spool = control_spool(w->work.core, id);
+	enum event_type type = EVENT_held;
+	int rc = 0;
 
 	if (spool == NULL)
-		return;
+		return 0;
 	switch (w->action) {
 	case ACTION_HOLD:
-		(void)spool_hold(spool, id, STR("by an administrator"));
-		act_tell(w, id, EVENT_held);
+		rc = spool_hold(spool, id, STR("by an administrator"));
 		break;
 	case ACTION_RELEASE:
-		(void)spool_release(spool, id);
-		act_tell(w, id, EVENT_released);
+		type = EVENT_released;
+		rc = spool_release(spool, id);
 		break;
 	case ACTION_RETRY:
-		(void)spool_reschedule(spool, id, clock_wall());
-		act_tell(w, id, EVENT_rescheduled);
+		type = EVENT_rescheduled;
+		rc = spool_reschedule(spool, id, clock_wall());
 		break;
 	case ACTION_DELETE:
-		break;		/* each recipient's outcome says it */
+		return 0;	/* each recipient's outcome says it */
 	}
+	act_tell(w, id, type);
+	return rc;
 }
 
-/* The hold of a message holds all its destinations. */
+static void
+message_failed(struct act_work *w)
+{
+	w->failed++;
+	(void)snprintf(w->why, sizeof w->why, "%s", err_text());
+	err_clear();
+}
+
+/* All its destinations, however many.  0: it is there no more. */
+static size_t
+items_act(struct act_work *w, uint64_t id)
+{
+	static const struct view_filter all;
+	const struct queue *queue = w->work.core->queue;
+	size_t n = view_message(queue, &all, id, NULL, 0);
+	struct view_item *v;
+	struct arena a;
+
+	arena_init(&a, DESTINATIONS_MEMORY);
+	v = arena_alloc(&a, (n + 1) * sizeof *v);
+	if (v == NULL) {
+		err_set("no memory for its destinations");
+		message_failed(w);
+		n = 0;
+	} else
+		n = view_message(queue, &all, id, v, n);
+	for (size_t i = 0; i < n; i++)
+		item_act(w, v[i].ref);
+	arena_clear(&a);
+	return n;
+}
+
 static yields void
 message_act(struct act_work *w, uint64_t id)
 {
-	struct queue_ref refs[BATCH];
-	struct view_item v;
-	unsigned n = 0;
-
-	while (n < BATCH && view_find(w->work.core->queue, id, n, &v))
-		refs[n++] = v.ref;
-	for (unsigned i = 0; i < n; i++)
-		item_act(w, refs[i]);
-	if (w->action != ACTION_DELETE)
-		message_record(w, id);
+	if (items_act(w, id) == 0)
+		return;
 	w->done++;
+	if (message_record(w, id) != 0)
+		message_failed(w);
+}
+
+/* Is it by this destination that its message's turn has come?  One that is on
+ * its way stays a while when it is deleted. */
+static bool
+item_leads(const struct act_work *w, const struct view_item *v)
+{
+	return (w->action != ACTION_DELETE || !v->is_cancelled) &&
+	    view_is_first(w->work.core->queue, &w->filter->view, v->ref);
 }
 
 static yields void
@@ -228,7 +283,7 @@ act_some(void *arg)
 	    (step = view_next(w->work.core->queue, &w->filter->view,
 	    &w->cursor, &v)) == VIEW_FOUND) {
 		w->matched++;
-		if (n == 0 || ids[n - 1] != v.ref.id)
+		if (item_leads(w, &v))
 			ids[n++] = v.ref.id;
 	}
 	w->is_over = step == VIEW_END || w->matched >= w->filter->limit;
@@ -238,7 +293,8 @@ act_some(void *arg)
 		w->work.core->wake(w->work.control->setup.arg, w->work.index);
 }
 
-static yields void
+/* -1: not on all cores. */
+static yields int
 act_all(struct request *q, struct act_work *w)
 {
 	struct control *c = q->control;
@@ -249,7 +305,31 @@ act_all(struct request *q, struct act_work *w)
 		w->is_over = false;
 		while (!w->is_over)
 			if (core_call(i, act_some, w) != 0)
-				return;
+				return -1;
+	}
+	return 0;
+}
+
+static yields void
+act_say(struct request *q, const struct act_work *w, bool is_whole)
+{
+	char room[128];
+	struct buf b = BUF_OF(room);
+
+	if (!is_whole)
+		talk_error(q->talk, 503, "no_memory", "%llu messages were "
+		    "changed, and for the others there was no memory: say it "
+		    "again", (unsigned long long)w->done);
+	else if (w->failed > 0)
+		talk_error(q->talk, 503, "spool", "%llu messages were changed, "
+		    "but %llu of them could not be kept so, and will be as they "
+		    "were after a restart (%s): say it again",
+		    (unsigned long long)w->done, (unsigned long long)w->failed,
+		    w->why);
+	else {
+		buf_printf(&b, "{\"matched\":%llu,\"changed\":%llu}\n",
+		    (unsigned long long)w->matched, (unsigned long long)w->done);
+		talk_say(q->talk, 200, "application/json", buf_str(&b));
 	}
 }
 
@@ -266,28 +346,28 @@ sites_try(void *arg)
 static yields void
 queue_act(struct request *q, enum action action)
 {
-	struct act_work w = { .action = action };
+	struct act_work *w = arena_new(&q->talk->arena, struct act_work);
 	struct queue_filter f;
-	char room[128];
-	struct buf b = BUF_OF(room);
 
 	if (!queue_filter_take(q->talk, &f))
 		return;
+	if (w == NULL) {
+		talk_error(q->talk, 503, "no_memory", "no memory now");
+		return;
+	}
 	if (queue_filter_is_empty(&f) &&
 	    !str_eq(talk_query(q->talk, STR("all")), STR("yes"))) {
 		talk_error(q->talk, 422, "filter",
 		    "name an id or a filter; all=yes means every message");
 		return;
 	}
-	w.filter = &f;
-	w.is_dry = str_eq(talk_query(q->talk, STR("dry_run")), STR("yes"));
-	if (action == ACTION_RETRY && !w.is_dry)
+	w->action = action;
+	w->filter = &f;
+	w->is_dry = str_eq(talk_query(q->talk, STR("dry_run")), STR("yes"));
+	if (action == ACTION_RETRY && !w->is_dry)
 		control_each(q->control, sites_try,
 		    &(struct control_work){ .core = NULL });
-	act_all(q, &w);
-	buf_printf(&b, "{\"matched\":%llu,\"changed\":%llu}\n",
-	    (unsigned long long)w.matched, (unsigned long long)w.done);
-	talk_say(q->talk, 200, "application/json", buf_str(&b));
+	act_say(q, w, act_all(q, w) == 0);
 }
 
 yields void

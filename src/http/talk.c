@@ -24,10 +24,26 @@ talk_close(struct talk *t)
 	stream_close(&t->net);
 }
 
+static struct mono
+talk_until(const struct talk *t, int64_t seconds)
+{
+	struct mono until = mono_add(clock_mono(), seconds * NS_PER_SECOND);
+
+	return t->end.ns == 0 ? until : mono_first(until, t->end);
+}
+
 static void
 deadline_set(struct talk *t, int64_t seconds)
 {
-	t->net.deadline = mono_add(clock_mono(), seconds * NS_PER_SECOND);
+	t->net.deadline = talk_until(t, seconds);
+}
+
+void
+talk_hurry(struct talk *t, struct mono at)
+{
+	t->end = t->end.ns == 0 ? at : mono_first(t->end, at);
+	t->must_close = true;
+	stream_hurry(&t->net, at);
 }
 
 static const char *
@@ -196,8 +212,7 @@ body_next(struct talk *t, struct mono deadline, struct str *out)
 yields int
 talk_body(struct talk *t, struct str *out)
 {
-	return body_next(t, mono_add(clock_mono(),
-	    TALK_BODY_S * NS_PER_SECOND), out);
+	return body_next(t, talk_until(t, TALK_BODY_S), out);
 }
 
 /* What the client has still to say of the last request's body, all of it within
@@ -206,7 +221,7 @@ static yields void
 body_drop(struct talk *t)
 {
 	enum { DROPPED_MOST = 64 };
-	struct mono until = mono_add(clock_mono(), TALK_BODY_S * NS_PER_SECOND);
+	struct mono until = talk_until(t, TALK_BODY_S);
 	struct str piece;
 	unsigned pieces = 0;
 	int rc;
@@ -246,7 +261,7 @@ head_take(struct talk *t, size_t used)
 	t->body_left = t->head->has_length ? t->head->length : 0;
 	t->chunks = (struct http_chunks){ .state = 0 };
 	t->must_close = t->must_close || !t->head->keeps_alive;
-	t->has_answered = false;
+	t->has_answered = t->lacks_memory = false;
 	t->allow = NULL;
 	if (t->head->expects_continue)
 		stream_put(&t->net, STR("HTTP/1.1 100 Continue\r\n\r\n"));
@@ -289,5 +304,6 @@ talk_query(struct talk *t, struct str key)
 	struct buf b = { .p = arena_alloc(&t->arena, raw.n + 1),
 		.cap = raw.n + 1 };
 
+	t->lacks_memory |= b.p == NULL;
 	return b.p != NULL && http_query(raw, key, &b) ? buf_str(&b) : STR_NONE;
 }

@@ -6,7 +6,7 @@
  * chunks; what of a body was not read is read away, or the connection ends.
  * Not for: deciding what a path means (route.def), or TLS.
  * Waiting: all but talk_init() yield, until the deadlines TALK_HEAD_S for a head
- * and TALK_BODY_S for each piece of a body.
+ * and TALK_BODY_S for each piece of a body, and until talk_hurry()'s.
  * Memory: the request's head and what handlers need in `arena', cleared by the
  * next talk_hear().
  * Errors: the stream's trouble; talk_hear() is then -1.
@@ -30,7 +30,9 @@ struct talk {
 	uint64_t body_left;
 	size_t body_given;		/* octets of the buffer handed out */
 	const char *allow;		/* set before a 405: what it would take */
+	struct mono end;		/* 0, or when all of it is over */
 	bool has_answered, in_chunks, must_close;
+	bool lacks_memory;		/* a parameter was there, but no room */
 };
 
 void talk_init(struct talk *, struct net_end *);
@@ -55,7 +57,12 @@ yields void talk_end(struct talk *);
 /* Instead of talk_end(): it is not whole, and the client shall know. */
 void talk_cut(struct talk *);
 
-/* A parameter of the query, decoded, in the arena; STR_NONE: absent. */
+/* Nothing of it lasts longer: who is waited for is hurried, who begins something
+ * has only so long. */
+void talk_hurry(struct talk *, struct mono at);
+
+/* A parameter of the query, decoded, in the arena; STR_NONE: absent, or (then
+ * lacks_memory tells) there is no room. */
 struct str talk_query(struct talk *, struct str key);
 
 #endif

@@ -294,6 +294,36 @@ body_long_head(void *arg)
 	end();
 }
 
+/* A client that says nothing, or a little again and again, keeps nobody from
+ * stopping. */
+static yields void
+body_hurried(void *arg)
+{
+	struct mono at;
+
+	(void)arg;
+	begin();
+	fiber_sleep(in_ms(1000));
+	at = in_ms(500);
+	talk_hurry(&talk, at);
+	fiber_sleep(in_ms(600));
+	assert_true(has_ended);
+	end();
+	begin();
+	say(STR(POST "Content-Length: 1000\r\n\r\n"));
+	fiber_sleep(in_ms(1000));
+	at = in_ms(500);
+	talk_hurry(&talk, at);
+	while (!has_ended && mono_is_before(clock_mono(), mono_add(at,
+	    100 * NS_PER_MS))) {
+		stream_put(&client, STR("x"));
+		(void)stream_flush(&client);
+		fiber_sleep(in_ms(20));
+	}
+	assert_true(has_ended);
+	end();
+}
+
 /* Any delay, any split: the conversation is the same. */
 static void
 in_worlds(yields void (*body)(void *))
@@ -312,7 +342,7 @@ in_worlds(yields void (*body)(void *))
 #define TEST(name) \
 	static void test_##name(void **state) { (void)state; in_worlds(body_##name); }
 TEST(pipelined) TEST(octets) TEST(dropped) TEST(dropped_long) TEST(chunked_out)
-TEST(continue) TEST(malformed) TEST(slow) TEST(long_head)
+TEST(continue) TEST(malformed) TEST(slow) TEST(long_head) TEST(hurried)
 
 int
 main(void)
@@ -327,6 +357,7 @@ main(void)
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_long_head),
+		cmocka_unit_test(test_hurried),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

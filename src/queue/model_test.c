@@ -154,7 +154,8 @@ op_admit(void)
 	    HOUR + (int64_t)draw(20 * (uint64_t)HOUR));
 	e.is_held = t->is_held;
 	assert_int_equal(queue_admit(queues[t->home], now, &e), 0);
-	assert_true(view_find(queues[t->home], e.id, 0, &v));
+	assert_int_equal(view_message(queues[t->home],
+	    &(struct view_filter){ .id = 0 }, e.id, &v, 1), 1);
 	t->ref = v.ref;
 	live[n_live++] = (uint32_t)e.id;
 }

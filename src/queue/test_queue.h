@@ -121,12 +121,19 @@ in_state(enum item_state s)
 	return c.states[s];
 }
 
+/* How many destinations it has; *v: one of them. */
+static inline size_t
+see(uint64_t id, struct view_item *v)
+{
+	return view_message(q, &(struct view_filter){ .id = 0 }, id, v, 1);
+}
+
 static inline bool
 has_state(uint64_t id, enum item_state s)
 {
 	struct view_item v;
 
-	return view_find(q, id, 0, &v) && v.state == s;
+	return see(id, &v) > 0 && v.state == s;
 }
 
 static inline struct queue_ref
@@ -134,7 +141,7 @@ ref(uint64_t id)
 {
 	struct view_item v;
 
-	assert_true(view_find(q, id, 0, &v));
+	assert_true(see(id, &v) > 0);
 	return v.ref;
 }
 

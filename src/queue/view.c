@@ -116,24 +116,6 @@ view_next(const struct queue *q, const struct view_filter *f,
 	return steps == 0 ? VIEW_PAUSE : VIEW_END;
 }
 
-bool
-view_find(const struct queue *q, uint64_t id, unsigned nth,
-    struct view_item *v)
-{
-	struct table_node *k = table_find(&q->by_id,
-	    hash_u64(q->names.key, id));
-	struct home_item *it;
-
-	for (; k != NULL; k = table_again(k)) {
-		it = OWNER_OF(k, struct home_item, node);
-		if (it->id != id || nth-- > 0)
-			continue;
-		view_tell(it, v);
-		return true;
-	}
-	return false;
-}
-
 static size_t
 view_memory(const struct queue *q)
 {

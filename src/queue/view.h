@@ -54,10 +54,6 @@ size_t view_message(const struct queue *, const struct view_filter *,
 bool view_is_first(const struct queue *, const struct view_filter *,
     struct queue_ref);
 
-/* The nth item (from 0) of one message, without a walk. */
-bool view_find(const struct queue *, uint64_t id, unsigned nth,
-    struct view_item *);
-
 struct view_counts {
 	size_t items, states[ITEM_STATES];
 	size_t deferred;		/* items tried at least once */

@@ -2,6 +2,15 @@
 
 #include "base/num.h"
 
+static int
+hex_value(char c)
+{
+	if (ascii_is_digit(c))
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* RFC 9110 5.6.2: token */
 static bool
 is_token_char(char c)
@@ -173,6 +182,21 @@ head_end(struct str bytes, struct http_head *h, enum http_step *step)
 	return 0;
 }
 
+/* RFC 3986 2.1: "%" HEXDIG HEXDIG.  What cannot be decoded must not be taken for
+ * what was not said. */
+static bool
+is_target(struct str s)
+{
+	if (s.n == 0 || s.p[0] != '/' || !str_is_printable(s) ||
+	    str_find(s, '#') < s.n)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] == '%' && (s.n - i < 3 || hex_value(s.p[i + 1]) < 0
+		    || hex_value(s.p[i + 2]) < 0))
+			return false;
+	return true;
+}
+
 static bool
 version_take(struct str s, struct http_head *h)
 {
@@ -187,8 +211,7 @@ request_line_take(struct str line, struct http_head *h)
 
 	h->method = str_cut(&line, ' ');
 	target = str_cut(&line, ' ');
-	if (!is_token(h->method) || target.n == 0 || target.p[0] != '/' ||
-	    !str_is_printable(target) || str_find(target, '#') < target.n)
+	if (!is_token(h->method) || !is_target(target))
 		return bad(h, 400);
 	if (target.n > HTTP_TARGET_MOST)
 		return bad(h, 414);
@@ -285,15 +308,6 @@ enum chunk_state {
 };
 
 enum { CHUNK_LINE_MOST = 1024 };
-
-static int
-hex_value(char c)
-{
-	if (ascii_is_digit(c))
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 static bool
 size_digit(struct http_chunks *k, char c)
