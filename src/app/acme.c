@@ -227,10 +227,13 @@ advice_fetch(struct acme *a, struct meeting *m, unsigned kind, int64_t *again_s)
 	struct buf b = BUF_OF(id);
 	struct acme_talk *t = &m->talk;
 	size_t shown = shown_find(a, kind);
-	uint64_t mark = shown_mark(a, shown);
 	struct acme_window w;
 	struct acme_reply r;
+	uint64_t mark;
 
+	if (shown == IDENTITY_MOST)	/* it went while we waited for a turn */
+		return 0;
+	mark = shown_mark(a, shown);
 	if (acme_cert_id(a->identity->shown[shown].cert.leaf, &b) != 0 ||
 	    acme_talk_get(t, t->config->tls.acme.directory, ACME_ANSWER_MOST,
 	    &r) != 0 || acme_read_directory(r.body, t->arena,

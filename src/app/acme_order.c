@@ -211,6 +211,8 @@ order_poll(struct acme_talk *t, struct str url, struct acme_order *o)
 	struct acme_reply r;
 
 	for (unsigned round = 0; !is_over(until); round++) {
+		struct arena_mark mark = arena_mark(t->arena);
+
 		if (acme_talk_post(t, url, STR_NONE, ACME_ANSWER_MOST, &r) != 0
 		    || acme_read_order(r.body, t->arena, o) != 0)
 			return -1;
@@ -218,6 +220,7 @@ order_poll(struct acme_talk *t, struct str url, struct acme_order *o)
 			return 0;
 		if (poll_wait(t, &r, round) != 0)
 			return -1;
+		arena_back(t->arena, mark);
 	}
 	return err_set("the authority does not finish the order");
 }

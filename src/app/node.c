@@ -91,7 +91,14 @@ start_fail(struct node_core *c)
 		s->failed(s->arg, err_text());
 }
 
-/* What the layers below find out about the machine, on whatever core. */
+void
+node_cut(struct node_core *c, const char *text)
+{
+	node_trouble(c, text);
+	atomic_store(&c->node->is_cut, true);
+	status_worsen(c->node, EX_TEMPFAIL);
+}
+
 /* Of a place that knows users. */
 static void
 place_tell(void *arg, struct str name, struct str why)
@@ -114,6 +121,7 @@ place_tell(void *arg, struct str name, struct str why)
 
 static struct node *telling;
 
+/* What the layers below find out about the machine, on whatever core. */
 static void
 world_tell(const char *text)
 {
@@ -310,8 +318,6 @@ sessions_wait(struct node_core *c, struct mono until)
 		fiber_sleep(mono_add(clock_mono(), 10 * NS_PER_MS));
 }
 
-/* What did not drain in time is cut by the end of the process; the spools, not
- * marked clean, are read again at the next start. */
 static yields void
 core_drain(struct node_core *c)
 {
@@ -324,10 +330,8 @@ core_drain(struct node_core *c)
 	deliver_stop(c->deliver, until);
 	if (c->server.sessions == 0 && deliver_is_idle(c->deliver))
 		return;
-	node_trouble(c, "conversations were still open when the time to stop "
-	    "was over; the spool will be checked at start");
-	atomic_store(&c->node->is_cut, true);
-	status_worsen(c->node, EX_TEMPFAIL);
+	node_cut(c, "conversations were still open when the time to stop was "
+	    "over; the spool will be checked at start");
 }
 
 static yields void
@@ -338,6 +342,7 @@ core_close(struct node_core *c)
 	c->is_over = true;
 	if (setup->leaving != NULL)
 		setup->leaving(setup->arg, c->index);
+	barrier(c);		/* who looks at all cores has ended */
 	usage_stop(&c->usage);
 	for (unsigned kind = REPORT_OF_DMARC; c->index == 0 &&
 	    kind <= REPORT_OF_TLS; kind++)

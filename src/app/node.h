@@ -96,7 +96,8 @@ struct node_setup {
 	/* Once all cores accept, on core 0, as a fiber of its own. */
 	yields void (*started)(void *arg, struct node *);
 	/* On each core, when conversations are over and before spools and
-	 * configuration go: what uses them ends here.  NULL: nothing does. */
+	 * configuration go, on any core: what uses them ends here.  NULL: nothing
+	 * does. */
 	yields void (*leaving)(void *arg, unsigned core);
 	/* The last thing on each core: the sink is used no more. */
 	yields void (*ended)(void *arg, unsigned core);
@@ -134,6 +135,10 @@ void node_stop(struct node *);		/* on any core */
 /* On core 0, one at a time: every core adopts it; doors open and close.  Takes
  * the caller's reference.  -1: nothing changed, on no core. */
 yields int node_reload(struct node *, struct config *);
+
+/* Something has not ended that may use what is about to go: it ends with the
+ * process, and the spools are read again. */
+void node_cut(struct node_core *, const char *text);
 
 /* What went wrong, to the log of the core. */
 void node_trouble(struct node_core *, const char *text);

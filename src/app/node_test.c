@@ -28,6 +28,7 @@ static char connected_at[8][64];	/* listeners that were told of */
 static size_t n_connected;
 static yields void (*act)(struct node *);
 static int (*tls)(void *, struct node_core *);	/* or NULL */
+static yields void (*leaving)(void *, unsigned);	/* or NULL */
 
 /* By the linker's --wrap. */
 void *__wrap_calloc(size_t, size_t);
@@ -142,7 +143,7 @@ run_again(const char *listen, yields void (*fn)(struct node *))
 	struct wish w = { .listen = listen };
 	struct node_setup setup = { .cores = n_cores, .door_fd = no_door,
 		.sink = sink_make, .tls = tls, .started = started, .ended = ended,
-		.porter_fd = -1 };
+		.leaving = leaving, .porter_fd = -1 };
 
 	act = fn;
 	n_connected = 0;
@@ -581,6 +582,43 @@ a_stop_needs_no_memory(void **state)
 	run(ONE, stop_without_memory);
 }
 
+static void
+nothing_is_asked(struct node *n)
+{
+	(void)n;
+}
+
+static yields void
+core_look(void *arg)
+{
+	const struct node_core *c = &node.cores[core_index()];
+
+	*(bool *)arg = c->spools[c->index] != NULL && c->sink != NULL;
+}
+
+/* As the control socket does, whose requests go on for a moment. */
+static yields void
+leave_slowly(void *arg, unsigned core)
+{
+	(void)arg;
+	for (unsigned i = 0; core == 0 && i < CORES; i++) {
+		bool is_there = false;
+
+		fiber_sleep(mono_add(clock_mono(), NS_PER_SECOND));
+		assert_int_equal(core_call(i, core_look, &is_there), 0);
+		assert_true(is_there);
+	}
+}
+
+static void
+who_leaves_finds_all_cores(void **state)
+{
+	(void)state;
+	leaving = leave_slowly;
+	run(ONE, nothing_is_asked);
+	leaving = NULL;
+}
+
 int
 main(void)
 {
@@ -594,6 +632,7 @@ main(void)
 		    who_comes_while_the_spool_is_read_waits_with_his_mail),
 		cmocka_unit_test(who_waited_for_a_minute_is_asked_to_come_again),
 		cmocka_unit_test(a_stop_needs_no_memory),
+		cmocka_unit_test(who_leaves_finds_all_cores),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,7 +157,9 @@ report_mark_close(struct report_mark *m)
 static yields int
 line_write(struct report_mark *m, struct str line)
 {
-	must(m->fd >= 0 && line.p[line.n - 1] == '\n');
+	must(line.p[line.n - 1] == '\n');
+	if (m->fd < 0)			/* closed: who asked for it comes late */
+		return err_set("%s is closed", m->path);
 	if (disk_pwrite(m->fd, line, m->size) != 0 ||
 	    disk_fdatasync(m->fd) != 0)
 		return err_add("write %s", m->path);

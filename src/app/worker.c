@@ -700,7 +700,10 @@ leaving(void *arg, unsigned core)
 
 	if (core != 0)
 		return;
-	control_close(&w->control);
+	if (control_close(&w->control) != 0)
+		node_cut(&w->node.cores[core], "a command was still under way "
+		    "when the time to stop was over; the spool will be checked "
+		    "at start");
 	dns_watch_close(&w->dns_watch);
 	credentials_close(&w->credentials);
 	ear_close(w);
