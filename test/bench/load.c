@@ -66,6 +66,7 @@ struct load {
 	bool is_pipelined, reconnects, is_idle, starts_tls, resumes, only_greets, guesses;
 	uint64_t sources;	/* networks that connections come from; 0: one */
 	const char *from, *domain;
+	const char *suites;	/* offered; NULL: OpenSSL's own */
 	char login[512];	/* AUTH PLAIN and its line; "": none */
 	struct privacy privacy;
 	FILE *ledger;
@@ -588,7 +589,8 @@ load_tell(const struct load *l)
 	printf("\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,",
 	    (double)histogram_at(h, 0.5) / 1000, (double)histogram_at(h, 0.9) / 1000,
 	    (double)histogram_at(h, 0.99) / 1000, (double)h->most / 1000);
-	printf("\"handshakes\":%llu,\"resumed\":%llu,", l->privacy.shaken, l->privacy.resumed);
+	printf("\"handshakes\":%llu,\"resumed\":%llu,\"suite\":\"%s\",", l->privacy.shaken,
+	    l->privacy.resumed, l->privacy.suite);
 	printf("\"cpu_us\":%llu,\"codes\":{", (unsigned long long)cpu_us());
 	for (unsigned i = 0; i < CODES; i++)
 		if (l->codes[i] > 0) {
@@ -649,7 +651,7 @@ load_usage(void)
 	    "  [--per-connection N] [--reconnect] [--seconds N] [--from ADDRESS]\n"
 	    "  [--domain NAME] [--domains N] [--ledger FILE] [--idle]\n"
 	    "  [--starttls] [--resume] [--login USER:PASSWORD] [--only-greet]\n"
-	    "  [--guess] [--sources N] [--content FILE]\n"
+	    "  [--guess] [--sources N] [--content FILE] [--suites NAMES]\n"
 	    "test/bench/README.md says more.\n");
 	exit(64);
 }
@@ -657,7 +659,7 @@ load_usage(void)
 enum option_name {
 	CONNECTIONS = 'a', CONTENT_OF, DOMAIN, DOMAINS, FROM, GUESS, IDLE, LEDGER, LOG_IN, MESSAGES,
 	NO_PIPELINING, ONLY_GREET, PER_CONNECTION, RATE, RCPTS, RECONNECT, RESUME, SECONDS, SIZE,
-	SOURCES, START_TLS, TO
+	SOURCES, START_TLS, SUITES, TO
 };
 
 static const struct option options[] = {
@@ -682,6 +684,7 @@ static const struct option options[] = {
 	{ "size", required_argument, NULL, SIZE },
 	{ "sources", required_argument, NULL, SOURCES },
 	{ "starttls", no_argument, NULL, START_TLS },
+	{ "suites", required_argument, NULL, SUITES },
 	{ "to", required_argument, NULL, TO },
 	{ NULL, 0, NULL, 0 }
 };
@@ -734,6 +737,7 @@ load_option(struct load *l, int name)
 	case SIZE: l->size = option_number("--size", optarg, 1 << 30); break;
 	case SOURCES: l->sources = option_number("--sources", optarg, 60000); break;
 	case START_TLS: l->starts_tls = true; break;
+	case SUITES: l->suites = optarg; break;
 	case TO:
 		if (endpoint_parse(&l->to, optarg) != 0)
 			exit(64);
@@ -760,7 +764,7 @@ main(int argc, char **argv)
 	    (l.content != NULL && l.ledger != NULL))
 		load_usage();
 	files_raise();
-	privacy_init(&l.privacy, l.resumes);
+	privacy_init(&l.privacy, l.resumes, l.suites);
 	snprintf(l.run, sizeof(l.run), "%llx", (unsigned long long)now_ns());
 	if (l.content == NULL)
 		letter_compose(&l.letter, l.from, l.domain, l.size);

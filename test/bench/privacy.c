@@ -20,15 +20,13 @@ ticket_take(SSL *ssl, SSL_SESSION *ticket)
 }
 
 void
-privacy_init(struct privacy *p, bool resumes)
+privacy_init(struct privacy *p, bool resumes, const char *suites)
 {
 	*p = (struct privacy){ .context = SSL_CTX_new(TLS_client_method()),
-	    .resumes = resumes };
+	    .resumes = resumes, .suite = "" };
 	must(p->context != NULL);
 	SSL_CTX_set_app_data(p->context, p);
-	/* what everybody must have (RFC 8446 9.1), and for the generator's own CPU,
-	 * which the server shares, the lightest */
-	must(SSL_CTX_set_ciphersuites(p->context, "TLS_AES_128_GCM_SHA256") == 1);
+	must(suites == NULL || SSL_CTX_set_ciphersuites(p->context, suites) == 1);
 	SSL_CTX_set_mode(p->context, SSL_MODE_ENABLE_PARTIAL_WRITE |
 	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(p->context, SSL_SESS_CACHE_CLIENT |
@@ -71,6 +69,7 @@ privacy_shake(struct privacy *p, SSL *ssl)
 		return privacy_result(ssl, rc) < 0 && errno == EAGAIN ? 0 : -1;
 	p->shaken++;
 	p->resumed += SSL_session_reused(ssl) == 1;
+	p->suite = SSL_get_cipher_name(ssl);
 	return 1;
 }
 

@@ -21,9 +21,12 @@ struct privacy {
 	SSL_CTX *context;
 	bool resumes;
 	unsigned long long shaken, resumed;
+	const char *suite;	/* of the last handshake; "": none yet */
 };
 
-void privacy_init(struct privacy *, bool resumes);
+/* suites: what is offered by TLS 1.3, in OpenSSL's words; NULL: what OpenSSL
+ * offers by itself, so that each server chooses as it does for most clients. */
+void privacy_init(struct privacy *, bool resumes, const char *suites);
 /* ticket: what the last connection of this client was given, and where the next
  * is put: each is used once (RFC 8446 C.4).  NULL: none. */
 SSL *privacy_begin(struct privacy *, int fd, SSL_SESSION **ticket);
