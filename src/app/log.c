@@ -76,40 +76,61 @@ log_place_close(struct log_place *p)
  * informational, or a warning.  An ident with a slash is the whole tag.
  */
 static void
-prefix_put(const struct log_place *p, const struct event *e, const char *tag,
+prefix_put(const struct log *l, const struct event *e, const char *tag,
     struct buf *out)
 {
-	time_t seconds = (time_t)(e->at.us / US_PER_SECOND);
-	bool is_whole = strchr(p->ident, '/') != NULL;
-	char stamp[32] = "";
-	struct tm tm;
+	const struct log_place *p = l->place;
 
 	if (p->target == LOG_TO_SYSLOG)
 		buf_put(out, e->type == EVENT_trouble ? STR("<20>") :
 		    STR("<22>"));
-	if (p->has_time && localtime_r(&seconds, &tm) != NULL &&
-	    strftime(stamp, sizeof stamp, "%b %e %H:%M:%S", &tm) > 0)
-		buf_printf(out, "%s %s%s", stamp, p->target == LOG_TO_SYSLOG ? "" :
-		    p->host, p->target == LOG_TO_SYSLOG ? "" : " ");
-	buf_printf(out, "%s%s%s[%d]: ", p->ident, is_whole ? "" : "/",
-	    is_whole ? "" : tag, p->pid);
+	if (p->has_time && l->stamp[0] != '\0') {
+		buf_put(out, str_of(l->stamp));
+		buf_putc(out, ' ');
+		if (p->target != LOG_TO_SYSLOG) {
+			buf_put(out, str_of(p->host));
+			buf_putc(out, ' ');
+		}
+	}
+	buf_put(out, str_of(p->ident));
+	if (strchr(p->ident, '/') == NULL) {
+		buf_putc(out, '/');
+		buf_put(out, str_of(tag));
+	}
+	buf_printf(out, "[%d]: ", p->pid);
+}
+
+/* Many lines are of one second, and what time it is here takes libc's lock. */
+static void
+stamp_make(struct log *l, struct wall at)
+{
+	time_t seconds = (time_t)(at.us / US_PER_SECOND);
+	struct tm tm;
+
+	if (!l->place->has_time || (l->stamp[0] != '\0' &&
+	    l->stamped == seconds))
+		return;
+	l->stamped = seconds;
+	if (localtime_r(&seconds, &tm) == NULL || strftime(l->stamp,
+	    sizeof l->stamp, "%b %e %H:%M:%S", &tm) == 0)
+		l->stamp[0] = '\0';
 }
 
 static unsigned
-lines_put(const struct log_place *p, const struct event *e, struct buf *out)
+lines_put(const struct log *l, const struct event *e, struct buf *out)
 {
 	const char *tag;
 	unsigned n = 0;
 
-	if (p->format == LOG_JSON) {
-		if (p->target == LOG_TO_SYSLOG)
-			prefix_put(p, e, event_tag(e->type), out);
+	if (l->place->format == LOG_JSON) {
+		if (l->place->target == LOG_TO_SYSLOG)
+			prefix_put(l, e, event_tag(e->type), out);
 		event_json(e, out);
 		buf_putc(out, '\n');
 		return 1;
 	}
 	for (; (tag = event_text_tag(e, n)) != NULL; n++) {
-		prefix_put(p, e, tag, out);
+		prefix_put(l, e, tag, out);
 		event_text(e, n, out);
 		buf_putc(out, '\n');
 	}
@@ -142,7 +163,8 @@ log_event(struct event_sink *sink, const struct event *e)
 	unsigned n;
 
 	must(l->n <= LOG_BUFFER);
-	n = lines_put(l->place, e, &b);
+	stamp_make(l, e->at);
+	n = lines_put(l, e, &b);
 	if (b.full)
 		l->dropped += n;
 	else {

@@ -42,6 +42,8 @@ struct log {				/* of one core */
 	size_t n;
 	struct mono due;		/* to be written then, if any gathered */
 	uint64_t dropped, lines;
+	int64_t stamped;		/* the second that `stamp' tells of */
+	char stamp[32];			/* "Nov 21 05:18:01", or "" */
 	struct fiber *writer;
 	bool is_writing, is_ending, has_ended;
 	struct fiber *ender;

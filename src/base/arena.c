@@ -7,13 +7,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BLOCK_FIRST = 1024, BLOCK_MOST = 16 * 1024 };
+/* With what stands in front of it the first is 1 KiB: what malloc has ready. */
+enum { BLOCK_FIRST = 1024 - 32, BLOCK_MOST = 16 * 1024 };
 
 struct arena_block {
 	struct arena_block *next;
 	size_t fill, size;
 	alignas(max_align_t) char bytes[];
 };
+
+_Static_assert(sizeof(struct arena_block) + BLOCK_FIRST == 1024, "1 KiB");
 
 struct arena_defer {
 	struct arena_defer *next;

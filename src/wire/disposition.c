@@ -107,21 +107,33 @@ verdict_of(enum disposition d, short code, struct esc esc, struct str text)
 	return v;
 }
 
+static struct verdict
+verdict_print(enum disposition d, short code, struct esc esc, const char *fmt,
+    va_list ap)
+{
+	char text[ERR_ROOM + VERDICT_TEXT];
+	int n = vsnprintf(text, sizeof text, fmt, ap);
+
+	must(n >= 0);
+	return verdict_of(d, code, esc, str_of(text));
+}
+
+/* Most have nothing in them to be printed: a message has a dozen of these. */
 struct verdict
 verdict_make(enum disposition d, short code, const char *esc, const char *fmt,
     ...)
 {
-	char text[ERR_ROOM + VERDICT_TEXT];
 	struct esc e = ESC_NONE;
+	struct verdict v;
 	va_list ap;
-	int n;
 
 	must(esc_parse(str_of(esc), &e) && e.class == disposition_class(d));
+	if (strchr(fmt, '%') == NULL)
+		return verdict_of(d, code, e, str_of(fmt));
 	va_start(ap, fmt);
-	n = vsnprintf(text, sizeof text, fmt, ap);
+	v = verdict_print(d, code, e, fmt, ap);
 	va_end(ap);
-	must(n >= 0);
-	return verdict_of(d, code, e, str_of(text));
+	return v;
 }
 
 void
