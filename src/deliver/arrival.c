@@ -34,17 +34,32 @@ arrival_of(const struct arrival *e)
 	return mono_first(mono_of(e->arrived), clock_mono());
 }
 
+/* How long it lay on disk nobody knows for sure: the wall may have been years
+ * behind when it came, or be years ahead now, and a server may have rested as long.
+ * Its tries tell how long it was really waited for, and what they leave of its age
+ * it has: so neither is any reason to give up what was hardly tried. */
 static struct mono
-expiry_of(const struct arrival *e, const struct config *c)
+age_end(const struct deliver *d, const struct arrival *e, int64_t age)
 {
-	int64_t age = e->sender.n == 0 ? c->outbound.bounce_expire :
-	    c->outbound.expire;
+	struct mono by_wall = mono_add(arrival_of(e), age);
+	int64_t lived = retry_lived(&d->queue_config->retry, e->tries);
+	struct mono by_tries = mono_add(clock_mono(), lived < age ?
+	    age - lived : 0);
 
+	return mono_is_before(by_wall, by_tries) ? by_tries : by_wall;
+}
+
+/* What the sender named is an instant, and is believed. */
+static struct mono
+expiry_of(const struct deliver *d, const struct arrival *e,
+    const struct config *c)
+{
 	if (e->expires.us != 0 && e->expires.us > e->arrived.us)
 		return mono_add(mono_of(e->expires),
 		    arrival_of(e).ns - mono_of(e->arrived).ns);
 	return e->expires.us != 0 ? mono_of(e->expires) :
-	    mono_add(arrival_of(e), age);
+	    age_end(d, e, e->sender.n == 0 ? c->outbound.bounce_expire :
+	    c->outbound.expire);
 }
 
 /* A clock that jumped while it lay on disk does not end it now: somebody has
@@ -118,7 +133,7 @@ group_admit(struct deliver *d, const struct arrival *e,
 		.priority = PRIORITY_NORMAL, .n_rcpts = g->n, .size = e->size,
 		.arrived = arrival_of(e),
 		.due = e->due.us == 0 ? clock_mono() : mono_of(e->due),
-		.expires = expiry_of(e, c), .tries = e->tries,
+		.expires = expiry_of(d, e, c), .tries = e->tries,
 		.is_held = e->is_held, .held_since = held_since(e, c),
 		.warned = e->warned, .reason = g->reason };
 

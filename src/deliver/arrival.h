@@ -3,7 +3,9 @@
  *
  * The promise: arrival_admit() makes one item for each destination of the
  * message's recipients, due when the message says.  Clocks that jumped while it
- * lay on disk neither expire it early nor put it off for longer than a retry.
+ * lay on disk neither expire it early nor put it off for longer than a retry: it
+ * has what its tries leave of outbound.expire, at least; so a rest of the server
+ * does not count.
  * Not for: refusing mail: who was told 250 is never turned away here.
  * Waiting: none.
  * Memory: an arena for the call; the queue copies.

@@ -67,6 +67,22 @@ retry_longest(const struct retry *r)
 	return add_sat_i64(most, retry_swing(r, most));
 }
 
+int64_t
+retry_lived(const struct retry *r, unsigned tries)
+{
+	int64_t ns = 0, last;
+
+	must(retry_is_sane(r));
+	for (size_t i = 0; i < r->n && i + 1 < tries; i++)
+		ns = add_sat_i64(ns, r->interval_ns[i]);
+	last = r->interval_ns[r->n - 1];
+	if (tries <= r->n + 1)
+		return ns;
+	tries -= (unsigned)r->n + 1;
+	return last > (INT64_MAX - ns) / tries ? INT64_MAX :
+	    ns + last * tries;
+}
+
 struct mono
 retry_due(const struct retry *r, struct mono now, unsigned tries,
     struct mono expires, uint64_t hash)

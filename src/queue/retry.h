@@ -6,7 +6,8 @@
  * what came together does not return together and a run can be replayed.  The
  * last try falls on the instant of expiry, not an interval later.  Nothing
  * expires before it has both its age and its tries: a clock that jumped cannot
- * bounce mail that was never tried.
+ * bounce mail that was never tried.  Tries are a clock of their own, which no wall
+ * can put back or forth: retry_lived() reads it.
  * Not for: a destination that is down (backoff.h).
  * Waiting: none.
  * Memory: values.
@@ -35,6 +36,8 @@ bool retry_is_sane(const struct retry *);
  */
 int64_t retry_wait(const struct retry *, unsigned tries, uint64_t hash);
 int64_t retry_longest(const struct retry *);	/* jitter included */
+/* What so many tries have taken, by the schedule: no clock is asked. */
+int64_t retry_lived(const struct retry *, unsigned tries);
 
 /* When to try again, now that `tries' tries failed. */
 struct mono retry_due(const struct retry *, struct mono now, unsigned tries,

@@ -107,6 +107,32 @@ test_sanity(void **state)
 	assert_true(retry_due(&r, (struct mono){ 5 }, 1, MONO_NEVER, 3).ns > 5);
 }
 
+/* What stands between the first try and the last of so many. */
+static void
+test_lived(void **state)
+{
+	struct retry r = retry_default();
+	int64_t all = 0;
+
+	(void)state;
+	assert_int_equal(retry_lived(&r, 0), 0);
+	assert_int_equal(retry_lived(&r, 1), 0);
+	for (unsigned i = 0; i < r.n; i++) {
+		all += r.interval_ns[i];
+		assert_int_equal(retry_lived(&r, i + 2), all);
+	}
+	assert_int_equal(retry_lived(&r, (unsigned)r.n + 2),
+	    all + r.interval_ns[r.n - 1]);
+	assert_int_equal(retry_lived(&r, (unsigned)r.n + 11),
+	    all + 10 * r.interval_ns[r.n - 1]);
+	assert_int_equal(retry_lived(&r, UINT32_MAX), INT64_MAX);
+	r = (struct retry){ .interval_ns = { INT64_MAX, INT64_MAX }, .n = 2,
+		.min_tries = 1 };
+	assert_int_equal(retry_lived(&r, 2), INT64_MAX);
+	assert_int_equal(retry_lived(&r, 3), INT64_MAX);
+	assert_int_equal(retry_lived(&r, 4), INT64_MAX);
+}
+
 int
 main(void)
 {
@@ -116,6 +142,7 @@ main(void)
 		cmocka_unit_test(test_the_last_try_is_at_expiry),
 		cmocka_unit_test(test_expiry_needs_age_and_tries),
 		cmocka_unit_test(test_sanity),
+		cmocka_unit_test(test_lived),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
