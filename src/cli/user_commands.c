@@ -53,6 +53,38 @@ user_open(struct cli *c, struct accounts *a, struct kept_user *u)
 	return rc;
 }
 
+/* A change to a user as he is then: what others changed since we looked stays. */
+struct user_change {
+	struct accounts *accounts;
+	struct str name;
+	void (*make)(struct kept_user *, const void *how);
+	const void *how;
+};
+
+static int
+user_change_run(void *arg)
+{
+	const struct user_change *c = arg;
+	struct database *d = &c->accounts->database;
+	struct kept_user u;
+	int rc = kept_user_find(d, c->name, &c->accounts->cli->arena, &u);
+
+	if (rc != 0)
+		return rc;
+	c->make(&u, c->how);
+	return kept_user_change(d, &u);
+}
+
+static int
+user_change(struct accounts *a, struct str name,
+    void (*make)(struct kept_user *, const void *how), const void *how)
+{
+	struct user_change c = { a, name, make, how };
+
+	return accounts_result(database_together(&a->database, user_change_run,
+	    &c), "user", name);
+}
+
 /* ---- passwords ---- */
 
 static int
@@ -227,6 +259,16 @@ command_user_add(struct cli *c)
 	return rc;
 }
 
+static void
+password_take(struct kept_user *u, const void *how)
+{
+	const struct kept_user *with = how;
+
+	u->hash = with->hash;
+	u->scram = with->scram;
+	u->has_scram = with->has_scram;
+}
+
 int
 command_user_passwd(struct cli *c)
 {
@@ -243,12 +285,17 @@ command_user_passwd(struct cli *c)
 	u.has_scram |= c->scram;
 	rc = password_set(&a, &u, &shown);
 	if (rc == 0)
-		rc = accounts_result(kept_user_change(&a.database, &u), "user",
-		    u.name);
+		rc = user_change(&a, u.name, password_take, &u);
 	if (rc == 0)
 		secret_say(c, "user", u.name, "password", shown);
 	accounts_close(&a);
 	return rc;
+}
+
+static void
+disabled_set(struct kept_user *u, const void *how)
+{
+	u->is_disabled = *(const bool *)how;
 }
 
 static int
@@ -263,8 +310,7 @@ user_turn(struct cli *c, const char *usage, bool is_disabled)
 	rc = user_open(c, &a, &u);
 	if (rc != 0)
 		return rc;
-	u.is_disabled = is_disabled;
-	rc = accounts_result(kept_user_change(&a.database, &u), "user", u.name);
+	rc = user_change(&a, u.name, disabled_set, &is_disabled);
 	accounts_close(&a);
 	return rc;
 }
