@@ -25,11 +25,18 @@ struct alias_file {
 	unsigned depth;
 };
 
+/* A line of a file, where it begins. */
+struct alias_spot {
+	const char *file, *line;
+	unsigned number;
+};
+
 /* One set while it is read. */
 struct alias_reading {
 	struct value_reader *reader;
 	struct alias_set *set;
 	const struct alias_file *file;	/* where we are */
+	struct alias_spot spot;		/* what was told last stands there */
 	struct alias_entry *entry;	/* being filled */
 	struct alias_to *to;		/* room for ALIAS_TARGETS_MOST */
 	enum problem_level level;	/* of what may not be in such a file */
@@ -102,22 +109,29 @@ table_drop(void *arg)
 
 /* ---- telling ---- */
 
-/* Where this part of the file's bytes stands. */
+/* Where this part of the file's bytes stands.  Parts are asked for one behind the
+ * other, so that the file is looked through once. */
 static struct place
-alias_place(const struct alias_reading *a, struct str part)
+alias_place(struct alias_reading *a, struct str part)
 {
 	struct str bytes = a->file->bytes, line;
 	struct place at = { .file = a->file->path, .line = 1, .column = 1 };
+	struct alias_spot *spot = &a->spot;
 
 	if (part.p < bytes.p || part.p > bytes.p + bytes.n)
 		return at;
+	if (spot->file != bytes.p || part.p < spot->line)
+		*spot = (struct alias_spot){ bytes.p, bytes.p, 1 };
+	bytes = str_sub(bytes, (size_t)(spot->line - bytes.p), bytes.n);
 	for (;;) {
 		line = str_sub(bytes, 0, str_find(bytes, '\n'));
 		if (part.p <= line.p + line.n || line.n == bytes.n)
 			break;
 		bytes = str_sub(bytes, line.n + 1, bytes.n);
-		at.line++;
+		spot->number++;
 	}
+	spot->line = line.p;
+	at.line = spot->number;
 	at.column = (unsigned)(part.p - line.p) + 1;
 	if (line.n <= EXCERPT_MOST) {
 		at.line_text = line;
