@@ -168,6 +168,21 @@ without_mbox_line(struct str s)
 	return rest.p == NULL ? STR("") : rest;
 }
 
+/* Who ends his message by a dot may wait for us before he closes anything. */
+static bool
+dot_is_last(const struct reading *r, size_t have)
+{
+	struct str s = { r->in, have };
+
+	if (!r->dot_ends)
+		return false;
+	if (r->line == 0 && !r->was_cr && (str_eq(s, STR(".\n")) ||
+	    str_eq(s, STR(".\r\n"))))
+		return true;
+	return str_has_suffix_icase(s, STR("\n.\n")) ||
+	    str_has_suffix_icase(s, STR("\n.\r\n"));
+}
+
 /* A whole piece, but at the end. */
 static ssize_t
 piece_read(struct reading *r)
@@ -175,7 +190,7 @@ piece_read(struct reading *r)
 	size_t have = 0;
 	ssize_t n = 1;
 
-	while (have < PIECE && n != 0) {
+	while (have < PIECE && n != 0 && !dot_is_last(r, have)) {
 		n = read(r->fd, r->in + have, PIECE - have);
 		if (n < 0 && errno != EINTR)
 			return -1;

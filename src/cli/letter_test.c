@@ -258,6 +258,33 @@ test_bad_recipients(void **state)
 	}
 }
 
+/* Who writes a dot alone may wait for us, and keep his end open. */
+static void
+test_a_dot_ends_what_stays_open(void **state)
+{
+	static const struct { struct str text; const char *body; } rows[] = {
+		{ STR_INIT("Subject: a\n\nb\n.\n"), "b\r\n" },
+		{ STR_INIT("Subject: a\r\n\r\nb.\r\n.\r\n"), "b.\r\n" },
+		{ STR_INIT(".\n"), "" },
+	};
+	int ends[2];
+
+	(void)state;
+	alarm(20);			/* else it would wait for ever */
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_int_equal(pipe(ends), 0);
+		assert_int_equal(write(ends[1], rows[i].text.p,
+		    rows[i].text.n), rows[i].text.n);
+		letter_close(&letter);
+		arena_clear(&arena);
+		assert_int_equal(letter_read(&letter, &arena, ends[0], true), 0);
+		assert_body(rows[i].body);
+		close(ends[0]);
+		close(ends[1]);
+	}
+	alarm(0);
+}
+
 int
 main(void)
 {
@@ -269,6 +296,7 @@ main(void)
 		cmocka_unit_test(test_from_name),
 		cmocka_unit_test(test_recipients),
 		cmocka_unit_test(test_bad_recipients),
+		cmocka_unit_test(test_a_dot_ends_what_stays_open),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);

@@ -380,6 +380,21 @@ verify_run(struct sendmail *s)
 
 /* ---- -bs: our standard input and output are the client ---- */
 
+static int
+octets_pass(int fd, struct str s)
+{
+	while (s.n > 0) {
+		ssize_t n = send(fd, s.p, s.n, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		s = str_sub(s, (size_t)n, s.n);
+	}
+	return 0;
+}
+
 /* People and programs end lines as they like. */
 static int
 lines_pass(int fd, struct str text, char *last)
@@ -391,8 +406,7 @@ lines_pass(int fd, struct str text, char *last)
 		struct str end = n == text.n ? STR("") : has_cr ? STR("\n") :
 		    STR("\r\n");
 
-		if ((line.n > 0 && send(fd, line.p, line.n, MSG_NOSIGNAL) < 0) ||
-		    (end.n > 0 && send(fd, end.p, end.n, MSG_NOSIGNAL) < 0))
+		if (octets_pass(fd, line) != 0 || octets_pass(fd, end) != 0)
 			return -1;
 		*last = n < text.n ? '\n' : text.p[text.n - 1];
 		text = str_sub(text, n < text.n ? n + 1 : n, text.n);
@@ -420,8 +434,12 @@ bridge(int fd, char *room, size_t most)
 	struct pollfd p[2] = { { fd, POLLIN, 0 }, { STDIN_FILENO, POLLIN, 0 } };
 	char last = '\0';
 	ssize_t n;
+	int ready;
 
-	while (poll(p, 2, SUBMIT_PATIENCE_S * 1000) > 0 || errno == EINTR) {
+	while ((ready = poll(p, 2, SUBMIT_PATIENCE_S * 1000)) > 0 ||
+	    (ready < 0 && errno == EINTR)) {
+		if (ready < 0)
+			continue;
 		if (p[0].revents != 0) {
 			n = read(fd, room, most);
 			if (n <= 0 || !all_written(STDOUT_FILENO, room, n))
