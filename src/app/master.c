@@ -255,6 +255,7 @@ reload_abandon(struct master *m)
 	porter_stop(&m->porter_next);
 	config_release(m->next);
 	m->next = NULL;
+	m->tls_seen = keyring_look(m->config);	/* the other had other files */
 	serving_tell();
 }
 
