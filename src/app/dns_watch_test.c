@@ -1,5 +1,6 @@
 /* The watch over days, restarts and power cuts, in a whole server in memory. */
 #include "app/dns_watch.h"
+#include "app/test_node.h"
 #include "base/must.h"
 #include "fiber/clock.h"
 #include "fiber/disk.h"
@@ -67,9 +68,8 @@ config_make(void *arg)
 }
 
 static void
-event_take(struct event_sink *s, const struct event *e)
+event_take(const struct event *e)
 {
-	(void)s;
 	if (e->type == EVENT_queued) {
 		mails++;
 		if (mails_ever != NULL)
@@ -83,22 +83,6 @@ event_take(struct event_sink *s, const struct event *e)
 	changes++;
 	(void)str_cstr(event_get_str(e, FIELD_text), last_told,
 	    sizeof last_told);
-}
-
-static int
-no_door(void *arg, const struct address *at, unsigned core)
-{
-	(void)arg, (void)at, (void)core;
-	return -1;
-}
-
-static struct event_sink *
-sink_make(void *arg, unsigned core)
-{
-	static struct event_sink sink = { .take = event_take };
-
-	(void)arg, (void)core;
-	return &sink;
 }
 
 static yields void
@@ -121,11 +105,12 @@ ended(void *arg, unsigned core)
 static void
 life(void *arg)
 {
-	struct node_setup setup = { .cores = 1, .door_fd = no_door,
-		.sink = sink_make, .started = started, .ended = ended,
+	struct node_setup setup = { .cores = 1, .door_fd = test_no_door,
+		.sink = test_sink, .started = started, .ended = ended,
 		.porter_fd = -1 };
 
 	(void)arg;
+	test_event = event_take;
 	mails = changes = 0;
 	(void)config_make(&setup.config);
 	must(node_run(&node, &setup) == 0);

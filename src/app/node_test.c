@@ -1,5 +1,5 @@
 /* node_test.c -- reloads of a whole server, in memory. */
-#include "app/node.h"
+#include "app/test_node.h"
 #include "base/err.h"
 #include "fiber/clock.h"
 #include "fiber/offload.h"
@@ -90,9 +90,8 @@ reload(const char *listen)
 /* ---- a node ---- */
 
 static void
-event_take(struct event_sink *s, const struct event *e)
+event_take(const struct event *e)
 {
-	(void)s;
 	if (e->type != EVENT_disconnected || n_connected == 8)
 		return;
 	for (size_t i = 0; i < e->n; i++)
@@ -100,25 +99,6 @@ event_take(struct event_sink *s, const struct event *e)
 			(void)str_cstr(e->values[i].string,
 			    connected_at[n_connected++],
 			    sizeof connected_at[0]);
-}
-
-static int
-no_door(void *arg, const struct address *at, unsigned core)
-{
-	(void)arg;
-	(void)at;
-	(void)core;
-	return -1;
-}
-
-static struct event_sink *
-sink_make(void *arg, unsigned core)
-{
-	static struct event_sink sink = { .take = event_take };
-
-	(void)arg;
-	(void)core;
-	return &sink;
 }
 
 static yields void
@@ -129,23 +109,16 @@ started(void *arg, struct node *n)
 	node_stop(n);
 }
 
-static yields void
-ended(void *arg, unsigned core)
-{
-	(void)arg;
-	(void)core;
-}
-
 /* Another life in the same world. */
 static void
 run_again(const char *listen, yields void (*fn)(struct node *))
 {
 	struct wish w = { .listen = listen };
-	struct node_setup setup = { .cores = n_cores, .door_fd = no_door,
-		.sink = sink_make, .tls = tls, .started = started, .ended = ended,
-		.leaving = leaving, .porter_fd = -1 };
+	struct node_setup setup = { TEST_NODE, .cores = n_cores, .tls = tls,
+		.started = started, .leaving = leaving };
 
 	act = fn;
+	test_event = event_take;
 	n_connected = 0;
 	(void)config_make(&w);
 	setup.config = w.config;

@@ -1,5 +1,5 @@
 /* report_post_test.c -- days, crashes and domains of all kinds, in memory. */
-#include "app/node.h"
+#include "app/test_node.h"
 #include "app/report_day.h"
 #include "fiber/clock.h"
 #include "fiber/disk.h"
@@ -145,11 +145,10 @@ day_tell(void)
 }
 
 static void
-event_take(struct event_sink *s, const struct event *e)
+event_take(const struct event *e)
 {
 	struct buf b;
 
-	(void)s;
 	ledger->troubles += e->type == EVENT_trouble;
 	if (e->type != EVENT_report_sent || ledger->n_events == 64)
 		return;
@@ -238,36 +237,14 @@ started(void *arg, struct node *n)
 	node_stop(n);
 }
 
-static int
-no_door(void *arg, const struct address *at, unsigned core)
-{
-	(void)arg, (void)at, (void)core;
-	return -1;
-}
-
-static struct event_sink *
-sink_make(void *arg, unsigned core)
-{
-	static struct event_sink sink = { .take = event_take };
-
-	(void)arg, (void)core;
-	return &sink;
-}
-
-static yields void
-ended(void *arg, unsigned core)
-{
-	(void)arg, (void)core;
-}
-
 static void
 live(void *arg)
 {
-	struct node_setup setup = { .cores = 1, .door_fd = no_door,
-		.sink = sink_make, .started = started, .ended = ended,
-		.porter_fd = -1, .config = config_make() };
+	struct node_setup setup = { TEST_NODE, .cores = 1, .started = started,
+		.config = config_make() };
 
 	(void)arg;
+	test_event = event_take;
 	must(node_run(&node, &setup) == 0);
 }
 

@@ -172,6 +172,25 @@ body_passwords(void *arg)
 
 TEST(passwords)
 
+/* RFC 4954 5: we vouch for nobody where we have proved who we are. */
+static void
+body_vouches_for_nobody(void *arg)
+{
+	(void)arg;
+	login_is("ann", "pencil");
+	meet_side(LINES(OFFERED("PLAIN"), PLAIN_RIGHT, "S 235 ok",
+	    "C MAIL FROM:<ann@one.test> SIZE=14 AUTH=<>", "S 250 ok",
+	    "C RCPT TO:<bob@two.test>", "S 250 ok", "C DATA", "S 354 go",
+	    "C Subject: x", "C ", "C .", "S 250 kept", GONE));
+	greet();
+	message_set(STR("Subject: x\r\n\r\n"));
+	client_send(&client, &message, verdicts);
+	expect(0, DELIVERED, 250, "2.0.0");
+	leave_side();
+}
+
+TEST(vouches_for_nobody)
+
 static void
 body_scram(void *arg)
 {
@@ -413,6 +432,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_passwords),
+		cmocka_unit_test(test_vouches_for_nobody),
 		cmocka_unit_test(test_scram),
 		cmocka_unit_test(test_tokens),
 		cmocka_unit_test(test_unknown),

@@ -28,6 +28,41 @@ body_begins(void *arg)
 
 TEST(begins)
 
+/* RFC 8689 4.2.1: to who proved his name, and promises the same of others. */
+static void
+keeps(enum tls_level level, bool is_trusted, const char *offers, bool it_does)
+{
+	bool is_offered = strcmp(offers, "S 250 REQUIRETLS") == 0;
+
+	side = (struct side){ .clear = LINES(OFFER, "C STARTTLS", "S 220 go"),
+		.private = LINES("C EHLO me.test", "S 250-mx", offers,
+		    is_offered ? "C MAIL FROM:<ann@one.test> REQUIRETLS" :
+		    "C MAIL FROM:<ann@one.test> SIZE=", "S 250 ok",
+		    "C RCPT TO:<bob@two.test>", "S 250 ok", "C DATA",
+		    "S 354 go", "C Subject: x", "C ", "C .", "S 250 kept",
+		    "C QUIT", "S 221 bye") };
+	side_meet(level, "mx.test", is_trusted);
+	greet();
+	assert_true(client_keeps_tls(&client) == it_does);
+	message_set(STR("Subject: x\r\n\r\n"));
+	message.requires_tls = true;
+	client_send(&client, &message, verdicts);
+	expect(0, DELIVERED, 250, "2.0.0");
+	side_part();
+	assert_true(side.is_played);
+}
+
+static void
+body_keeps(void *arg)
+{
+	(void)arg;
+	keeps(TLS_LEVEL_VERIFY, true, "S 250 REQUIRETLS", true);
+	keeps(TLS_LEVEL_MAY, false, "S 250 REQUIRETLS", false);
+	keeps(TLS_LEVEL_VERIFY, true, "S 250 SIZE 1000", false);
+}
+
+TEST(keeps)
+
 static void
 body_implicit(void *arg)
 {
@@ -198,6 +233,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_begins),
+		cmocka_unit_test(test_keeps),
 		cmocka_unit_test(test_implicit),
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_stripped),

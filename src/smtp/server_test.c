@@ -21,6 +21,74 @@ body_plain(void *arg)
 	close_server();
 }
 
+/* Two messages an hour of one network, and the third has time. */
+static yields void
+body_metered(void *arg)
+{
+	(void)arg;
+	open_server(ROLE_MX);
+	play_new((const char *const[]){ HELLO, MESSAGE, MESSAGE,
+	    "C MAIL FROM:<ann@one.test>", "S 45", "C QUIT", "S 221", "E",
+	    NULL });
+	stream_close(&net);
+	client_ip = "198.51.100.7";
+	play_new((const char *const[]){ HELLO, MESSAGE, "C QUIT", "S 221", "E",
+	    NULL });
+	stream_close(&net);
+	fiber_sleep(in_ms(3601 * 1000));
+	client_ip = "192.0.2.7";
+	play_new((const char *const[]){ HELLO, MESSAGE, "C QUIT", "S 221", "E",
+	    NULL });
+	stream_close(&net);
+	assert_int_equal(house.kept, 4);
+	close_server();
+}
+
+/* ---- users of this machine ---- */
+
+/* The kernel says who it is. */
+static yields void
+dial_here(unsigned uid)
+{
+	struct sim_net kernel = sim_net();
+	struct address here = { .family = ADDRESS_UNIX, .of.path = "/run/x" };
+	struct address peer;
+	struct net_end *l = net_listen(&here), *end;
+
+	kernel.uid = uid;
+	sim_net_set(kernel);
+	must(l != NULL);
+	end = net_connect(&here, NULL, in_ms(1000));
+	must(end != NULL);
+	stream_init(&net, end);
+	net.deadline = mono_add(clock_mono(), 86400 * NS_PER_SECOND);
+	end = net_accept(l, &peer, in_ms(1000));
+	must(end != NULL);
+	net_close(l);
+	must(fiber_go("session", serve_one, end) == 0);
+}
+
+static yields void
+body_local(void *arg)
+{
+	(void)arg;
+	open_server(ROLE_SUBMISSION);
+	listener.is_local = true;
+	dial_here(1001);
+	play(&net, (const char *const[]){ HELLO, MESSAGE, MESSAGE,
+	    "C MAIL FROM:<ann@one.test>", "S 45", "C QUIT", "S 221", "E",
+	    NULL });
+	assert_int_equal(house.kept, 2);
+	assert_int_equal(house_told("\"queued\"", "uid:1001"), 2);
+	assert_int_equal(house_told("\"queued\"", "192.0.2.7"), 0);
+	stream_close(&net);
+	dial_here(0);			/* root has no limit */
+	play(&net, (const char *const[]){ HELLO, MESSAGE, MESSAGE, MESSAGE,
+	    "C QUIT", "S 221", "E", NULL });
+	stream_close(&net);
+	close_server();
+}
+
 /* ---- time ---- */
 
 /* RFC 5321 4.5.3.2.7: after exactly five minutes. */
@@ -537,6 +605,8 @@ body_flood(void *arg)
 }
 
 TEST(plain, "")
+TEST(metered, "limits: { messages_per_ip: 2/h }\n")
+TEST(local, "submit: { rate: 2/h }\n")
 TEST(silence, "")
 TEST(slow_command, "")
 TEST(pace, "")
@@ -579,7 +649,8 @@ main(void)
 		cmocka_unit_test(test_busy), cmocka_unit_test(test_shut),
 		cmocka_unit_test(test_batches), cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_reload), cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_disk),
+		cmocka_unit_test(test_disk), cmocka_unit_test(test_metered),
+		cmocka_unit_test(test_local),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

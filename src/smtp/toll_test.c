@@ -217,6 +217,56 @@ body_two_at_once(void *arg)
 TEST(two_at_once, "accounts: { bob@two.test: { limits: { "
     "messages_per_day: 1 } } }\n")
 
+/* What the disk did not keep is given back, to the account and to its tenant. */
+static yields void
+body_gives_back(void *arg)
+{
+	(void)arg;
+	tenant_of_all = "acme";
+	open_toll();
+	enter();
+	PLAY(BOB, FROM_BOB, TO("a"));
+	sim_fault_rate(SIM_disk_fdatasync, 1000000, EIO);
+	PLAY(TEXT, "S 451 4.3.0");
+	sim_faults_clear();
+	assert_int_equal(quota_see(server.quotas, (struct quota_name){
+	    QUOTA_ACCOUNT, STR("bob@two.test") }, clock_wall()).hour.n[0], 0);
+	assert_int_equal(quota_see(server.quotas, (struct quota_name){
+	    QUOTA_TENANT, STR("acme") }, clock_wall()).hour.n[0], 0);
+	PLAY(FROM_BOB, TO("a"), TEXT, KEPT,
+	    "C MAIL FROM:<bob@two.test>", "S 452 4.2.2");
+	close_toll();
+	tenant_of_all = NULL;
+}
+TEST(gives_back, "accounts: { \"*\": { limits: { messages_per_hour: 1 } } }\n"
+    "tenants: { acme: { limits: { messages_per_hour: 3 } } }\n")
+
+/* The tenant's last message goes to who is first; the other pays nothing. */
+static yields void
+body_two_of_a_tenant(void *arg)
+{
+	struct stream first;
+
+	(void)arg;
+	tenant_of_all = "acme";
+	open_toll();
+	enter();
+	PLAY(BOB, FROM_BOB, TO("a"));
+	first = net;
+	enter();
+	PLAY(ALICE, FROM_ALICE, TO("a"), TEXT, KEPT);
+	play(&first, (const char *const[]){ TEXT, "S 452 4.2.2 The limit of all "
+	    "your tenant's accounts, 1 messages", NULL });
+	assert_int_equal(quota_see(server.quotas, (struct quota_name){
+	    QUOTA_ACCOUNT, STR("bob@two.test") }, clock_wall()).hour.n[0], 0);
+	assert_int_equal(house.kept, 1);
+	stream_close(&first);
+	close_toll();
+	tenant_of_all = NULL;
+}
+TEST(two_of_a_tenant, "accounts: { \"*\": { limits: { messages_per_hour: 9 } } "
+    "}\ntenants: { acme: { limits: { messages_per_hour: 1 } } }\n")
+
 int
 main(void)
 {
@@ -227,6 +277,8 @@ main(void)
 		cmocka_unit_test(test_pays_for_octets),
 		cmocka_unit_test(test_tenants_pay_too),
 		cmocka_unit_test(test_two_at_once),
+		cmocka_unit_test(test_gives_back),
+		cmocka_unit_test(test_two_of_a_tenant),
 	};
 
 	return cmocka_run_group_tests_name("toll", tests, NULL, NULL);

@@ -14,7 +14,7 @@
 /* Who may connect is a question to the kernel, and not asked here. */
 #include "http/control.c"
 
-#include "app/node.h"
+#include "app/test_node.h"
 #include "deliver/delivery.h"
 #include "fiber/stream.h"
 #include "fiber/world_sim.h"
@@ -29,32 +29,6 @@ static struct stream client;
 static struct str said;
 static size_t cuts[CUTS_MOST], n_cuts;
 static bool is_over;
-
-static int
-no_door(void *arg, const struct address *at, unsigned core)
-{
-	(void)arg;
-	(void)at;
-	(void)core;
-	return -1;
-}
-
-static void
-event_take(struct event_sink *sink, const struct event *e)
-{
-	(void)sink;
-	(void)e;
-}
-
-static struct event_sink *
-sink_make(void *arg, unsigned core)
-{
-	static struct event_sink sink = { .take = event_take };
-
-	(void)arg;
-	(void)core;
-	return &sink;
-}
 
 static yields int
 no_reload(void *arg, struct arena *a, struct str *text)
@@ -214,13 +188,6 @@ started(void *arg, struct node *n)
 	node_stop(n);
 }
 
-static yields void
-ended(void *arg, unsigned core)
-{
-	(void)arg;
-	(void)core;
-}
-
 static struct config *
 config(void)
 {
@@ -239,9 +206,7 @@ config(void)
 
 FUZZ(in)
 {
-	struct node_setup setup = { .cores = 1, .door_fd = no_door,
-		.sink = sink_make, .started = started, .ended = ended,
-		.porter_fd = -1 };
+	struct node_setup setup = { TEST_NODE, .cores = 1, .started = started };
 	struct sim_net net;
 	uint16_t n;
 

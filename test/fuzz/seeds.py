@@ -118,6 +118,19 @@ def client_seeds():
                 b"\r\n250 HELP\n" + b"235 2.7.0 ok\n" + b"250 ok\n" * 4 + b"354 go\n250 2.0.0 ok\n" * 3
 
 
+def reload_seeds():
+    """One line changed, then another: (which, what) of reload_fuzz.c's."""
+    changes = ((2, b"listen: [ { address: 192.0.2.1, port: 25, role: mx, name: other } ]"),
+               (2, b"listen: [ { address: 192.0.2.1, port: 2525, role: relay } ]"), (2, b"listen: []"),
+               (4, b"domains: { other.test: { users: [ u ] } }"), (7, b"limits: { size: 64K, connections: 1 }"),
+               (9, b"route: [ { discard: gone } ]"), (3, b"trusted: []"), (5, b"deliver: { maildir: \"/other/%u\" }"),
+               (11, b"submit: { rate: 1/h }"), (11, b"dkim: { algorithms: both }"), (11, b"no: key"))
+    for n, (which, what) in enumerate(changes):
+        other, more = changes[n - 1]
+        yield bytes((1, which, len(what))) + what + b"\0" + bytes((2, other, len(more))) + more + \
+            bytes((which, len(what))) + what
+
+
 def control_seeds():
     """Each route, with nothing, with what it may want, and with a body."""
     routes = re.findall(r'ROUTE\("(\w+)", +"([^"]+)"', (ROOT / "src/http/route.def").read_text())
@@ -197,6 +210,7 @@ VECTOR_SEEDS = {
     "report_in": report_in_seeds,
     "sendmail": sendmail_seeds,
     "session": session_seeds,
+    "reload": reload_seeds,
     "spf": spf_seeds,
     "unpack": unpack_seeds,
 }

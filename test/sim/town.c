@@ -1,4 +1,5 @@
 #include "town.h"
+#include "app/test_node.h"
 
 #include "base/must.h"
 #include "fiber/clock.h"
@@ -138,15 +139,6 @@ event_take(struct event_sink *s, const struct event *e)
 	}
 }
 
-static int
-no_door(void *arg, const struct address *at, unsigned core)
-{
-	(void)arg;
-	(void)at;
-	(void)core;
-	return -1;
-}
-
 /* Called on each core before anything moves. */
 static struct event_sink *
 sink_make(void *arg, unsigned core)
@@ -204,7 +196,7 @@ live(void *arg)
 {
 	struct node_setup setup = { .config = config_make(),
 		.cores = town_now->cores == 0 ? 1 : town_now->cores,
-		.door_fd = no_door, .sink = sink_make, .started = started,
+		.door_fd = test_no_door, .sink = sink_make, .started = started,
 		.ended = ended, .porter_fd = -1 };
 	int status = node_run(&node, &setup);
 
