@@ -2,22 +2,6 @@
 #include "policy/route.h"
 #include "policy/test_conf.h"
 
-static int
-begin(void **state)
-{
-	(void)state;
-	conf_begin();
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	conf_end();
-	return 0;
-}
-
 static const char domains[] = "hostname: mx.example.org\n"
     "domains:\n"
     "  example.org: { users: [ alice ], subaddress: + }\n"
@@ -104,9 +88,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(routes, begin, end),
-		cmocka_unit_test_setup_teardown(about, begin, end),
-		cmocka_unit_test_setup_teardown(refused, begin, end),
+		cmocka_unit_test_setup_teardown(routes, conf_set_up, conf_tear_down),
+		cmocka_unit_test_setup_teardown(about, conf_set_up, conf_tear_down),
+		cmocka_unit_test_setup_teardown(refused, conf_set_up, conf_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,22 +10,6 @@ static const char domains[] =
     "  example.org: { users: [ alice, bob ], aliases: /aliases }\n"
     "  example.net: { users: [ alice ] }\n";
 
-static int
-begin(void **state)
-{
-	(void)state;
-	conf_begin();
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	conf_end();
-	return 0;
-}
-
 /* An included file stands where it is named; so do those that it includes. */
 static void
 test_includes_nest(void **state)
@@ -210,15 +194,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_includes_nest, begin, end),
+		cmocka_unit_test_setup_teardown(test_includes_nest, conf_set_up, conf_tear_down),
 		cmocka_unit_test_setup_teardown(
-		    test_says_what_is_wrong_and_where, begin, end),
+		    test_says_what_is_wrong_and_where, conf_set_up, conf_tear_down),
 		cmocka_unit_test_setup_teardown(test_trusts_only_roots_files,
-		    begin, end),
+		    conf_set_up, conf_tear_down),
 		cmocka_unit_test_setup_teardown(
-		    test_finds_by_the_whole_address_first, begin, end),
-		cmocka_unit_test_setup_teardown(test_counts_targets, begin,
-		    end),
+		    test_finds_by_the_whole_address_first, conf_set_up, conf_tear_down),
+		cmocka_unit_test_setup_teardown(test_counts_targets, conf_set_up,
+		    conf_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

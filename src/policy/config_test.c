@@ -3,22 +3,6 @@
 #include "policy/schema.h"
 #include "policy/test_conf.h"
 
-static int
-begin(void **state)
-{
-	(void)state;
-	conf_begin();
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	conf_end();
-	return 0;
-}
-
 static void
 assert_str(struct str s, const char *expected)
 {
@@ -449,7 +433,7 @@ test_takes_many_domains(void **state)
 	config_free(c);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, conf_set_up, conf_tear_down)
 
 static void
 extent(const char *text, size_t listeners, size_t domains, bool has_some)

@@ -56,6 +56,23 @@ conf_end(void)
 	arena_clear(&conf_arena);
 }
 
+/* The same, for cmocka. */
+static inline int
+conf_set_up(void **state)
+{
+	(void)state;
+	conf_begin();
+	return 0;
+}
+
+static inline int
+conf_tear_down(void **state)
+{
+	(void)state;
+	conf_end();
+	return 0;
+}
+
 static inline struct config *
 conf_try(const char *text)
 {

@@ -379,23 +379,23 @@ static void
 each_verb_fails_once(void **state)
 {
 	(void)state;
-	each_verb_fails(use, true, 1, stride(23));
-	each_verb_fails(use, false, 1, stride(37));
+	each_verb_fails(use, true, 1, stride(101));
+	each_verb_fails(use, false, 1, stride(151));
 }
 
 static void
 each_verb_fails_from_then_on(void **state)
 {
 	(void)state;
-	each_verb_fails(use, true, UINT64_MAX, stride(67));
+	each_verb_fails(use, true, UINT64_MAX, stride(211));
 }
 
 static void
 each_verb_fails_who_looks(void **state)
 {
 	(void)state;
-	each_verb_fails(look, true, 1, stride(5));
-	each_verb_fails(look, false, UINT64_MAX, stride(11));
+	each_verb_fails(look, true, 1, stride(31));
+	each_verb_fails(look, false, UINT64_MAX, stride(47));
 }
 
 static void
@@ -417,8 +417,8 @@ static void
 memory_is_refused_once(void **state)
 {
 	(void)state;
-	memory_is_refused(use, stride(11), 100);
-	memory_is_refused(look, 1, 10);
+	memory_is_refused(use, stride(37), 100);
+	memory_is_refused(look, stride(3), 10);
 }
 
 int

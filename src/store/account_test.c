@@ -1,38 +1,11 @@
 #include "store/account.h"
+#include "store/test_store.h"
 
 #include "base/err.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <cmocka.h>
 #include <sqlite3.h>
-
-static struct database db;
-static struct arena arena;
-
-static int
-begin(void **state)
-{
-	static const struct sqlite_owner us = { .may_create = true };
-	static int n;
-	static char url[64];
-
-	(void)state;
-	snprintf(url, sizeof url, "sqlite:/state-%d.db", n++);
-	arena_init(&arena, 1 << 20);
-	return database_open(&db, str_of(url), &us);
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	database_close(&db);
-	arena_clear(&arena);
-	return 0;
-}
 
 static const struct kept_user bob = { .name = STR_INIT("Bob@Example.ORG"),
 	.hash = STR_INIT("$hash"), .scram = STR_INIT("scram"),
@@ -203,7 +176,7 @@ test_the_secret_stays(void **state)
 	assert_int_equal(kept_secret(&db, one), -1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, store_begin, store_end)
 
 int
 main(void)

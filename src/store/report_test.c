@@ -1,35 +1,7 @@
 #include "store/report.h"
+#include "store/test_store.h"
 
-
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <cmocka.h>
-
-static struct database db;
-static struct arena arena;
-
-static int
-begin(void **state)
-{
-	static const struct sqlite_owner us = { .may_create = true };
-	static int n;
-	static char url[64];
-
-	(void)state;
-	snprintf(url, sizeof url, "sqlite:/report-%d.db", n++);
-	arena_init(&arena, 1 << 20);
-	return database_open(&db, str_of(url), &us);
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	database_close(&db);
-	arena_clear(&arena);
-	return 0;
-}
 
 /* Every column has a value of its own, so that none can stand for another. */
 static void
@@ -190,11 +162,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(each_kind_is_kept_whole, begin,
-		    end),
-		cmocka_unit_test_setup_teardown(once, begin, end),
-		cmocka_unit_test_setup_teardown(whole_or_not_at_all, begin, end),
-		cmocka_unit_test_setup_teardown(expires, begin, end),
+		cmocka_unit_test_setup_teardown(each_kind_is_kept_whole,
+		    store_begin, store_end),
+		cmocka_unit_test_setup_teardown(once, store_begin, store_end),
+		cmocka_unit_test_setup_teardown(whole_or_not_at_all, store_begin, store_end),
+		cmocka_unit_test_setup_teardown(expires, store_begin, store_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

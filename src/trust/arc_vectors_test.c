@@ -7,8 +7,8 @@
 #include "trust/digest.h"
 #include "trust/dkim_sign.h"
 #include "trust/quest.h"
+#include "trust/test_suite.h"
 
-#include <libfyaml.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <stdio.h>
@@ -20,22 +20,6 @@ static struct {
 	bool is_signing;
 	unsigned run, wrong, passed;
 } suite;
-
-static struct str
-text_of(struct fy_node *n)
-{
-	struct str s = STR_NONE;
-
-	if (n != NULL)
-		s.p = fy_node_get_scalar(n, &s.n);
-	return s;
-}
-
-static struct str
-member(struct fy_node *map, const char *key)
-{
-	return text_of(fy_node_mapping_lookup_by_string(map, key, FY_NT));
-}
 
 /* ---- the zone ---- */
 

@@ -4,8 +4,8 @@
 
 #include "fiber/world_sim.h"
 #include "trust/spf.h"
+#include "trust/test_suite.h"
 
-#include <libfyaml.h>
 #include <stdio.h>
 
 enum { ZONE_TEXT = 256 * 1024, FILE_MOST = 128 * 1024 };
@@ -16,22 +16,6 @@ static struct {
 	bool is_strict;
 	unsigned run, wrong, lenient;
 } suite;
-
-static struct str
-text_of(struct fy_node *n)
-{
-	struct str s = STR_NONE;
-
-	if (n != NULL)
-		s.p = fy_node_get_scalar(n, &s.n);
-	return s;
-}
-
-static struct str
-member(struct fy_node *map, const char *key)
-{
-	return text_of(fy_node_mapping_lookup_by_string(map, key, FY_NT));
-}
 
 /* ---- the zone ---- */
 

@@ -214,33 +214,23 @@ synced(int fd)
 	pthread_mutex_unlock(&lock);
 }
 
-int
-fsync(int fd)
-{
-	int goes = sync_goes(fd), rc;
+#define SYNC(name) \
+	int \
+	name(int fd) \
+	{ \
+		int goes = sync_goes(fd), rc; \
+		\
+		REAL(name); \
+		if (goes <= 0) \
+			return goes; \
+		rc = real(fd); \
+		if (rc == 0) \
+			synced(fd); \
+		return rc; \
+	}
 
-	REAL(fsync);
-	if (goes <= 0)
-		return goes;
-	rc = real(fd);
-	if (rc == 0)
-		synced(fd);
-	return rc;
-}
-
-int
-fdatasync(int fd)
-{
-	int goes = sync_goes(fd), rc;
-
-	REAL(fdatasync);
-	if (goes <= 0)
-		return goes;
-	rc = real(fd);
-	if (rc == 0)
-		synced(fd);
-	return rc;
-}
+SYNC(fsync)
+SYNC(fdatasync)
 
 /* How many of n octets are written: all, half of them, none (-1). */
 static ssize_t

@@ -7,7 +7,6 @@
 
 #include "base/id.h"
 #include "base/must.h"
-#include "base/num.h"
 #include "fiber/clock.h"
 #include "fiber/stream.h"
 
@@ -44,30 +43,12 @@ struct sending {
 	size_t n;
 };
 
-/* The next reply's code; 0: none will come. */
-static yields unsigned
-reply_hear(struct sending *c, struct str *text)
-{
-	enum line_ending ending;
-	struct str line;
-	uint64_t code;
-
-	c->s.deadline = in_seconds(600);
-	do {
-		if (stream_line(&c->s, 2000, &line, &ending) != 0 ||
-		    !parse_u64(str_sub(line, 0, 3), 599, &code))
-			return 0;
-	} while (line.n > 3 && line.p[3] == '-');
-	*text = str_sub(line, 3, line.n);
-	return (unsigned)code;
-}
-
 static yields bool
 says(struct sending *c, unsigned class)
 {
 	struct str text;
 
-	return reply_hear(c, &text) / 100 == class;
+	return town_hear(&c->s, &text) / 100 == class;
 }
 
 static yields bool
@@ -189,7 +170,7 @@ message_say(struct sending *c)
 		(void)stream_flush(&c->s);
 		return;
 	}
-	if (reply_hear(c, &text) != 250)
+	if (town_hear(&c->s, &text) != 250)
 		return;
 	acknowledge(c, text);
 	stream_put(&c->s, STR("QUIT\r\n"));

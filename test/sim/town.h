@@ -181,6 +181,8 @@ void town_servers_close(void);
 void town_listen(const char *ip, uint16_t port);	/* one more of them */
 void town_clients_start(void);		/* each sends its share */
 unsigned town_clients_left(void);
+/* The next reply's code; 0: none will come.  *text: of its last line. */
+yields unsigned town_hear(struct stream *, struct str *text);
 extern const struct town *town_now;
 
 #endif

@@ -281,17 +281,16 @@ struct sending {
 	struct town_message *message;
 };
 
-/* The next reply's code; 0: none will come.  *text: of its last line. */
-static yields unsigned
-reply_hear(struct sending *c, struct str *text)
+yields unsigned
+town_hear(struct stream *s, struct str *text)
 {
 	enum line_ending ending;
 	struct str line;
 	uint64_t code;
 
-	c->s.deadline = in_seconds(600);
+	s->deadline = in_seconds(600);
 	do {
-		if (stream_line(&c->s, 2000, &line, &ending) != 0 ||
+		if (stream_line(s, 2000, &line, &ending) != 0 ||
 		    !parse_u64(str_sub(line, 0, 3), 599, &code))
 			return 0;
 	} while (line.n > 3 && line.p[3] == '-');
@@ -304,7 +303,7 @@ says(struct sending *c, unsigned class)
 {
 	struct str text;
 
-	return reply_hear(c, &text) / 100 == class;
+	return town_hear(&c->s, &text) / 100 == class;
 }
 
 static yields bool
@@ -374,7 +373,7 @@ message_say(struct sending *c)
 	if (!says(c, 2) || !envelope_say(c))
 		return false;
 	content_say(c);
-	if (reply_hear(c, &text) != 250)
+	if (town_hear(&c->s, &text) != 250)
 		return false;
 	acknowledge(c, text);
 	stream_put(&c->s, STR("QUIT\r\n"));
