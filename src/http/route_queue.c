@@ -141,6 +141,7 @@ struct act_work {
 	enum action action;
 	bool is_dry;
 	struct view_cursor cursor;
+	uint64_t asked;			/* the last whose turn was asked about */
 	uint64_t matched, done;
 	uint64_t failed;		/* of those done: not on disk */
 	char why[ERR_ROOM];
@@ -264,10 +265,13 @@ message_act(struct act_work *w, uint64_t id)
 /* Is it by this destination that its message's turn has come?  One that is on
  * its way stays a while when it is deleted. */
 static bool
-item_leads(const struct act_work *w, const struct view_item *v)
+item_leads(struct act_work *w, const struct view_item *v)
 {
-	return (w->action != ACTION_DELETE || !v->is_cancelled) &&
-	    view_is_first(w->work.core->queue, &w->filter->view, v->ref);
+	if ((w->action == ACTION_DELETE && v->is_cancelled) ||
+	    v->ref.id == w->asked)
+		return false;
+	w->asked = v->ref.id;
+	return view_is_first(w->work.core->queue, &w->filter->view, v->ref);
 }
 
 static yields void

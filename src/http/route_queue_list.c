@@ -13,6 +13,7 @@ struct list_work {
 	struct control_work work;	/* first */
 	const struct queue_filter *filter;
 	uint64_t listed;
+	uint64_t asked;			/* the last whose turn was asked about */
 	struct view_cursor cursor;
 	size_t n, at;
 	uint64_t *ids;			/* BATCH */
@@ -32,6 +33,9 @@ ids_find(struct list_work *w)
 	while (w->n < BATCH && w->listed < w->filter->limit &&
 	    (step = view_next(w->work.core->queue, &w->filter->view,
 	    &w->cursor, &v)) == VIEW_FOUND) {
+		if (v.ref.id == w->asked)
+			continue;
+		w->asked = v.ref.id;
 		if (!view_is_first(w->work.core->queue, &w->filter->view, v.ref))
 			continue;
 		w->ids[w->n++] = v.ref.id;

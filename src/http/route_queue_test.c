@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { MANY = 150, VERY_MANY = 1500 };
+enum { MANY = 150, VERY_MANY = 1500, MOST = 30000 };
 
 static struct control control;
 static struct queue *queue;
@@ -159,6 +159,20 @@ all_destinations_are_held(void *arg)
 	end();
 }
 
+/* Whose turn it is is asked once for a message, not for each destination. */
+static yields void
+a_message_of_most_destinations_is_one(void *arg)
+{
+	(void)arg;
+	begin();
+	for (unsigned i = 0; i < MOST; i++)
+		admit(7, i);
+	assert_int_equal(ask("/v1/queue/hold?all=yes",
+	    route_queue_hold), 200);
+	assert_says("{\"matched\":30000,\"changed\":1}");
+	end();
+}
+
 static yields void
 all_destinations_are_deleted(void *arg)
 {
@@ -256,7 +270,7 @@ a_large_message_is_shown(void *arg)
 	static void test_##name(void **state) { (void)state; on_core(name); }
 TEST(all_destinations_are_held) TEST(all_destinations_are_deleted)
 TEST(a_broken_filter_changes_nothing) TEST(what_is_not_kept_is_told)
-TEST(a_large_message_is_shown)
+TEST(a_large_message_is_shown) TEST(a_message_of_most_destinations_is_one)
 
 int
 main(void)
@@ -267,6 +281,7 @@ main(void)
 		cmocka_unit_test(test_a_broken_filter_changes_nothing),
 		cmocka_unit_test(test_what_is_not_kept_is_told),
 		cmocka_unit_test(test_a_large_message_is_shown),
+		cmocka_unit_test(test_a_message_of_most_destinations_is_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
