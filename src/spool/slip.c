@@ -36,7 +36,7 @@ slips_init(struct slips *s, size_t ceiling)
 	list_init(&s->waiters);
 	list_init(&s->written_waiters);
 	rooms_init(&s->rooms, ceiling);
-	s->sync_due = s->write_due = MONO_NEVER;
+	s->sync_due = s->later_due = s->write_due = MONO_NEVER;
 }
 
 static void
@@ -183,6 +183,18 @@ writer_wait_written(struct spool *sp, struct mono deadline)
 
 /* ---- placing, covering ---- */
 
+/* From its place on, not from when the disk is done with others. */
+static void
+sync_wish(struct spool *sp)
+{
+	struct slips *s = &sp->writer.slips;
+	struct mono at = mono_add(clock_mono(), sp->config.outcome_delay_ns);
+
+	s->sync_due = mono_first(s->sync_due, at);
+	if (sp->writer.is_at_work)
+		s->later_due = mono_first(s->later_due, at);
+}
+
 void
 slip_place(struct spool *sp, struct segment *segment, struct room *slip)
 {
@@ -203,8 +215,7 @@ slip_place(struct spool *sp, struct segment *segment, struct room *slip)
 	segment->end += slip->n;
 	slip->cover = SLIP_UNWRITTEN;
 	list_append(&s->unsynced, &slip->link);
-	if (s->sync_due.ns == MONO_NEVER.ns)
-		s->sync_due = mono_add(clock_mono(), sp->config.outcome_delay_ns);
+	sync_wish(sp);
 }
 
 void
@@ -249,8 +260,11 @@ slips_covered(struct spool *sp, const struct segment *segment, uint64_t sync,
 	}
 	if (is_first && s->freed > s->synced)
 		s->synced = s->freed;
+	/* what is still being written waits for another all the same */
 	s->sync_due = list_is_empty(&s->unsynced) ? MONO_NEVER :
-	    mono_add(clock_mono(), sp->config.outcome_delay_ns);
+	    mono_first(s->later_due, mono_add(clock_mono(),
+	    sp->config.outcome_delay_ns));
+	s->later_due = MONO_NEVER;
 	slips_wake(&s->waiters);
 	return end;
 }
@@ -267,7 +281,7 @@ slips_again(struct slips *s)
 		list_push(&s->lazy, k);
 		s->write_due = (struct mono){ 0 };
 	}
-	s->sync_due = MONO_NEVER;
+	s->sync_due = s->later_due = MONO_NEVER;
 }
 
 /* ---- the scribe ---- */

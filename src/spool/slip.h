@@ -40,6 +40,8 @@ struct slips {
 	struct mono since;		/* the oldest in `lazy' was given then */
 	struct mono write_due;		/* `lazy' is written then, if not before */
 	struct mono sync_due;		/* MONO_NEVER: nothing is unsynced */
+	struct mono later_due;		/* the same, of what was placed while a
+					 * sync was under way that may miss it */
 	uint64_t syncs;			/* begun so far */
 	uint64_t written;		/* so many of index.given kill -9 cannot take
 					 * back */

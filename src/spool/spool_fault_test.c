@@ -328,6 +328,41 @@ it_has_ended(void *arg)
 	must(spool_close(spool) == SPOOL_FINE);
 }
 
+/* Its own sync begins when that of the message has ended, a second after which it
+ * is on disk: it has waited long enough by then. */
+static yields void
+commit_meanwhile(void *arg)
+{
+	(void)arg;
+	(void)test_commit(spool, 2, 100, 1, NULL);
+}
+
+static yields void
+one_behind_the_other(void *arg)
+{
+	struct spool_config c = test_config();
+
+	(void)arg;
+	c.outcome_delay_ns = NS_PER_SECOND / 2;
+	spool = test_open_with(c, NULL, NULL);
+	must(test_commit(spool, 1, 100, 2, &ledger->m[0].id) == DRAFT_FINE);
+	must(fiber_go("writer", commit_meanwhile, NULL) == 0);
+	fiber_sleep(in_ms(300));
+	must(test_deliver(spool, ledger->m[0].id, 1) == 0);
+	fiber_sleep(in_ms(1900));
+	must(spool_stats(spool).syncs == 3);
+	must(spool_close(spool) == SPOOL_FINE);
+}
+
+static void
+an_outcome_waits_for_one_sync_at_most(void **state)
+{
+	(void)state;
+	world_begin();
+	sim_disk_costs((struct sim_disk_costs){ .sync_ns = NS_PER_SECOND });
+	assert_int_equal(test_life(one_behind_the_other), SIM_ENDED);
+}
+
 static void
 an_outcome_does_not_wait_for_a_sync(void **state)
 {
@@ -435,6 +470,7 @@ main(void)
 		cmocka_unit_test(the_disk_stays_full),
 		cmocka_unit_test(two_device_errors_in_a_minute_break_it),
 		cmocka_unit_test(an_outcome_does_not_wait_for_a_sync),
+		cmocka_unit_test(an_outcome_waits_for_one_sync_at_most),
 		cmocka_unit_test(a_full_disk_refuses_and_delivers_on),
 		cmocka_unit_test(each_named_place_may_fail),
 	};
