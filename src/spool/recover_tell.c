@@ -122,25 +122,6 @@ teller_lost(struct teller *t, const struct recover_found *f)
 	    id_print(f->id).text, err_text());
 }
 
-/* Looking at it again kills: its record is set aside, and is passed over from
- * now on. */
-static yields void
-teller_quarantine(struct teller *t, const struct recover_found *f,
-    struct kept *k)
-{
-	struct spool *sp = t->recover->spool;
-	const struct segment *s = k->segment;
-	uint64_t at = (uint64_t)k->at * RECORD_ALIGN;
-
-	must(s != NULL && at >= SEGMENT_HEAD);
-	err_set("doing so killed the server");
-	teller_lost(t, f);
-	quarantine_put(&t->recover->quarantine, sp, s, at,
-	    at + (uint64_t)k->size * RECORD_ALIGN, QUARANTINE_POISON);
-	kept_end_all(k);
-	index_settle(&sp->index, k);
-}
-
 static yields void
 teller_tell(struct teller *t, const struct recover_found *f,
     yields void (*each)(void *, const struct kept *, const struct envelope *),
@@ -151,15 +132,15 @@ teller_tell(struct teller *t, const struct recover_found *f,
 	struct arena_mark mark = arena_mark(&t->arena);
 	struct envelope e;
 	struct record r;
+	bool is_allowed;
 
 	must(f->slot < sp->log.n);
 	if (k == NULL || k->segment != sp->log.segments[f->slot])
 		return;			/* ended, or moved on */
-	if (!quarantine_note(&t->recover->quarantine, k->segment->number,
-	    (uint64_t)k->at * RECORD_ALIGN)) {
-		teller_quarantine(t, f, k);
-		return;
-	}
+	/* what killed too often was set aside when it was read */
+	is_allowed = quarantine_note(&t->recover->quarantine,
+	    k->segment->number, (uint64_t)k->at * RECORD_ALIGN);
+	must(is_allowed);
 	(void)fault_here(FAULT_recover_tell);
 	if (teller_read(t, f, k, &r) != 0 ||
 	    envelope_decode(r.payload, &t->arena, &e) != ENVELOPE_FINE) {

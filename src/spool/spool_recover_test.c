@@ -383,6 +383,19 @@ each_verb_fails_once(void **state)
 	each_verb_fails(use, false, 1, stride(151));
 }
 
+/* While the log is read and told: what its sidecar cannot say, the segment can. */
+static void
+each_early_read_fails(void **state)
+{
+	(void)state;
+	for (uint64_t n = 1; n <= 36; n++) {
+		world_begin(true);
+		sim_fault_nth(SIM_disk_pread, n, 1, EIO);
+		one_fails(use, "early pread", n);
+		in_peace("early pread", n);
+	}
+}
+
 static void
 each_verb_fails_from_then_on(void **state)
 {
@@ -426,6 +439,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_verb_fails_once),
+		cmocka_unit_test(each_early_read_fails),
 		cmocka_unit_test(each_verb_fails_from_then_on),
 		cmocka_unit_test(each_verb_fails_who_looks),
 		cmocka_unit_test(memory_is_refused_once),
