@@ -26,6 +26,7 @@
 #include "deliver/delivery.h"
 #include "deliver/destination.h"
 #include "deliver/peer_policy.h"
+#include "deliver/pools.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
 #include "queue/config.h"
@@ -77,6 +78,7 @@ queue_config_free(struct queue_config *q)
 {
 	if (q == NULL)
 		return;
+	pools_free(q);
 	free((void *)(uintptr_t)q->rules);
 	free(q);
 }
@@ -112,7 +114,7 @@ queue_config_make(struct deliver *d, const struct config *c,
 		.per_connection = (unsigned)c->outbound.per_connection,
 		.rate = { c->outbound.rate.n, c->outbound.rate.per_ns, BURST } };
 	q->rules = local_rules_make(d, c);
-	if (q->rules == NULL) {
+	if (q->rules == NULL || pools_make(q, c) != 0) {
 		queue_config_free(q);
 		return NULL;
 	}
@@ -255,6 +257,23 @@ struct handing {
 	struct handoff list[HANDING];
 };
 
+/* A message for this core to deliver. */
+static yields void
+ready_receive(struct deliver *d, struct ready *r, const struct handoff *h)
+{
+	struct mono now = clock_mono(), shut = ready_shut_until(r, now, h);
+	struct verdict v;
+
+	if (shut.ns > 0) {
+		v = verdict_make(DEFERRED, 0, "4.4.4", "the source " STR_FMT
+		    " does not get to " STR_FMT, STR_ARG(h->source),
+		    STR_ARG(h->site));
+		handoff_divert(d, h, shut, &v, STR_NONE);
+	} else if (ready_admit(r, now, h) != 0) {
+		handoff_return(d, h, QUEUE_PUT_OFF);
+	}
+}
+
 static yields void
 handing_run(void *arg)
 {
@@ -264,9 +283,10 @@ handing_run(void *arg)
 	must(d->core == core_index() && g->n > 0 && g->n <= HANDING);
 	d->n_guests++;
 	for (size_t i = 0; i < g->n; i++)
-		if (d->is_stopping ||
-		    ready_admit(d->ready, clock_mono(), &g->list[i]) != 0)
+		if (d->is_stopping)
 			handoff_return(d, &g->list[i], QUEUE_PUT_OFF);
+		else
+			ready_receive(d, d->ready, &g->list[i]);
 	free(g);
 	must(d->n_guests > 0);
 	d->n_guests--;
@@ -316,9 +336,8 @@ hand_over(struct deliver *d, const struct handoff *h)
 	must(h->home == d->core && (!is_local || h->owner == d->core));
 	if (h->owner != d->core)
 		hand_abroad(d, h);
-	else if (ready_admit(is_local ? d->mailboxes : d->ready, clock_mono(),
-	    h) != 0)
-		handoff_return(d, h, QUEUE_PUT_OFF);
+	else
+		ready_receive(d, is_local ? d->mailboxes : d->ready, h);
 }
 
 /* True: there is more. */

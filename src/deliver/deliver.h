@@ -79,6 +79,7 @@ struct deliver {
 	struct gcra warning_gates[BOUNCE_GATES];	/* of delay */
 	struct deliver_counts counts;
 	uint64_t tls[TLS_KINDS];	/* connections, and hosts put off */
+	struct mono source_told;	/* trouble with one, not again before */
 };
 
 struct deliver_setup {

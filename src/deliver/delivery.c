@@ -689,6 +689,39 @@ handoff_return(struct deliver *at, const struct handoff *h, enum queue_end end)
 	at_home(at, g.home, home_return, &g);
 }
 
+struct diverting {
+	struct deliver *home;
+	struct queue_ref ref;
+	struct mono until;
+	bool is_done;
+};
+
+static yields void
+home_divert(void *arg)
+{
+	struct diverting *g = arg;
+	struct mono now = clock_mono();
+
+	must(g->home->core == core_index());
+	g->is_done = queue_divert(g->home->queue, now, g->ref, g->until);
+	if (!g->is_done)
+		return;
+	(void)queue_settle(g->home->queue, now, g->ref,
+	    (struct queue_result){ .end = QUEUE_RETURNED });
+	deliver_wake(g->home);
+}
+
+yields void
+handoff_divert(struct deliver *at, const struct handoff *h, struct mono until,
+    const struct verdict *v, struct str remote)
+{
+	struct diverting g = { at->cores[h->home], h->ref, until, false };
+
+	at_home(at, g.home, home_divert, &g);
+	if (!g.is_done)
+		handoff_fail(at, h, v, remote);
+}
+
 static void
 verdict_to_all(struct delivery *d, const struct verdict *v, struct str remote)
 {

@@ -86,6 +86,10 @@ yields void delivery_finish(struct delivery *);
 /* Nothing was tried: give it back home. */
 yields void handoff_return(struct deliver *at, const struct handoff *,
     enum queue_end);
+/* Its source does not get there: by another of its pool if there is one, and the
+ * first is left out until then; else it fails so. */
+yields void handoff_divert(struct deliver *at, const struct handoff *,
+    struct mono until, const struct verdict *, struct str remote);
 /* DUTY_EXPIRE: it was held for too long; DUTY_CANCEL: it was cancelled. */
 yields void handoff_end(struct deliver *at, const struct handoff *,
     enum queue_duty);

@@ -10,6 +10,7 @@
 #include "fiber/clock.h"
 #include "fiber/core.h"
 #include "policy/holder.h"
+#include "queue/config.h"
 #include "queue/queue.h"
 
 #include <stdlib.h>
@@ -36,6 +37,7 @@ destination_fail(struct deliver *d, struct str key, const struct verdict *v)
 		handoff_fail(d, &h, v, STR_NONE);
 }
 
+/* Without a source: by that of a pool. */
 static void
 destination_found(struct deliver *d, struct str key, struct str site,
     struct str source, int64_t fresh_ns)
@@ -102,7 +104,7 @@ destination_by_mx(struct deliver *d, struct str key, const struct route *r,
 	else if (s != NULL)
 		v = s->verdict;
 	if (site.p != NULL)
-		destination_found(d, key, site, STR("default"), fresh_for(s));
+		destination_found(d, key, site, STR(""), fresh_for(s));
 	else
 		destination_fail(d, key, &v);
 	if (s != NULL)
@@ -120,8 +122,8 @@ destination_by_relay(struct deliver *d, struct str key,
 	struct verdict v = memory_verdict();
 
 	if (site.p != NULL)
-		destination_found(d, key, site, STR("default"),
-		    WHILE_CONFIGURED);
+		destination_found(d, key, site, relay->is_lmtp ?
+		    queue_config_no_pool()->name : STR(""), WHILE_CONFIGURED);
 	else
 		destination_fail(d, key, &v);
 }

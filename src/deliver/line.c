@@ -9,9 +9,13 @@
 #include "deliver/tls_report.h"
 #include "fiber/clock.h"
 #include "fiber/stream.h"
+#include "policy/pool.h"
 #include "policy/tls_wish.h"
+#include "queue/config.h"
 #include "queue/sentinel.h"
 #include "wire/reply.h"
+
+#include <errno.h>
 
 enum { ROUTE_MEMORY = 16 * 1024 };
 
@@ -26,17 +30,61 @@ site_policy_make(struct site_policy *p, const struct config *c, uint16_t port)
 		.hostname = c->hostname, .ehlo = c->outbound.ehlo };
 }
 
+/* ---- the source ---- */
+
 static const struct address *
-source_for(const struct config *c, const struct relay *hop,
-    const struct address *to)
+bind_of(const struct conf_addresses *bind, enum address_family family)
 {
-	must(to->family != ADDRESS_NONE);
-	if (hop != NULL && hop->is_lmtp)
-		return NULL;		/* a neighbour, not the Internet */
-	for (size_t i = 0; i < c->outbound.bind.n; i++)
-		if (c->outbound.bind.v[i].family == to->family)
-			return &c->outbound.bind.v[i];
+	must(family != ADDRESS_NONE);
+	for (size_t i = 0; i < bind->n; i++)
+		if (bind->v[i].family == family)
+			return &bind->v[i];
 	return NULL;
+}
+
+static const struct address *
+source_for(const struct line *l, const struct address *to)
+{
+	if (l->hop != NULL && l->hop->is_lmtp)
+		return NULL;		/* a neighbour, not the Internet */
+	return bind_of(l->source != NULL ? &l->source->bind :
+	    &l->conf->outbound.bind, to->family);
+}
+
+/* False: a reload has taken it away. */
+static bool
+source_find(struct line *l)
+{
+	l->source = l->c == NULL ? NULL :
+	    source_named(l->conf, l->c->ready.source);
+	if (l->c == NULL || l->source != NULL ||
+	    str_eq(l->c->ready.source, queue_config_no_pool()->name))
+		return true;
+	l->is_sourceless = true;
+	l->verdict = verdict_make(DEFERRED, 0, "4.3.5", "the source " STR_FMT
+	    " is no longer configured", STR_ARG(l->c->ready.source));
+	return false;
+}
+
+/* It sends from what it has been given, and from nowhere else. */
+static void
+source_limits(const struct line *l, struct site_policy *p)
+{
+	if (l->source == NULL)
+		return;
+	p->ipv4 &= bind_of(&l->source->bind, ADDRESS_V4) != NULL;
+	p->ipv6 &= bind_of(&l->source->bind, ADDRESS_V6) != NULL;
+}
+
+/* No host has an address that we may connect to. */
+static void
+source_misses(struct line *l)
+{
+	l->is_sourceless = l->source != NULL;
+	l->verdict = l->source == NULL ? verdict_make(DEFERRED, 0, "4.4.4",
+	    "no host has an address that outbound.prefer allows") :
+	    verdict_make(DEFERRED, 0, "4.4.4", "no host has an address that the "
+	    "source " STR_FMT " may connect to", STR_ARG(l->source->name));
 }
 
 static void
@@ -112,7 +160,8 @@ host_refuse(struct line *l)
 static yields enum trial
 host_greet(struct line *l, const struct site_try *t)
 {
-	struct str name = l->conf->outbound.ehlo;
+	struct str name = l->source != NULL && l->source->ehlo.n > 0 ?
+	    l->source->ehlo : l->conf->outbound.ehlo;
 
 	if (is_ourselves(l, t->address)) {
 		l->verdict = verdict_make(FAILED, 0, "5.4.6",
@@ -142,8 +191,8 @@ line_tell(struct line *l, enum event_type type, const char *reason,
 {
 	struct event e = event_make(type, clock_wall(), 0);
 
-	must(l->relay.n > 0);
-	event_str(&e, FIELD_relay, l->relay);
+	if (l->relay.n > 0)
+		event_str(&e, FIELD_relay, l->relay);
 	event_str(&e, FIELD_reason, str_of(reason));
 	event_str(&e, FIELD_text, buf_str(text));
 	intake_tell(l->d->intake, &e);
@@ -193,6 +242,22 @@ line_tell_class(struct line *l, const struct sentinel_class *c)
 	buf_printf(&b, "%u hosts fail in one way, the last of them " STR_FMT
 	    ": %s", c->n, STR_ARG(l->relay), c->words);
 	line_tell(l, EVENT_peers_failing, "class", &b);
+}
+
+void
+line_tell_source(struct line *l)
+{
+	char room[EVENT_TEXT_MOST];
+	struct buf b = BUF_OF(room);
+	struct mono now = clock_mono();
+
+	must(l->is_sourceless && l->c != NULL);
+	if (mono_is_before(now, l->d->source_told))
+		return;
+	l->d->source_told = mono_add(now, LINE_SOURCE_REST_NS);
+	buf_printf(&b, "nothing leaves by the source " STR_FMT ": %s",
+	    STR_ARG(l->c->ready.source), l->verdict.text);
+	line_tell(l, EVENT_trouble, "source", &b);
 }
 
 static uint64_t
@@ -291,9 +356,10 @@ host_dial(struct line *l, const struct site_try *t, enum relay_scheme scheme)
 {
 	enum trial said;
 
-	l->end = net_connect(t->address, source_for(l->conf, l->hop,
-	    t->address),
+	l->end = net_connect(t->address, source_for(l, t->address),
 	    mono_add(clock_mono(), l->conf->timeouts.client.connect));
+	l->is_sourceless = l->end == NULL && l->source != NULL &&
+	    errno == EADDRNOTAVAIL;
 	if (l->end == NULL) {
 		l->verdict = verdict_make(DEFERRED, 0, "4.4.1",
 		    "connect to " STR_FMT ": %s", STR_ARG(l->relay),
@@ -441,8 +507,7 @@ hosts_try(struct line *l, const struct site *s, const struct site_policy *p,
 	if (n > l->conf->outbound.hosts)
 		n = l->conf->outbound.hosts;
 	if (n == 0)
-		l->verdict = verdict_make(DEFERRED, 0, "4.4.4",
-		    "no host has an address that outbound.prefer allows");
+		source_misses(l);
 	for (size_t i = 0; i < n && !l->d->is_stopping; i++) {
 		before = l->verdict;
 		switch (host_try(l, s, &tries[i], scheme)) {
@@ -490,6 +555,7 @@ relay_host_try(struct line *l, const struct relay_host *h)
 	    mono_add(clock_mono(), l->conf->timeouts.dns));
 	if (s == NULL)
 		return false;
+	source_limits(l, &p);
 	if (s->verdict.disposition == DELIVERED)
 		ok = hosts_try(l, s, &p, h->scheme);
 	else
@@ -526,6 +592,7 @@ mx_connect(struct line *l)
 	s = site_find(l->d->sites, l->domain, false, &p, until);
 	if (s == NULL)
 		return false;
+	source_limits(l, &p);
 	if (s->verdict.disposition == DELIVERED)
 		ok = hosts_try(l, s, &p, RELAY_CLEAR);
 	else
@@ -544,6 +611,8 @@ line_open(struct line *l)
 	must(l->conf != NULL && (l->key.n > 0 || l->c != NULL));
 	l->verdict = verdict_make(DEFERRED, 0, "4.3.0", "no memory");
 	l->patience = client_patience_of(l->conf);
+	if (!source_find(l))
+		return false;
 	arena_init(&a, ROUTE_MEMORY);
 	r = key_route(l->conf, l->key.n > 0 ? l->key : l->c->ready.domain, &a);
 	switch (r.kind) {

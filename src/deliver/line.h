@@ -22,6 +22,9 @@
 
 enum { LINE_MEMORY = 256 * 1024 };
 
+/* How long a source that does not get to a site is left out there. */
+#define LINE_SOURCE_REST_NS (60 * NS_PER_SECOND)
+
 /* What the sender of a message wishes (RFC 8689). */
 enum line_wish {
 	LINE_AS_IT_IS,
@@ -36,6 +39,7 @@ struct line {
 	const struct config *conf;	/* pinned while the line stands */
 	const struct relay *hop;	/* the route's; NULL: MX */
 	const struct relay *rule;	/* that hop, or the rule that says mx */
+	const struct source_rule *source;	/* NULL: outbound.bind */
 	struct str domain;		/* whose MX it is; n == 0: a relay's */
 	struct client_patience patience;
 	struct net_end *end;
@@ -50,6 +54,7 @@ struct line {
 	bool lacks_requiretls;		/* the host that was asked last */
 	struct verdict verdict;		/* why there is no connection */
 	bool is_untrusted;		/* ... and TLS was at fault */
+	bool is_sourceless;		/* ... or the source: another may do */
 	struct str remote;		/* the host that said so */
 	struct str relay;		/* "mx.example[192.0.2.1]:25" */
 	char relay_text[320], remote_text[256];
@@ -65,6 +70,8 @@ yields bool line_open_relay(struct line *, const struct relay *);
 void line_learn(struct line *);
 /* QUIT, and close. */
 yields void line_hang_up(struct line *);
+/* is_sourceless: the operator hears of it, once in a while for all sites. */
+void line_tell_source(struct line *);
 
 /* How sites are asked for under this configuration. */
 void site_policy_make(struct site_policy *, const struct config *,

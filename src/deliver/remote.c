@@ -411,14 +411,22 @@ static yields void
 site_fail(struct line *l)
 {
 	struct handoff h;
+	struct mono until;
 
 	if (l->d->is_stopping)
 		return;
 	must(l->verdict.disposition != DELIVERED);
 	if (!ready_failed(l->d->ready, clock_mono(), &l->c->ready))
 		return;
+	until = mono_add(clock_mono(), LINE_SOURCE_REST_NS);
+	if (l->is_sourceless) {
+		line_tell_source(l);
+		ready_shut(l->d->ready, &l->c->ready, until);
+	}
 	while (ready_failed_next(l->d->ready, &l->c->ready, &h))
-		if (l->is_untrusted)
+		if (l->is_sourceless)
+			handoff_divert(l->d, &h, until, &l->verdict, l->remote);
+		else if (l->is_untrusted)
 			untrusted_settle(l, &h);
 		else
 			handoff_fail(l->d, &h, &l->verdict, l->remote);

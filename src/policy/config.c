@@ -36,11 +36,29 @@ origins_keep(struct keeper *k, struct origin *o)
 }
 
 static void
+pools_keep(struct keeper *k, struct config *c)
+{
+	for (size_t i = 0; i < c->n_sources; i++) {
+		place_keep(k, &c->sources[i].place);
+		origins_keep(k, c->sources[i].origins);
+	}
+	for (size_t i = 0; i < c->n_pools; i++) {
+		struct pool_rule *p = &c->pools[i];
+
+		place_keep(k, &p->place);
+		origins_keep(k, p->origins);
+		for (size_t m = 0; m < p->shares.n; m++)
+			place_keep(k, &p->shares.v[m].place);
+	}
+}
+
+static void
 config_keep_places(struct config *c)
 {
 	struct keeper k = { .arena = &c->arena };
 
 	origins_keep(&k, c->origins);
+	pools_keep(&k, c);
 	for (size_t i = 0; i < c->n_listeners; i++) {
 		place_keep(&k, &c->listeners[i].place);
 		origins_keep(&k, c->listeners[i].origins);

@@ -157,14 +157,41 @@ struct transport {
 	struct place place;
 };
 
-/* route[]: first match wins. */
+/* sources.NAME: an address that mail leaves from, and its name. */
+struct source_rule {
+	struct origin *origins;
+	struct str name;
+	struct conf_addresses bind;	/* one or two, of different families */
+	struct str ehlo;		/* n == 0: outbound.ehlo */
+	struct place place;
+};
+
+/* pools.NAME: sources, and how much of the mail each gets. */
+struct conf_share {
+	struct str source;
+	uint64_t weight;
+	struct place place;
+};
+struct conf_shares { struct conf_share *v; size_t n; };
+struct pool_rule {
+	struct origin *origins;
+	struct str name;
+	struct conf_shares shares;
+	struct place place;
+};
+
+/* route[]: of relay, discard and refuse the first match wins, and of pool the
+ * first match that has one. */
 struct route_rule {
 	struct origin *origins;
 	struct str name;		/* "route[0]" by default */
 	struct conf_strings rcpt_domain;	/* x, *.x, or * */
 	struct conf_strings sender_domain;	/* and "<>": null sender */
+	struct conf_strings tenant;	/* with nothing but a pool */
+	struct str pool;
+	const struct pool_rule *from;	/* of that name; or NULL */
 	struct relay_keys keys;		/* of the relay */
-	struct relay *relay;		/* exactly one of these three */
+	struct relay *relay;		/* at most one of these three */
 	struct str discard;		/* why, for the event */
 	struct str refuse;		/* text of the 550 5.7.1 */
 	struct place place;
@@ -311,6 +338,10 @@ struct config {
 	size_t n_tenants;
 	struct tenant_rule **tenant_list;
 
+	size_t n_sources;
+	struct source_rule *sources;
+	size_t n_pools;
+	struct pool_rule *pools;
 	size_t n_routes;
 	struct route_rule *routes;
 

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "fiber/clock.h"
+#include "policy/pool.h"
 #include "policy/records.h"
 #include "trust/blocklist.h"
 
@@ -217,13 +218,13 @@ name_leads_back(struct checking *c, struct str name, const struct address *a)
 }
 
 static yields void
-names_judge(struct checking *c, const struct address *a,
+names_judge(struct checking *c, const struct address *a, struct str helo,
     const struct dns_answer *got, struct finding *f)
 {
 	bool has_helo = false, leads_back = false;
 
 	for (size_t i = 0; i < got->n && i < 4; i++) {
-		bool is_helo = str_eq_icase(got->records[i].name, c->helo);
+		bool is_helo = str_eq_icase(got->records[i].name, helo);
 
 		if (name_leads_back(c, got->records[i].name, a)) {
 			leads_back = true;
@@ -238,11 +239,12 @@ names_judge(struct checking *c, const struct address *a,
 	    "lead back to it: many servers refuse mail from it");
 	f->mend = arena_printf(c->arena, "ask the provider to set the reverse "
 	    "DNS (PTR) of %s to " STR_FMT "%s", address_print(a).text,
-	    STR_ARG(c->helo), leads_back ? ", or set outbound.ehlo" : "");
+	    STR_ARG(helo), !leads_back ? "" : str_eq(helo, c->helo) ?
+	    ", or set outbound.ehlo" : ", or set its source's ehlo");
 }
 
 static yields void
-address_ptr_check(struct checking *c, const struct address *a)
+address_ptr_check(struct checking *c, const struct address *a, struct str helo)
 {
 	struct str name = arena_copy(c->arena, str_of(address_print(a).text));
 	struct dns_answer got;
@@ -254,10 +256,10 @@ address_ptr_check(struct checking *c, const struct address *a)
 	f = finding_add(c, RECORD_PTR, MARK_WELL, name,
 	    "the address has the name that this server says, and the name leads "
 	    "back");
-	f->expected = c->helo;
+	f->expected = helo;
 	f->found = answer_text(c, &got, DNS_PTR);
 	if (got.n > 0) {
-		names_judge(c, a, &got, f);
+		names_judge(c, a, helo, &got, f);
 		return;
 	}
 	f->mark = MARK_WRONG;
@@ -265,14 +267,18 @@ address_ptr_check(struct checking *c, const struct address *a)
 	    "it");
 	f->mend = arena_printf(c->arena, "ask the provider to set the reverse "
 	    "DNS (PTR) of " STR_FMT " to " STR_FMT, STR_ARG(name),
-	    STR_ARG(c->helo));
+	    STR_ARG(helo));
 }
 
 yields void
 check_ptr(struct checking *c)
 {
+	struct source_address s;
+
 	for (size_t i = 0; i < c->addresses.n; i++)
-		address_ptr_check(c, &c->addresses.v[i]);
+		address_ptr_check(c, &c->addresses.v[i], c->helo);
+	for (size_t i = 0; source_address(c->config, i, &s); i++)
+		address_ptr_check(c, s.at, s.ehlo);
 }
 
 /* ---- blocklists ---- */
@@ -318,24 +324,33 @@ listing_tell(struct checking *c, struct str what, struct str list,
 	}
 }
 
+static yields void
+address_lists_check(struct checking *c, const struct address *at)
+{
+	struct address_text text = address_print(at);
+	struct blocklist_answer a;
+
+	for (size_t i = 0; address_is_public(at) &&
+	    i < c->config->dns.blocklists.n; i++) {
+		struct str list = c->config->dns.blocklists.v[i];
+
+		if (list.n == 0)	/* none */
+			continue;
+		blocklist_ask(list, at, &c->quest, c->arena, &a);
+		listing_tell(c, arena_printf(c->arena, "%s " STR_FMT, text.text,
+		    STR_ARG(list)), list, text.text, &a);
+	}
+}
+
 yields void
 check_lists(struct checking *c)
 {
-	for (size_t i = 0; i < c->addresses.n; i++)
-		for (size_t k = 0; k < c->config->dns.blocklists.n; k++) {
-			struct str list = c->config->dns.blocklists.v[k];
-			struct address_text at =
-			    address_print(&c->addresses.v[i]);
-			struct blocklist_answer a;
+	struct source_address s;
 
-			if (list.n == 0 ||	/* none */
-			    !address_is_public(&c->addresses.v[i]))
-				continue;
-			blocklist_ask(list, &c->addresses.v[i], &c->quest,
-			    c->arena, &a);
-			listing_tell(c, arena_printf(c->arena, "%s " STR_FMT,
-			    at.text, STR_ARG(list)), list, at.text, &a);
-		}
+	for (size_t i = 0; i < c->addresses.n; i++)
+		address_lists_check(c, &c->addresses.v[i]);
+	for (size_t i = 0; source_address(c->config, i, &s); i++)
+		address_lists_check(c, s.at);
 }
 
 /* ---- port 25, outwards ---- */

@@ -5,6 +5,7 @@
 #include "policy/dns_check_own.h"
 
 #include "base/err.h"
+#include "policy/pool.h"
 #include "policy/records.h"
 #include "trust/dmarc.h"
 #include "trust/spf.h"
@@ -42,33 +43,46 @@ spf_with(struct checking *c, struct str record, struct str terms)
 	    STR_ARG(rest));
 }
 
+/* A term more, where mail from there does not pass.  False: it cannot be told. */
+static yields bool
+spf_miss(struct checking *c, const struct address *at, struct finding *f,
+    struct str *terms)
+{
+	struct address_text text = address_print(at);
+	struct spf_answer got;
+
+	spf_ask_for(c, c->out->domain, false, at, &got);
+	if (got.result == SPF_PASS)
+		return true;
+	if (got.result == SPF_TEMPERROR) {
+		f->mark = MARK_UNKNOWN;
+		f->says = got.why;
+		return false;
+	}
+	if (terms->n == 0)
+		f->says = arena_printf(c->arena, "mail from %s gets '%s'%s"
+		    STR_FMT, text.text, spf_result_name(got.result),
+		    got.why.n > 0 ? ": " : "", STR_ARG(got.why));
+	*terms = arena_printf(c->arena, STR_FMT " %s:%s", STR_ARG(*terms),
+	    at->family == ADDRESS_V4 ? "ip4" : "ip6", text.text);
+	return true;
+}
+
 /* Terms for the addresses that do not pass; n == 0: all do. */
 static yields struct str
 spf_missing(struct checking *c, struct finding *f)
 {
 	struct str terms = STR("");
+	struct source_address s;
 
-	for (size_t i = 0; c->leaves_here && i < c->addresses.n; i++) {
-		const struct address *at = &c->addresses.v[i];
-		struct address_text text = address_print(at);
-		struct spf_answer got;
-
-		spf_ask_for(c, c->out->domain, false, at, &got);
-		if (got.result == SPF_PASS)
-			continue;
-		if (got.result == SPF_TEMPERROR) {
-			f->mark = MARK_UNKNOWN;
-			f->says = got.why;
+	if (!c->leaves_here)
+		return terms;
+	for (size_t i = 0; i < c->addresses.n; i++)
+		if (!spf_miss(c, &c->addresses.v[i], f, &terms))
 			return STR("");
-		}
-		if (terms.n == 0)
-			f->says = arena_printf(c->arena, "mail from %s gets "
-			    "'%s'%s" STR_FMT, text.text,
-			    spf_result_name(got.result), got.why.n > 0 ? ": " :
-			    "", STR_ARG(got.why));
-		terms = arena_printf(c->arena, STR_FMT " %s:%s", STR_ARG(terms),
-		    at->family == ADDRESS_V4 ? "ip4" : "ip6", text.text);
-	}
+	for (size_t i = 0; source_address(c->config, i, &s); i++)
+		if (!spf_miss(c, s.at, f, &terms))
+			return STR("");
 	return terms;
 }
 

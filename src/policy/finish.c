@@ -176,6 +176,7 @@ finish_config(struct load *l)
 	finish_logins(l);
 	finish_forward(l);
 	finish_verify(l);
+	finish_pools(l);
 	finish_routes(l);
 	finish_outbound(l);
 	finish_dkim(l);

@@ -36,7 +36,8 @@ void finish_forward(struct load *);	/* after the domains */
 void finish_logins(struct load *);	/* after finish_auth() and the domains */
 void finish_domains(struct load *);
 void finish_reports(struct load *);	/* after the domains */
-void finish_routes(struct load *);
+void finish_pools(struct load *);	/* and their sources */
+void finish_routes(struct load *);	/* after the pools */
 void finish_transports(struct load *);
 void finish_deliver_by(struct load *);
 void finish_domain_by(struct load *, struct domain *);

@@ -145,14 +145,10 @@ static const struct { const char *yaml, *says; } cases[] = {
 	    "27:1+7 'streams' is known but not in this version\n" },
 	{ volume,
 	    "3:1+7 'cluster' is known but not in this version\n"
-	    "10:1+7 'sources' is known but not in this version\n"
-	    "15:1+5 'pools' is known but not in this version\n"
+	    "13:57+3 'sources.ip-c.via' is known but not in this version\n"
+	    "14:11+6 'sources.ip-c.warmup' is known but not in this version\n"
 	    "20:13+6 'route[0].if.header' is known but not in this version\n"
-	    "20:48+4 'route[0].pool' is known but not in this version\n"
-	    "21:13+6 'route[1].if.tenant' is known but not in this version\n"
-	    "21:48+4 'route[1].pool' is known but not in this version\n"
 	    "21:61+8 'route[1].priority' is known but not in this version\n"
-	    "23:7+4 'route[3].pool' is known but not in this version\n"
 	    "25:1+7 'shaping' is known but not in this version\n"
 	    "31:1+5 'react' is known but not in this version\n"
 	    "36:1+7 'bounces' is known but not in this version\n"

@@ -69,14 +69,16 @@ join_path(struct load *l, struct str above, struct str key)
 	    STR_FMT"."STR_FMT, STR_ARG(above), STR_ARG(key));
 }
 
-/* ---- members of accounts, domains, listen, route, tenants, transports ---- */
+/* ---- members: accounts, domains, listen, pools, route, sources ... ---- */
 
 static const size_t member_size[SCHEMA_SCOPES] = {
 	[SCOPE_account_rule] = sizeof(struct account_rule),
 	[SCOPE_config] = 0,
 	[SCOPE_domain] = sizeof(struct domain),
 	[SCOPE_listener] = sizeof(struct listener),
+	[SCOPE_pool_rule] = sizeof(struct pool_rule),
 	[SCOPE_route_rule] = sizeof(struct route_rule),
+	[SCOPE_source_rule] = sizeof(struct source_rule),
 	[SCOPE_tenant_rule] = sizeof(struct tenant_rule),
 	[SCOPE_transport] = sizeof(struct transport),
 };
@@ -87,7 +89,9 @@ member_begin(void *member, enum schema_scope scope, const struct node *n)
 	struct account_rule *a = member;
 	struct domain *d = member;
 	struct listener *s = member;
+	struct pool_rule *pool = member;
 	struct route_rule *r = member;
+	struct source_rule *source = member;
 	struct tenant_rule *tenant = member;
 	struct transport *t = member;
 
@@ -103,8 +107,16 @@ member_begin(void *member, enum schema_scope scope, const struct node *n)
 	case SCOPE_listener:
 		s->place = n->at;
 		break;
+	case SCOPE_pool_rule:
+		pool->place = n->key_at;
+		pool->name = n->key;
+		break;
 	case SCOPE_route_rule:
 		r->place = n->at;
+		break;
+	case SCOPE_source_rule:
+		source->place = n->key_at;
+		source->name = n->key;
 		break;
 	case SCOPE_tenant_rule:
 		tenant->place = n->key_at;
@@ -248,6 +260,12 @@ key_is_kind(struct load *l, const struct node *n, enum node_kind kind,
 	return false;
 }
 
+static const char *const member_says[SCHEMA_SCOPES] = {
+	[SCOPE_account_rule] = "n account's", [SCOPE_domain] = " domain",
+	[SCOPE_pool_rule] = " pool's", [SCOPE_source_rule] = " source's",
+	[SCOPE_tenant_rule] = " tenant's", [SCOPE_transport] = " transport's",
+};
+
 static bool
 member_is_named(struct load *l, enum schema_scope scope, const struct node *n)
 {
@@ -265,28 +283,29 @@ member_is_named(struct load *l, enum schema_scope scope, const struct node *n)
 	if (!is_fine)
 		problem_add(l->reader.problems, PROBLEM_ERROR, n->key_at,
 		    "'"STR_FMT"' is not a%s name", STR_ARG(n->key),
-		    scope == SCOPE_domain ? " domain" :
-		    scope == SCOPE_account_rule ? "n account's" :
-		    scope == SCOPE_tenant_rule ? " tenant's" :
-		    " transport's");
+		    member_says[scope]);
 	return is_fine;
 }
 
-/* A map whose members have names: accounts, domains, tenants, transports. */
+/* A map whose members have names: accounts, domains, pools ... */
 static void
 each_named(struct load_queue *q, const struct schema *row, const struct node *n,
     struct str name)
 {
+	const struct schema *any = schema_any(row);
 	struct load *l = q->load;
 
 	for (const struct node *d = n->first; d != NULL; d = d->next) {
 		struct str path = join_path(l, name, d->key);
+		struct load_map whole = { .base = NULL };
 		void *member;
 
 		if (!member_is_named(l, row->scope, d))
 			continue;
-		member = load_member(l, row->scope, d);
-		if (member != NULL && key_is_kind(l, d, NODE_MAP, path))
+		member = whole.base = load_member(l, row->scope, d);
+		if (member != NULL && any != NULL)
+			key_value(q, &whole, any, d, path);
+		else if (member != NULL && key_is_kind(l, d, NODE_MAP, path))
 			queue_map(q, d, str_of(row->path), path, member);
 	}
 }

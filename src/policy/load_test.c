@@ -247,7 +247,7 @@ static const struct { const char *yaml, *says; } cases[] = {
 	    "xample.org:2525, lmtp://localhost:24)\n" },
 	{ "route:\n"
 	  "  - { if: { rcpt_domain: x } }",
-	    "2:5+1 a route needs one of relay, discard and refuse\n" },
+	    "2:5+1 a route needs one of relay, discard and refuse, or a pool\n" },
 	{ "route:\n"
 	  "  - { relay: mx, discard: why }",
 	    "2:5+1 a route has one of relay, discard and refuse, not "
@@ -504,9 +504,9 @@ static const struct { const char *yaml, *says; } cases[] = {
 	{ "catch_all: x",
 	    "1:1+9 unknown key 'catch_all'; did you mean 'domains.*.catch_all'?"
 	    "\n" },
-	{ "sources: {}",
-	    "1:1+7 'sources' is known but not in this version; without "
-	    "it, mail leaves from outbound.bind\n" },
+	{ "streams: {}",
+	    "1:1+7 'streams' is known but not in this version; without "
+	    "it, all mail is of the stream 'default'\n" },
 	{ "node: \"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
 	  "nnn\"",
 	    "1:8+65 this text has 65 octets; it may have 1 to 64 octets\n" },

@@ -381,6 +381,7 @@ json_pattern(enum schema_type type)
 	case TYPE_MAILBOX:
 	case TYPE_NETWORKS:
 	case TYPE_PATTERNS:
+	case TYPE_SHARES:
 	case TYPE_STRING:
 	case TYPE_STRINGS:
 	case TYPE_USERS:
@@ -483,6 +484,18 @@ level_path(const struct level *l)
 	return l->section == NULL ? STR("") : str_of(l->section->path);
 }
 
+/* Names of the operator's, with weights. */
+static void
+json_shares(struct json *j, const struct schema *row)
+{
+	json_put_object(j, "additionalProperties");
+	json_put_str(j, "description", str_of(row->doc));
+	json_put_str(j, "type", STR("integer"));
+	json_put_u64(j, "minimum", row->least);
+	json_put_u64(j, "maximum", row->most);
+	json_end_object(j);
+}
+
 static void
 json_open(struct json *j, const struct schema *section)
 {
@@ -501,6 +514,10 @@ json_open(struct json *j, const struct schema *section)
 	json_put_str(j, "type", is_list ? STR("array") : STR("object"));
 	if (is_list || is_named)
 		return;
+	if (schema_any(section) != NULL) {
+		json_shares(j, schema_any(section));
+		return;
+	}
 	json_put_bool(j, "additionalProperties", false);
 	json_put_object(j, "properties");
 }
@@ -511,7 +528,8 @@ section_has_properties(const struct schema *section)
 	const struct schema *first = section == NULL ? NULL :
 	    schema_first(str_of(section->path));
 
-	return first == NULL || first->kind != SCHEMA_EACH;
+	return first == NULL || (first->kind != SCHEMA_EACH &&
+	    schema_any(section) == NULL);
 }
 
 static void
@@ -537,7 +555,10 @@ json_step(struct json *j, struct level *levels, size_t *depth)
 		return true;
 	}
 	l->row = schema_next(level_path(l), row);
-	if (row->kind == SCHEMA_KEY) {
+	if (row->kind == SCHEMA_KEY && l->section != NULL &&
+	    row == schema_any(l->section)) {
+		return true;		/* json_open() has told */
+	} else if (row->kind == SCHEMA_KEY) {
 		json_key(j, row);
 	} else if (row->kind == SCHEMA_SAME) {
 		json_same(j, row);

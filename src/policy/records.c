@@ -4,6 +4,7 @@
 #include "base/must.h"
 #include "base/num.h"
 #include "fiber/net.h"
+#include "policy/pool.h"
 #include "trust/fitness.h"
 #include "wire/address.h"
 
@@ -165,19 +166,29 @@ records_addresses(const struct config *c, struct arena *a,
 }
 
 static void
+host_make(struct making *m, struct str name, const struct address *at,
+    const char *why)
+{
+	struct dns_entry *r = record_add(m, RECORD_HOST,
+	    at->family == ADDRESS_V4 ? DNS_A : DNS_AAAA, name);
+
+	r->value = arena_copy(m->arena, str_of(address_print(at).text));
+	r->why = str_of(why);
+}
+
+static void
 hosts_make(struct making *m)
 {
 	const struct conf_addresses *list = &m->ask->addresses;
+	struct source_address s;
 
-	for (size_t i = 0; i < list->n; i++) {
-		struct dns_entry *r = record_add(m, RECORD_HOST,
-		    list->v[i].family == ADDRESS_V4 ? DNS_A : DNS_AAAA,
-		    m->config->hostname);
-
-		r->value = arena_copy(m->arena,
-		    str_of(address_print(&list->v[i]).text));
-		r->why = STR("The host that takes and sends the mail.");
-	}
+	for (size_t i = 0; i < list->n; i++)
+		host_make(m, m->config->hostname, &list->v[i],
+		    "The host that takes and sends the mail.");
+	for (size_t i = 0; source_address(m->config, i, &s); i++)
+		if (!str_eq_icase(s.ehlo, m->config->hostname))
+			host_make(m, s.ehlo, s.at,
+			    "A source that mail leaves by, by its name in EHLO.");
 	if (list->n == 0)
 		note_add(m, RECORD_HOST, arena_printf(m->arena, STR_FMT
 		    " needs an A record, and an AAAA record where there is "
@@ -186,24 +197,31 @@ hosts_make(struct making *m)
 		    "dns.addresses.", STR_ARG(m->config->hostname)));
 }
 
-/* What nobody but the owner of the addresses can set. */
+/* What nobody but the owner of the address can set. */
+static void
+reverse_make(struct making *m, const struct address *at, struct str helo)
+{
+	struct dns_entry *r = record_add(m, RECORD_PTR, DNS_PTR,
+	    dns_reverse_name(at, m->arena));
+
+	r->value = helo;
+	r->is_elsewhere = true;
+	r->why = arena_printf(m->arena, "Ask the provider of the machine: "
+	    "\"Please set the reverse DNS (PTR) of %s to " STR_FMT ".\"  Without "
+	    "it many servers refuse mail from here.", address_print(at).text,
+	    STR_ARG(helo));
+}
+
 static void
 ptr_make(struct making *m)
 {
 	const struct conf_addresses *list = &m->ask->addresses;
+	struct source_address s;
 
-	for (size_t i = 0; i < list->n; i++) {
-		struct dns_entry *r = record_add(m, RECORD_PTR, DNS_PTR,
-		    dns_reverse_name(&list->v[i], m->arena));
-
-		r->value = m->helo;
-		r->is_elsewhere = true;
-		r->why = arena_printf(m->arena, "Ask the provider of the "
-		    "machine: \"Please set the reverse DNS (PTR) of %s to "
-		    STR_FMT ".\"  Without it many servers refuse mail from "
-		    "here.", address_print(&list->v[i]).text,
-		    STR_ARG(m->helo));
-	}
+	for (size_t i = 0; i < list->n; i++)
+		reverse_make(m, &list->v[i], m->helo);
+	for (size_t i = 0; source_address(m->config, i, &s); i++)
+		reverse_make(m, s.at, s.ehlo);
 	if (list->n == 0)
 		note_add(m, RECORD_PTR, arena_printf(m->arena, "Ask the provider "
 		    "of the machine to set the reverse DNS (PTR) of its public "
@@ -225,17 +243,26 @@ mx_make(struct making *m)
 
 /* ---- mail goes ---- */
 
+static void
+spf_put_address(struct buf *b, const struct address *at)
+{
+	buf_printf(b, " %s:%s", at->family == ADDRESS_V4 ? "ip4" : "ip6",
+	    address_print(at).text);
+}
+
 static struct str
 spf_print(struct making *m)
 {
 	const struct conf_addresses *list = &m->ask->addresses;
-	char room[1024];
+	struct source_address s;
+	char room[2048];
 	struct buf b = BUF_OF(room);
 
 	buf_printf(&b, "v=spf1");
 	for (size_t i = 0; i < list->n; i++)
-		buf_printf(&b, " %s:%s", list->v[i].family == ADDRESS_V4 ?
-		    "ip4" : "ip6", address_print(&list->v[i]).text);
+		spf_put_address(&b, &list->v[i]);
+	for (size_t i = 0; source_address(m->config, i, &s); i++)
+		spf_put_address(&b, s.at);
 	if (list->n == 0)
 		buf_printf(&b, " a:" STR_FMT, STR_ARG(m->config->hostname));
 	if (m->config->dns.spf.n > 0)

@@ -82,6 +82,24 @@ cases[] = {
 	    "mta-sts.example.org. CNAME mx.example.org.\n"
 	    "_smtp._tls.example.org. TXT \"v=TLSRPTv1; "
 	    "rua=mailto:postmaster@example.org\"\n" },
+	/* sources, as far as others see them */
+	{ "hostname: mx.example.org\ndomains: { example.org: { users: [ a ] } }\n"
+	    "dns: { addresses: 203.0.113.5, mta_sts: none }\n"
+	    "sources:\n"
+	    "  a: { bind: [ 203.0.113.6, '2001:db8::6' ], ehlo: a.example.org }\n"
+	    "  b: { bind: 203.0.113.7 }\n"
+	    "  inner: { bind: 10.1.2.3, ehlo: i.example.org }\n", false,
+	    "example.org. MX 10 mx.example.org.\n"
+	    "mx.example.org. A 203.0.113.5\n"
+	    "a.example.org. A 203.0.113.6\n"
+	    "a.example.org. AAAA 2001:db8::6\n"
+	    "example.org. TXT \"v=spf1 ip4:203.0.113.5 ip4:203.0.113.6 "
+	    "ip6:2001:db8::6 ip4:203.0.113.7 ~all\"\n"
+	    "mx.example.org. TXT \"v=spf1 a -all\"\n"
+	    "_dmarc.example.org. TXT \"v=DMARC1; p=none; "
+	    "rua=mailto:postmaster@example.org\"\n"
+	    "_smtp._tls.example.org. TXT \"v=TLSRPTv1; "
+	    "rua=mailto:postmaster@example.org\"\n" },
 	/* the host is another domain's; one that relays; ports of users */
 	{ "hostname: mx.example.net\ndomains: { example.org: { users: [ a ] } }\n"
 	    "dns: { addresses: 203.0.113.5, spf: 'include:_spf.relay.example', "

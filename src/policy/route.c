@@ -3,14 +3,6 @@
 #include "base/must.h"
 #include "policy/config.h"
 
-static struct str
-address_domain(struct str address)
-{
-	size_t at = str_find_last(address, '@');
-
-	return str_sub(address, at + 1, address.n);
-}
-
 static bool
 patterns_have(const struct conf_strings *patterns, struct str domain)
 {
@@ -20,12 +12,20 @@ patterns_have(const struct conf_strings *patterns, struct str domain)
 	return patterns->n == 0;
 }
 
-/* The null sender has no domain: only <> and * are it. */
-static bool
-senders_have(const struct conf_strings *patterns, struct str sender)
+bool
+route_rule_has_rcpt(const struct route_rule *rule, struct str domain)
 {
-	if (sender.n > 0)
-		return patterns_have(patterns, address_domain(sender));
+	return patterns_have(&rule->rcpt_domain, domain);
+}
+
+/* The null sender has no domain: only <> and * are it. */
+bool
+route_rule_has_sender(const struct route_rule *rule, struct str domain)
+{
+	const struct conf_strings *patterns = &rule->sender_domain;
+
+	if (domain.n > 0)
+		return patterns_have(patterns, domain);
 	for (size_t i = 0; i < patterns->n; i++)
 		if (str_eq(patterns->v[i], STR("<>")) ||
 		    str_eq(patterns->v[i], STR("*")))
@@ -33,13 +33,26 @@ senders_have(const struct conf_strings *patterns, struct str sender)
 	return patterns->n == 0;
 }
 
+/* Others say only which pool. */
+static bool
+route_rule_says_where(const struct route_rule *rule)
+{
+	return rule->relay != NULL || rule->discard.n > 0 || rule->refuse.n > 0;
+}
+
 static const struct route_rule *
 rule_find(const struct config *c, struct str sender, struct str domain)
 {
-	for (size_t i = 0; i < c->n_routes; i++)
-		if (patterns_have(&c->routes[i].rcpt_domain, domain) &&
-		    senders_have(&c->routes[i].sender_domain, sender))
-			return &c->routes[i];
+	struct str from = mailbox_domain(sender);
+
+	for (size_t i = 0; i < c->n_routes; i++) {
+		const struct route_rule *rule = &c->routes[i];
+
+		if (route_rule_says_where(rule) &&
+		    route_rule_has_rcpt(rule, domain) &&
+		    route_rule_has_sender(rule, from))
+			return rule;
+	}
 	return NULL;
 }
 

@@ -3,8 +3,8 @@
  *
  * The promise: route_find() is a pure function of the configuration, the sender
  * and the recipient: own domains are delivered here or handed to their
- * relay_to; everything else goes by the first rule of `route' that matches, or
- * by MX.  '%', '!' and '@' in a local part are plain characters.
+ * relay_to; everything else goes by the first rule of `route' that matches and
+ * says where, or by MX.  '%', '!' and '@' in a local part are plain characters.
  * Not for: who may send there (judge.h), or aliases (expand.h): give it what
  * expand() returned.
  * Waiting: none; but the route points into the configuration: keep it pinned or
@@ -48,6 +48,11 @@ struct route {
  * as expand() gives it. */
 struct route route_find(const struct config *, struct str sender,
     struct str rcpt);
+
+/* Is a domain one that the rule is for?  The null sender has none. */
+struct route_rule;
+bool route_rule_has_rcpt(const struct route_rule *, struct str domain);
+bool route_rule_has_sender(const struct route_rule *, struct str domain);
 
 /* What stands behind the separator, unquoted; lives as long as the route. */
 struct str route_detail(const struct route *);

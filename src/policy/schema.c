@@ -11,7 +11,9 @@ _Static_assert(offsetof(struct config, origins) == 0 &&
     offsetof(struct tenant_rule, origins) == 0 &&
     offsetof(struct domain, origins) == 0 &&
     offsetof(struct listener, origins) == 0 &&
+    offsetof(struct pool_rule, origins) == 0 &&
     offsetof(struct route_rule, origins) == 0 &&
+    offsetof(struct source_rule, origins) == 0 &&
     offsetof(struct transport, origins) == 0, "origins stand first");
 
 #define KIB (UINT64_C(1) << 10)
@@ -78,6 +80,7 @@ static const struct type_words type_words[SCHEMA_TYPES] = {
 		"cred:NAME, env:NAME, file:PATH" },
 	[TYPE_SENDERS] = { "a sender",
 		"bob@example.org, @example.org, @*.example.org, *, <>" },
+	[TYPE_SHARES] = { "a map of sources and weights", "{ ip-a: 2, ip-b: 1 }" },
 	[TYPE_SIZE] = { "a size", "512, 64K, 50M, 2G" },
 	[TYPE_STRING] = { "a text", NULL },
 	[TYPE_STRINGS] = { "a text", NULL },
@@ -180,6 +183,15 @@ schema_name(const struct schema *row)
 	return dot == path.n ? path : str_sub(path, dot + 1, path.n);
 }
 
+const struct schema *
+schema_any(const struct schema *each)
+{
+	const struct schema *row = schema_first(str_of(each->path));
+
+	return row != NULL && row->kind == SCHEMA_KEY &&
+	    str_eq(schema_name(row), STR("*")) ? row : NULL;
+}
+
 bool
 schema_word(struct str *words, struct str *word)
 {
@@ -242,6 +254,8 @@ loose_descend(struct buf *b, struct str *rest)
 	struct str name, index;
 
 	if (str_eq(buf_str(b), STR("domains")) ||
+	    str_eq(buf_str(b), STR("pools")) ||
+	    str_eq(buf_str(b), STR("sources")) ||
 	    str_eq(buf_str(b), STR("transports"))) {
 		name = *rest;
 		*rest = STR("");

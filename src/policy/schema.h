@@ -43,6 +43,7 @@ enum schema_type {
 	TYPE_SECRET,		/* struct str, from elsewhere */
 	TYPE_SECRETS,		/* struct str, a secret a line, from elsewhere */
 	TYPE_SENDERS,		/* struct conf_strings: account_sender_read() */
+	TYPE_SHARES,		/* struct conf_shares: a map of names and weights */
 	TYPE_SIZE,		/* uint64_t, octets */
 	TYPE_STRING,		/* struct str */
 	TYPE_STRINGS,		/* struct conf_strings */
@@ -53,8 +54,8 @@ enum schema_type {
 };
 
 enum schema_scope { SCOPE_account_rule, SCOPE_config, SCOPE_domain,
-	SCOPE_listener, SCOPE_route_rule, SCOPE_tenant_rule, SCOPE_transport,
-	SCHEMA_SCOPES };
+	SCOPE_listener, SCOPE_pool_rule, SCOPE_route_rule, SCOPE_source_rule,
+	SCOPE_tenant_rule, SCOPE_transport, SCHEMA_SCOPES };
 
 enum schema_when { RELOAD, RESTART };
 
@@ -93,6 +94,9 @@ bool schema_is_below(const struct schema *, struct str path);
 bool schema_is_secret(const struct schema *);
 /* The last name of a path. */
 struct str schema_name(const struct schema *);
+/* Of a map whose keys are names that the operator chose: the row "*" that all of
+ * it is a value of; else NULL. */
+const struct schema *schema_any(const struct schema *each);
 /* "a duration", "a list of networks", ... */
 const char *schema_type_says(enum schema_type);
 const char *schema_type_examples(enum schema_type);	/* or NULL */

@@ -218,6 +218,37 @@ show_tenants(struct show_lines *out, const struct config *c)
 }
 
 static void
+show_sources(struct show_lines *out, const struct config *c)
+{
+	show_head(out, "", STR("sources"), c->n_sources == 0 ? " {}" : "");
+	for (size_t i = 0; i < c->n_sources; i++)
+		show_named(out, c->sources[i].name, "sources.*",
+		    &c->sources[i]);
+}
+
+/* What stands below each is one value. */
+static void
+show_pools(struct show_lines *out, const struct config *c)
+{
+	const struct schema *row = schema_find(STR("pools.*.*"));
+	char room[SHOW_LINE_MOST];
+
+	show_head(out, "", STR("pools"), c->n_pools == 0 ? " {}" : "");
+	for (size_t i = 0; i < c->n_pools; i++) {
+		const struct pool_rule *p = &c->pools[i];
+		struct buf b = BUF_OF(room);
+
+		buf_put(&b, STR("  "));
+		value_print_text(p->name, &b);
+		buf_put(&b, STR(": "));
+		value_print(row, p, &b);
+		buf_printf(&b, " # "STR_FMT":%u", STR_ARG(p->place.file),
+		    p->place.line);
+		show_line(out, &b);
+	}
+}
+
+static void
 show_each(struct show_lines *out, const struct schema *section,
     const struct config *c)
 {
@@ -225,6 +256,10 @@ show_each(struct show_lines *out, const struct schema *section,
 
 	if (str_eq(str_of(section->path), STR("accounts"))) {
 		show_accounts(out, c);
+	} else if (str_eq(str_of(section->path), STR("pools"))) {
+		show_pools(out, c);
+	} else if (str_eq(str_of(section->path), STR("sources"))) {
+		show_sources(out, c);
 	} else if (str_eq(str_of(section->path), STR("tenants"))) {
 		show_tenants(out, c);
 	} else if (str_eq(str_of(section->path), STR("domains"))) {

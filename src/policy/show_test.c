@@ -244,7 +244,8 @@ test_manual_has_every_key(void **state)
 		    schema_rows[i].path);
 		assert_non_null(strstr(shown, head));
 		snprintf(head, sizeof head, "\""STR_FMT"\":", STR_ARG(name));
-		if (schema_rows[i].kind == SCHEMA_KEY)
+		if (schema_rows[i].kind == SCHEMA_KEY &&
+		    !str_eq(name, STR("*")))
 			assert_non_null(strstr(schema, head));
 	}
 }

@@ -94,6 +94,7 @@ range_value(const struct schema *row, const void *to, uint64_t *v)
 	case TYPE_PATHS:
 	case TYPE_PATTERNS:
 	case TYPE_RATE:
+	case TYPE_SHARES:
 	case TYPE_RELAY:
 	case TYPE_LMTP:
 	case TYPE_PIPE:
@@ -249,6 +250,38 @@ list_read(struct value_reader *r, const struct schema *row,
 	return fine && out->v != NULL;
 }
 
+/* Each of them a name with a weight of the row's range. */
+static bool
+shares_read(struct value_reader *r, const struct schema *row,
+    const struct node *n, struct conf_shares *out)
+{
+	const struct node *m = n->first;
+	bool fine = n->n > 0;
+
+	if (!fine)
+		problem_add(r->problems, PROBLEM_ERROR, n->key_at,
+		    "there is nothing in it");
+	out->n = 0;
+	out->v = arena_alloc(r->arena, n->n * sizeof *out->v);
+	for (; m != NULL && out->v != NULL; m = m->next) {
+		struct conf_share *s = &out->v[out->n++];
+
+		s->source = arena_copy(r->arena, m->key);
+		s->place = m->key_at;
+		if (m->is_broken || s->source.p == NULL) {
+			fine = false;
+		} else if (m->kind != NODE_TEXT || !parse_u64(m->text, row->most,
+		    &s->weight) || s->weight < row->least) {
+			problem_add(r->problems, PROBLEM_ERROR, m->at,
+			    "a weight is a number of %llu to %llu",
+			    (unsigned long long)row->least,
+			    (unsigned long long)row->most);
+			fine = false;
+		}
+	}
+	return fine && out->v != NULL;
+}
+
 static bool
 kind_check(struct value_reader *r, const struct schema *row, struct str name,
     const struct node *n)
@@ -262,12 +295,13 @@ kind_check(struct value_reader *r, const struct schema *row, struct str name,
 		    "'"STR_FMT"' has no value", STR_ARG(name));
 		return false;
 	}
-	if (n->kind == NODE_TEXT || (n->kind == NODE_LIST && may_list))
+	if (row->type == TYPE_SHARES ? n->kind == NODE_MAP :
+	    n->kind == NODE_TEXT || (n->kind == NODE_LIST && may_list))
 		return true;
 	problem_add(r->problems, PROBLEM_ERROR, n->key_at,
 	    "'"STR_FMT"' must be %s%s, not a %s", STR_ARG(name),
 	    schema_type_says(row->type), may_list ? " or a list of them" : "",
-	    n->kind == NODE_LIST ? "list" : "map");
+	    n->kind == NODE_LIST ? "list" : n->kind == NODE_MAP ? "map" : "text");
 	return false;
 }
 
@@ -285,6 +319,8 @@ value_read(struct value_reader *r, const struct schema *row, struct str name,
 		return relay_read(r, row, n, to);
 	if (row->type == TYPE_PIPE)
 		return pipe_read(r, row, n, to);
+	if (row->type == TYPE_SHARES)
+		return shares_read(r, row, n, to);
 	if (!value_kinds[row->type].is_list)
 		return text_read(r, row, n, to, is_secret);
 	if (!list_read(r, row, n, &list))

@@ -422,6 +422,20 @@ relay_put(const struct schema *row, const void *from, struct buf *out)
 	buf_put(out, STR(" ]"));
 }
 
+static void
+shares_put(const struct schema *row, const void *from, struct buf *out)
+{
+	const struct conf_shares *shares = from;
+
+	for (size_t i = 0; i < shares->n; i++) {
+		buf_put(out, i == 0 ? STR("{ ") : STR(", "));
+		value_put_text(row, &shares->v[i].source, out);
+		buf_printf(out, ": %llu",
+		    (unsigned long long)shares->v[i].weight);
+	}
+	buf_put(out, shares->n == 0 ? STR("{}") : STR(" }"));
+}
+
 #define ONE(type) sizeof(type), false, false
 #define LIST(type) sizeof(type), true, false
 #define TEXT sizeof(struct str), false, true
@@ -449,6 +463,7 @@ const struct value_kind value_kinds[SCHEMA_TYPES] = {
 	[TYPE_SECRETS] = { lines_read, value_put_text, TEXT },
 	[TYPE_FINGERPRINTS] = { sender_read, value_put_text, LIST(struct str) },
 	[TYPE_SENDERS] = { sender_read, value_put_text, LIST(struct str) },
+	[TYPE_SHARES] = { NULL, shares_put, ONE(struct conf_shares) },
 	[TYPE_SIZE] = { size_read, size_put, ONE(uint64_t) },
 	[TYPE_STRING] = { string_read, value_put_text, TEXT },
 	[TYPE_STRINGS] = { string_read, value_put_text, LIST(struct str) },

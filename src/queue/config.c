@@ -1,5 +1,7 @@
 #include "queue/config.h"
 
+#include "base/must.h"
+
 #define MINUTE (60 * NS_PER_SECOND)
 #define DAY (1440 * MINUTE)
 
@@ -41,6 +43,22 @@ warnings_are_sane(const struct queue_config *c)
 	return true;
 }
 
+static bool
+pools_are_sane(const struct queue_config *c)
+{
+	for (size_t i = 0; i < c->n_pools; i++) {
+		const struct source_pool *p = &c->pools[i];
+
+		if (p->n < 1 || p->n > POOL_SHARES_MOST)
+			return false;
+		for (size_t k = 0; k < p->n; k++)
+			if (p->shares[k].weight < 1 ||
+			    p->shares[k].weight > POOL_WEIGHT_MOST)
+				return false;
+	}
+	return c->n_pools > 0 || c->pool_of == NULL;
+}
+
 unsigned
 queue_config_warnings(const struct queue_config *c, int64_t age_ns)
 {
@@ -60,7 +78,7 @@ queue_config_is_sane(const struct queue_config *c)
 	    !backoff_is_sane(&c->site_backoff) ||
 	    !site_limits_are_sane(&c->limits) ||
 	    c->items_most < 1 || c->items_most > QUEUE_ITEMS_MOST ||
-	    c->away_most < 1)
+	    c->away_most < 1 || !pools_are_sane(c))
 		return false;
 	for (size_t i = 0; i < c->n_rules; i++)
 		if (!site_limits_are_sane(&c->rules[i].limits))
@@ -96,4 +114,27 @@ queue_config_weight(const struct queue_config *c, struct str tenant,
 		    weight_is_for(c->weights[i].stream, stream))
 			return c->weights[i].weight;
 	return 1;
+}
+
+const struct source_pool *
+queue_config_no_pool(void)
+{
+	static const struct pool_share one = { STR_INIT("default"), 1 };
+	static const struct source_pool only = { STR_INIT("default"), &one, 1 };
+
+	return &only;
+}
+
+const struct source_pool *
+queue_config_pool(const struct queue_config *c, struct str domain,
+    struct str tenant, struct str stream)
+{
+	size_t i = 0;
+
+	if (c->n_pools == 0)
+		return queue_config_no_pool();
+	if (c->pool_of != NULL)
+		i = c->pool_of(c->about, domain, tenant, stream);
+	must(i < c->n_pools);
+	return &c->pools[i];
 }

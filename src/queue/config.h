@@ -34,6 +34,18 @@ struct site_rule {
 	struct site_limits limits;
 };
 
+/* Who sends for a pool, and how often in relation to the others. */
+struct pool_share {
+	struct str source;
+	unsigned weight;		/* 1..POOL_WEIGHT_MOST */
+};
+struct source_pool {
+	struct str name;
+	const struct pool_share *shares;
+	size_t n;			/* 1..POOL_SHARES_MOST */
+};
+enum { POOL_WEIGHT_MOST = 10000, POOL_SHARES_MOST = 256 };
+
 /* A tenant's or stream's part of each site, in relation to others. */
 struct flow_weight {
 	struct str tenant, stream;	/* p == NULL: any */
@@ -57,6 +69,13 @@ struct queue_config {
 	size_t n_rules;
 	const struct flow_weight *weights;	/* first match; else 1 */
 	size_t n_weights;
+	const struct source_pool *pools;
+	size_t n_pools;		/* 0: one pool, one source, both "default" */
+	/* Which of them mail of a tenant's stream leaves by for a domain: below
+	 * n_pools; NULL: the first.  Pure. */
+	size_t (*pool_of)(const void *about, struct str domain,
+	    struct str tenant, struct str stream);
+	const void *about;
 	size_t items_most;	/* beyond, queue_is_full() */
 	size_t away_most;	/* handed out by one core at a time */
 };
@@ -70,5 +89,9 @@ const struct site_limits *queue_config_limits(const struct queue_config *,
     struct str site);
 unsigned queue_config_weight(const struct queue_config *, struct str tenant,
     struct str stream);
+/* Of mail without one: its source is "default", and so is its name. */
+const struct source_pool *queue_config_no_pool(void);
+const struct source_pool *queue_config_pool(const struct queue_config *,
+    struct str domain, struct str tenant, struct str stream);
 
 #endif

@@ -69,7 +69,7 @@ egress_is_forgettable(const struct ready *r, const struct egress *e,
 {
 	int64_t more = e->failures == 0 ? 0 : r->config->site_backoff.cap_ns;
 
-	return gcra_is_idle(&e->pace, now) &&
+	return gcra_is_idle(&e->pace, now) && !mono_is_before(now, e->shut) &&
 	    !mono_is_before(now, mono_add(e->gate, more));
 }
 
@@ -91,11 +91,23 @@ egress_sweep(struct ready *r, struct mono now)
 	}
 }
 
+static uint64_t
+egress_hash(const struct ready *r, const struct handoff *h)
+{
+	return hash_bytes(r->names.key, h->site) +
+	    3 * hash_bytes(r->names.key, h->source);
+}
+
+struct egress *
+egress_seek(const struct ready *r, const struct handoff *h)
+{
+	return egress_find(r, h, egress_hash(r, h));
+}
+
 struct egress *
 egress_take(struct ready *r, struct mono now, const struct handoff *h)
 {
-	uint64_t hash = hash_bytes(r->names.key, h->site) +
-	    3 * hash_bytes(r->names.key, h->source);
+	uint64_t hash = egress_hash(r, h);
 	struct egress *e = egress_find(r, h, hash);
 
 	if (e != NULL)

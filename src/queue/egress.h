@@ -37,6 +37,7 @@ struct egress {
 	struct site_limits limits;
 	struct gcra pace;
 	struct mono gate;		/* left alone until */
+	struct mono shut;		/* nothing is admitted until */
 	uint64_t taken;
 	size_t n_turns, n_failing;	/* parcels that share a verdict */
 	unsigned n_out, n_good, n_idle, n_failed;
@@ -74,11 +75,13 @@ struct ready {
 	struct list able, spare, callers;	/* egresses */
 	struct list back;			/* parcels to be given back */
 	size_t n_back, n_spare, n_connections;
+	struct mono last_shut;			/* of all egresses */
 	uint64_t admitted, taken, failed, given_back;
 };
 
 struct egress *egress_take(struct ready *, struct mono now,
     const struct handoff *);
+struct egress *egress_seek(const struct ready *, const struct handoff *);
 struct egress *egress_of(const struct ready *,
     const struct ready_connection *);
 bool egress_is_ours(const struct ready *, const struct egress *);

@@ -7,13 +7,14 @@
  *	(SCHEDULED, HELD), its lane's `due' or its domain's `failing' (DUE),
  *	`overdue' (HELD and too old), or nobody's (AWAY);
  *	a lane with something due is in a ring, in its site's `blocked', or its
- *	domain is somewhere in want of a route;
+ *	domain is somewhere in want of a route; who is blocked waits for a settle
+ *	or for a source that opens;
  *	counts are exact; what has no items is gone, or idle and bounded.
  * Not for: anybody outside queue/.
  * Waiting: none.
  * Memory: slabs and counted names; nothing here is freed twice because each
  * has one owner: items own lanes, lanes own flows and domains, domains and
- * items that are away own sites.
+ * items that are away own sites, sites own their egresses.
  * Errors: as queue.h.
  * Source: DESIGN.md section 4.
  */
@@ -31,12 +32,24 @@ enum { MOVE_STEPS = 64, MOVE_STEPS_IDLE = 1024 };	/* of time, a call */
 /* Where mail of some domains goes: a route's site as the home knows it. */
 struct home_site {
 	struct table_node node;
-	struct name *site, *pool, *source;
-	struct list blocked;		/* lanes that must wait for settles */
-	uint32_t slot;
+	struct wheel_entry wait;	/* in opens: the next source that does */
+	struct name *site, *pool, *source;	/* source: NULL: by pools */
+	struct list egresses;
+	struct list blocked;		/* lanes that wait for settles, sources */
+	uint32_t slot, epoch;
 	uint32_t refs;			/* domains + items away */
 	uint32_t n_domains, n_away;
 	size_t n_items;			/* of those domains */
+};
+
+/* One way to a site: a source, for a pool. */
+struct home_egress {
+	struct link in_site;
+	struct home_site *site;
+	struct name *pool, *source;
+	struct mono opens;		/* closed until */
+	int32_t credit;			/* of smooth weighted round robin */
+	uint32_t slot, n_away, epoch;
 	uint16_t shard;
 };
 
@@ -65,7 +78,8 @@ struct home_lane {
 	struct list due;		/* items, first come first */
 	struct home_domain *domain;
 	struct flow *flow;
-	uint32_t slot;
+	const struct source_pool *pool;	/* of the epoch */
+	uint32_t slot, epoch;
 	uint32_t n_items, n_away;
 	enum lane_place place;
 };
@@ -77,7 +91,7 @@ struct home_item {
 	struct mono due, arrived, expires;
 	struct home_lane *lane;
 	struct name *reason;		/* of the last try; NULL: not known */
-	uint32_t slot, site;		/* slots; site: while away, or none */
+	uint32_t slot, egress;		/* slots; egress: while away, or none */
 	uint32_t n_rcpts, size;
 	uint16_t tries;
 	uint8_t state;			/* enum item_state */
@@ -93,10 +107,11 @@ struct queue {
 	uint32_t epoch;			/* of routes: a reload makes another */
 	struct names names, reasons;
 	struct flows flows;
-	struct slab items, lanes, domains, sites;
+	struct slab items, lanes, domains, sites, egresses;
 	struct table by_id, by_lane, by_domain, by_site;
 	struct wheel wheel;		/* items */
 	struct wheel gates;		/* domains left alone */
+	struct wheel opens;		/* sites with sources that are closed */
 	struct list asks, idle;		/* domains */
 	struct list overdue;		/* items */
 	struct list urgent, others;	/* the rings: lanes */
@@ -121,7 +136,7 @@ void home_item_hold(struct queue *, struct home_item *, struct mono until);
 void home_item_wake(struct queue *, struct mono now, struct home_item *,
     bool is_first);
 void home_item_overdue(struct queue *, struct home_item *);
-void home_item_send(struct queue *, struct home_item *, struct home_site *,
+void home_item_send(struct queue *, struct home_item *, struct home_egress *,
     struct handoff *);
 
 /* home_lane.c */
@@ -149,5 +164,19 @@ void home_domain_move(struct queue *, struct mono now, uint32_t steps);
 struct home_site *home_site_take(struct queue *, const struct queue_route *);
 void home_site_give(struct queue *, struct home_site *);
 void home_site_settle(struct queue *, struct home_site *);
+/* Lanes of whose sources all are closed; whoever waits here tries again then. */
+void home_site_wait(struct queue *, struct home_site *, struct mono opens);
+void home_site_move(struct queue *, struct mono now, uint32_t steps);
+/* Whoever waits for a source tries again now: what closed it may be gone. */
+void home_sites_lift(struct queue *);
+
+/* home_egress.c: the next in turn of the lane's pool.  NULL: all are closed, and
+ * *opens says how long. */
+struct home_egress *home_egress_next(struct queue *, struct mono now,
+    struct home_lane *, struct mono *opens);
+/* Does another than this one take what the lane has? */
+bool home_egress_has_other(struct queue *, struct mono now, struct home_lane *,
+    const struct home_egress *but);
+void home_egress_end(struct queue *, struct home_egress *);
 
 #endif

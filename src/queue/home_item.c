@@ -55,14 +55,15 @@ home_item_become(struct queue *q, struct home_item *it, enum item_state s)
 void
 home_item_land(struct queue *q, struct home_item *it)
 {
-	struct home_site *s;
+	struct home_egress *e;
 
-	if (it->site == SLAB_NONE)
+	if (it->egress == SLAB_NONE)
 		return;
-	s = slab_at(&q->sites, it->site);
-	must(s != NULL && it->state == ITEM_AWAY);
-	it->site = SLAB_NONE;
-	home_site_settle(q, s);
+	e = slab_at(&q->egresses, it->egress);
+	must(e != NULL && e->n_away > 0 && it->state == ITEM_AWAY);
+	it->egress = SLAB_NONE;
+	e->n_away--;
+	home_site_settle(q, e->site);
 }
 
 /* Out of whatever place it is in; its state is for the caller to change. */
@@ -146,7 +147,7 @@ home_item_new(struct queue *q, const struct queue_entry *e)
 	it->expires = e->expires;
 	it->lane = l;
 	it->slot = slot;
-	it->site = SLAB_NONE;
+	it->egress = SLAB_NONE;
 	it->n_rcpts = e->n_rcpts;
 	it->size = e->size < UINT32_MAX ? (uint32_t)e->size : UINT32_MAX;
 	it->tries = e->tries < UINT16_MAX ? (uint16_t)e->tries : UINT16_MAX;
@@ -233,7 +234,7 @@ home_item_overdue(struct queue *q, struct home_item *it)
 
 static void
 home_item_tell(const struct queue *q, const struct home_item *it,
-    const struct home_site *s, struct handoff *h)
+    const struct home_egress *e, struct handoff *h)
 {
 	const struct flow *f = it->lane->flow;
 
@@ -249,26 +250,27 @@ home_item_tell(const struct queue *q, const struct home_item *it,
 		.domain = name_str(it->lane->domain->name),
 		.tenant = name_str(f->tenant), .stream = name_str(f->stream),
 	};
-	if (s == NULL)
+	if (e == NULL)
 		return;
-	h->shard = s->shard;
-	h->owner = (uint16_t)shard_owner(q->config->map, s->shard);
-	h->site = name_str(s->site);
-	h->pool = name_str(s->pool);
-	h->source = name_str(s->source);
+	h->shard = e->shard;
+	h->owner = (uint16_t)shard_owner(q->config->map, e->shard);
+	h->site = name_str(e->site->site);
+	h->pool = name_str(e->pool);
+	h->source = name_str(e->source);
 }
 
 void
-home_item_send(struct queue *q, struct home_item *it, struct home_site *s,
+home_item_send(struct queue *q, struct home_item *it, struct home_egress *e,
     struct handoff *h)
 {
 	must(it->state != ITEM_AWAY);
 	home_item_leave(q, it);
 	home_item_become(q, it, ITEM_AWAY);
-	if (s != NULL) {
-		it->site = s->slot;
-		s->refs++;
-		s->n_away++;
+	if (e != NULL) {
+		it->egress = e->slot;
+		e->n_away++;
+		e->site->refs++;
+		e->site->n_away++;
 	}
-	home_item_tell(q, it, s, h);
+	home_item_tell(q, it, e, h);
 }

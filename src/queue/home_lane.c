@@ -91,7 +91,8 @@ home_lane_close(struct home_lane *l)
 void
 home_lane_block(struct home_lane *l)
 {
-	must(l->place == LANE_NOWHERE && l->domain->site->n_away > 0);
+	must(l->place == LANE_NOWHERE && (l->domain->site->n_away > 0 ||
+	    link_is_in(&l->domain->site->wait.link)));
 	l->place = LANE_BLOCKED;
 	list_append(&l->domain->site->blocked, &l->turn);
 }

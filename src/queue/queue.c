@@ -34,8 +34,10 @@ queue_init(struct queue *q, unsigned core, const struct queue_config *c)
 	slab_init(&q->lanes, sizeof(struct home_lane), OTHERS_PER_CHUNK);
 	slab_init(&q->domains, sizeof(struct home_domain), OTHERS_PER_CHUNK);
 	slab_init(&q->sites, sizeof(struct home_site), OTHERS_PER_CHUNK);
+	slab_init(&q->egresses, sizeof(struct home_egress), OTHERS_PER_CHUNK);
 	wheel_init(&q->wheel);
 	wheel_init(&q->gates);
+	wheel_init(&q->opens);
 	list_init(&q->asks);
 	list_init(&q->idle);
 	list_init(&q->overdue);
@@ -67,6 +69,7 @@ queue_close(struct queue *q)
 		home_item_end(q, it);
 	home_domain_clear(q);
 	must(q->sites.n == 0 && q->lanes.n == 0 && q->domains.n == 0);
+	must(q->egresses.n == 0);
 	flows_clear(&q->flows);
 	names_clear(&q->names);
 	names_clear(&q->reasons);
@@ -74,6 +77,7 @@ queue_close(struct queue *q)
 	slab_clear(&q->lanes);
 	slab_clear(&q->domains);
 	slab_clear(&q->sites);
+	slab_clear(&q->egresses);
 	table_clear(&q->by_id);
 	table_clear(&q->by_lane);
 	table_clear(&q->by_domain);
@@ -88,6 +92,7 @@ queue_configure(struct queue *q, const struct queue_config *c)
 	q->config = c;
 	q->epoch++;
 	flows_configure(&q->flows, c);
+	home_sites_lift(q);
 }
 
 bool
@@ -113,7 +118,7 @@ entry_due(const struct queue *q, struct mono now, const struct queue_entry *e)
 static void
 item_hold(struct queue *q, struct mono since, struct home_item *it)
 {
-	must(it->state != ITEM_AWAY || it->site == SLAB_NONE);
+	must(it->state != ITEM_AWAY || it->egress == SLAB_NONE);
 	it->is_held = true;
 	home_item_hold(q, it, mono_add(since, q->config->hold_most_ns));
 }
@@ -159,6 +164,7 @@ queue_move(struct queue *q, struct mono now, uint32_t steps)
 	struct home_item *it;
 
 	home_domain_move(q, now, steps);
+	home_site_move(q, now, steps);
 	while ((e = wheel_pop(&q->wheel, now, &steps)) != NULL) {
 		it = OWNER_OF(e, struct home_item, wait);
 		must(it->state == ITEM_HELD || it->state == ITEM_SCHEDULED);
@@ -184,22 +190,29 @@ queue_next_at(const struct queue *q)
 	if (!list_is_empty(&q->asks) || !list_is_empty(&q->overdue) ||
 	    (has_turn && queue_has_room(q)))
 		return (struct mono){ 0 };
-	return mono_first(wheel_next_at(&q->wheel), wheel_next_at(&q->gates));
+	return mono_first(mono_first(wheel_next_at(&q->wheel),
+	    wheel_next_at(&q->gates)), wheel_next_at(&q->opens));
 }
 
-/* A lane that may send now; others are put where they must wait. */
+/* A lane that may send now, and by which source; others are put where they must
+ * wait. */
 static struct home_lane *
-queue_turn(struct queue *q, struct mono now)
+queue_turn(struct queue *q, struct mono now, struct home_egress **by)
 {
 	struct home_lane *l;
+	struct mono opens;
 
 	while ((l = home_lane_next(q)) != NULL) {
-		if (!home_domain_is_fresh(q, l->domain, now))
+		if (!home_domain_is_fresh(q, l->domain, now)) {
 			home_domain_wake(q, now, l->domain);
-		else if (!home_lane_may_send(q, l))
+		} else if (!home_lane_may_send(q, l)) {
 			home_lane_block(l);
-		else
+		} else if ((*by = home_egress_next(q, now, l, &opens)) == NULL) {
+			home_site_wait(q, l->domain->site, opens);
+			home_lane_block(l);
+		} else {
 			return l;
+		}
 	}
 	return NULL;
 }
@@ -207,21 +220,21 @@ queue_turn(struct queue *q, struct mono now)
 bool
 queue_hand_out(struct queue *q, struct mono now, struct handoff *h)
 {
+	struct home_egress *by = NULL;
 	struct home_lane *l;
 
 	queue_move(q, now, MOVE_STEPS);
 	if (!queue_has_room(q))
 		return false;
-	l = queue_turn(q, now);
+	l = queue_turn(q, now, &by);
 	if (l == NULL) {
 		queue_move(q, now, MOVE_STEPS_IDLE);
-		l = queue_turn(q, now);
+		l = queue_turn(q, now, &by);
 	}
 	if (l == NULL)
 		return false;
 	must(!list_is_empty(&l->due));
-	home_item_send(q, home_item_at(list_first(&l->due)), l->domain->site,
-	    h);
+	home_item_send(q, home_item_at(list_first(&l->due)), by, h);
 	home_lane_open(q, l);
 	return true;
 }
@@ -340,6 +353,22 @@ queue_settle(struct queue *q, struct mono now, struct queue_ref ref,
 	else
 		home_item_wake(q, now, it, true);
 	return item_settled(it, DUTY_NONE);
+}
+
+bool
+queue_divert(struct queue *q, struct mono now, struct queue_ref ref,
+    struct mono until)
+{
+	struct home_item *it = home_item_of(q, ref);
+	struct home_egress *e;
+
+	must(it != NULL && it->state == ITEM_AWAY);
+	e = slab_at(&q->egresses, it->egress);
+	if (e == NULL)
+		return false;
+	e->opens = mono_is_before(e->opens, until) ? until : e->opens;
+	e->credit = 0;			/* it does not catch up */
+	return home_egress_has_other(q, now, it->lane, e);
 }
 
 bool

@@ -7,7 +7,9 @@
  * Nothing is given out twice at a time, or before it is due.  A domain with
  * due items is asked for once, not once per message; so is one that failed,
  * after a back-off that all its messages share.  Between tenants and streams
- * hand-outs go round; no site can take all room for what is away.
+ * hand-outs go round; no site can take all room for what is away.  Of a pool's
+ * sources each gets its part, by weight, of what goes to a site; what one does
+ * not take goes by the others, and waits only when all are closed.
  * Not for: limits per destination (ready.h, on the owner's core), looking and
  * counting (view.h), or remembering: the spool does that.
  * Waiting: none, and no clock: `now' is always an argument and never goes back.
@@ -82,7 +84,8 @@ struct mono queue_next_at(const struct queue *);
 bool queue_due_domain(struct queue *, struct mono now, struct str *domain);
 
 /* Where a domain's mail goes.  Site and source name the shard; keys are opaque
- * here.  All 1..255 octets but pool, which may be empty. */
+ * here, of 1..255 octets.  Without a source, each message's is one of the pool
+ * that config.pool_of says, by weight, and pool stays empty. */
 struct queue_route {
 	struct str site, pool, source;
 	int64_t fresh_ns;		/* how long this may be relied on */
@@ -135,6 +138,14 @@ struct queue_settled {
 };
 struct queue_settled queue_settle(struct queue *, struct mono now,
     struct queue_ref, struct queue_result);
+
+/*
+ * The source that an item is away by takes nothing more to its site until then.
+ * True: another of its pool does, now; settle it QUEUE_RETURNED, and it goes by
+ * that.
+ */
+bool queue_divert(struct queue *, struct mono now, struct queue_ref,
+    struct mono until);
 
 /* The next item that must end without another try: it was held for too long
  * (DUTY_EXPIRE), or its cancelling was put off (DUTY_CANCEL). */

@@ -339,6 +339,27 @@ ready_failed(struct ready *r, struct mono now, struct ready_connection *c)
 	return is_dead;
 }
 
+void
+ready_shut(struct ready *r, const struct ready_connection *c, struct mono until)
+{
+	struct egress *e = egress_of(r, c);
+
+	e->shut = until;
+	if (mono_is_before(r->last_shut, until))
+		r->last_shut = until;
+}
+
+struct mono
+ready_shut_until(const struct ready *r, struct mono now,
+    const struct handoff *h)
+{
+	const struct egress *e = mono_is_before(now, r->last_shut) ?
+	    egress_seek(r, h) : NULL;
+
+	return e != NULL && mono_is_before(now, e->shut) ? e->shut :
+	    (struct mono){ 0 };
+}
+
 bool
 ready_failed_next(struct ready *r, struct ready_connection *c,
     struct handoff *h)

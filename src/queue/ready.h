@@ -105,6 +105,14 @@ bool ready_failed_next(struct ready *, struct ready_connection *,
 
 void ready_closed(struct ready *, struct mono now, struct ready_connection *);
 
+/* The source does not get to this site: until then nothing is for it. */
+void ready_shut(struct ready *, const struct ready_connection *,
+    struct mono until);
+/* Until when that is so of where a message is to go, that is not to be admitted
+ * then; or 0. */
+struct mono ready_shut_until(const struct ready *, struct mono now,
+    const struct handoff *);
+
 /* Give all that waits (at this site; NULL: anywhere) back: call
  * ready_give_back() until false and settle each QUEUE_RETURNED at its home. */
 void ready_flush(struct ready *, struct mono now,

@@ -7,9 +7,11 @@
 #include "queue/slab.h"
 
 static void
-view_tell(const struct home_item *it, struct view_item *v)
+view_tell(const struct queue *q, const struct home_item *it,
+    struct view_item *v)
 {
 	const struct home_domain *d = it->lane->domain;
+	const struct home_egress *e = slab_at(&q->egresses, it->egress);
 	const struct flow *f = it->lane->flow;
 
 	*v = (struct view_item){
@@ -26,7 +28,7 @@ view_tell(const struct home_item *it, struct view_item *v)
 	if (d->site == NULL)
 		return;
 	v->site = name_str(d->site->site);
-	v->source = name_str(d->site->source);
+	v->source = name_str(e != NULL ? e->source : d->site->source);
 }
 
 static bool
@@ -77,7 +79,7 @@ view_message(const struct queue *q, const struct view_filter *f, uint64_t id,
 		if (it->id != id || !item_fits(it, f))
 			continue;
 		if (n < most)
-			view_tell(it, &out[n]);
+			view_tell(q, it, &out[n]);
 		n++;
 	}
 	return n;
@@ -110,7 +112,7 @@ view_next(const struct queue *q, const struct view_filter *f,
 		c->slot++;
 		if (!item_fits(it, f))
 			continue;
-		view_tell(it, v);
+		view_tell(q, it, v);
 		return VIEW_FOUND;
 	}
 	return steps == 0 ? VIEW_PAUSE : VIEW_END;
@@ -125,7 +127,8 @@ view_memory(const struct queue *q)
 	    q->reasons.table.n_buckets;
 
 	return sizeof *q + q->items.memory + q->lanes.memory +
-	    q->domains.memory + q->sites.memory + q->flows.slab.memory +
+	    q->domains.memory + q->sites.memory + q->egresses.memory +
+	    q->flows.slab.memory +
 	    q->names.memory + q->reasons.memory + buckets * sizeof(struct table_node *);
 }
 

@@ -27,7 +27,8 @@ struct view_item {
 	uint64_t size;
 	struct mono arrived, due, expires;
 	struct str domain, tenant, stream;
-	struct str site, source;	/* p == NULL: not known now */
+	struct str site, source;	/* p == NULL: not known now; source:
+					 * while it is away, or fixed */
 	struct str reason;		/* of the last try; p == NULL: not known */
 };
 

@@ -121,6 +121,7 @@ class Talk:
         self.heard, self.sni, self.version, self.reused = [], None, None, False
         self.user = None
         self.reader = conn.makefile("rb")
+        self.conn_from = conn.getpeername()[0]
 
     def say(self, *lines):
         self.conn.sendall("".join(line + "\r\n" for line in lines).encode())
