@@ -241,8 +241,61 @@ uris_refuse(struct str name, struct str list)
 	    "mailto: URIs with commas between", STR_ARG(name));
 }
 
+/* What is looked at once all are there. */
+struct dmarc_words {
+	struct str rua, fo;
+};
+
 static int
-dmarc_whole_refuse(struct str text)
+dmarc_word_take(struct str word, struct dmarc_words *w)
+{
+	struct str name, value;
+	int rc = word_cut(word, &name, &value);
+
+	if (rc == 0)
+		rc = tag_refuse(name, value);
+	if (rc != 0)
+		return rc;
+	if (str_find(value, ';') < value.n)
+		return cli_fail(EX_USAGE, "in '" STR_FMT "' a semicolon ends the "
+		    "tag: write %%3B", STR_ARG(word));
+	if (str_eq(name, STR("rua")))
+		w->rua = value;
+	else if (str_eq(name, STR("fo")))
+		w->fo = value;
+	return is_one_of(name, "rua|ruf") ? uris_refuse(name, value) : 0;
+}
+
+static int
+tags_twice_refuse(const struct cli *c)
+{
+	for (size_t i = 1; i < c->n_words; i++)
+		for (size_t k = 1; k < i; k++) {
+			struct str a = c->words[i], b = c->words[k];
+			struct str name = str_cut(&a, '=');
+
+			if (str_eq(name, str_cut(&b, '=')))
+				return cli_fail(EX_USAGE, "'" STR_FMT "' stands "
+				    "there twice", STR_ARG(name));
+		}
+	return 0;
+}
+
+static int
+fo_refuse(const struct dmarc_record *r, struct str fo)
+{
+	if (fo.p == NULL)
+		return 0;
+	if (r->ruf.p == NULL)
+		return cli_fail(EX_USAGE, "fo says when failures are reported, "
+		    "and without ruf they are reported to nobody");
+	return r->fo != DMARC_FO_0 || str_eq(fo, STR("0")) ? 0 :
+	    cli_fail(EX_USAGE, "fo is 0 or 1, d, s, with colons between, not '"
+	    STR_FMT "'", STR_ARG(fo));
+}
+
+static int
+dmarc_whole_refuse(struct str text, struct str fo)
 {
 	struct dmarc_record r;
 
@@ -258,10 +311,7 @@ dmarc_whole_refuse(struct str text)
 	if (r.p == DMARC_POLICY_NONE && r.rua.p == NULL)
 		return cli_fail(EX_USAGE, "p=none without rua does nothing: it "
 		    "protects nobody, and nobody is told");
-	return r.fo != DMARC_FO_0 || r.ruf.p != NULL ||
-	    str_find_str(text, STR("fo=")) == text.n ? 0 :
-	    cli_fail(EX_USAGE, "fo says when failures are reported, and without "
-	    "ruf they are reported to nobody");
+	return fo_refuse(&r, fo);
 }
 
 /* RFC 9990 4 */
@@ -293,7 +343,8 @@ command_dns_dmarc(struct cli *c)
 {
 	char room[TEXT_MOST];
 	struct buf b = BUF_OF(room);
-	struct str domain, name, value, rua = STR("");
+	struct dmarc_words w = { .rua = STR_NONE };
+	struct str domain;
 	int rc;
 
 	if (c->n_words < 2)
@@ -301,21 +352,17 @@ command_dns_dmarc(struct cli *c)
 	rc = domain_of(c, c->words[0], &domain);
 	buf_printf(&b, "v=DMARC1");
 	for (size_t i = 1; rc == 0 && i < c->n_words; i++) {
-		rc = word_cut(c->words[i], &name, &value);
-		if (rc == 0)
-			rc = tag_refuse(name, value);
-		if (rc == 0 && is_one_of(name, "rua|ruf"))
-			rc = uris_refuse(name, value);
-		if (rc == 0 && str_eq(name, STR("rua")))
-			rua = value;
+		rc = dmarc_word_take(c->words[i], &w);
 		buf_printf(&b, "; " STR_FMT, STR_ARG(c->words[i]));
 	}
 	if (rc == 0)
+		rc = tags_twice_refuse(c);
+	if (rc == 0)
 		rc = b.full ? cli_fail(EX_USAGE, "the record is too long") :
-		    dmarc_whole_refuse(buf_str(&b));
+		    dmarc_whole_refuse(buf_str(&b), w.fo);
 	if (rc == 0)
 		rc = text_print(below(c, "_dmarc", domain), buf_str(&b));
-	return rc != 0 ? rc : consents_print(c, domain, rua);
+	return rc != 0 ? rc : consents_print(c, domain, w.rua);
 }
 
 /* ---- files ---- */

@@ -35,7 +35,6 @@ text_at(const json_t *j, const char *a, const char *b)
 	return s == NULL ? "" : s;
 }
 
-/* "12 hosts fail since ...: TLS handshake: dh key too small". */
 /* To other servers, by how far they were proven to be who they are. */
 static void
 sessions_print(const json_t *sessions)
@@ -56,6 +55,7 @@ sessions_print(const json_t *sessions)
 	printf("\n");
 }
 
+/* "12 hosts fail since ...: TLS handshake: dh key too small". */
 static void
 failing_print(struct cli *c, const json_t *list)
 {
