@@ -199,9 +199,13 @@ envelopes_read(struct spool *sp)
 	struct arena a;
 
 	arena_init(&a, 1 << 20);
-	for (unsigned i = 0; i < N; i++)
-		if (spool_envelope(sp, ledger->m[i].id, &a, &e, &ended) == 0)
-			must(e.size == size_of(i) && ledger->m[i].left > 0);
+	for (unsigned i = 0; i < N; i++) {
+		int rc = spool_envelope(sp, ledger->m[i].id, &a, &e, &ended);
+
+		must(rc != BODY_DAMAGED);
+		must(rc != 0 || (e.size == size_of(i) &&
+		    ledger->m[i].left > 0));
+	}
 	arena_clear(&a);
 	err_clear();
 }

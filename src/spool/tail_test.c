@@ -2,6 +2,7 @@
 #include "spool/spool_test.h"
 
 #include "base/err.h"
+#include "fiber/disk.h"
 #include "fiber/test_life.h"
 #include "spool/segment.h"
 #include "spool/tail.h"
@@ -69,6 +70,43 @@ it_waits_for_what_is_written(void **state)
 	(void)state;
 	sim_begin(2);
 	on_core(wait_for_more);
+}
+
+/* ---- after a crash ---- */
+
+static yields void
+write_and_die(void *arg)
+{
+	(void)arg;
+	spool = open_followed();
+	must(test_commit(spool, 1, 100, 1, NULL) == DRAFT_FINE);
+	sim_crash_at(sim_verbs() + 1, SIM_KILL);
+	(void)disk_unlink("/nothing");
+}
+
+/* Nothing has been written since: all that was recovered may be read. */
+static yields void
+follow_again(void *arg)
+{
+	struct tail_place at = { 0, 0 };
+	struct record r;
+	struct tail *t;
+
+	(void)arg;
+	spool = open_followed();
+	t = tail_open(spool, at, TAIL_OF(RECORD_COMMIT));
+	must(tail_next(t, &r, &at) == 1 && r.type == RECORD_COMMIT);
+	tail_close(t);
+	must(spool_close(spool) == SPOOL_FINE);
+}
+
+static void
+what_was_recovered_is_there_at_once(void **state)
+{
+	(void)state;
+	sim_begin(2);
+	assert_int_equal(test_life(write_and_die), SIM_CRASHED);
+	assert_int_equal(test_life(follow_again), SIM_ENDED);
 }
 
 /* ---- a disk that fails ---- */
@@ -149,6 +187,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_waits_for_what_is_written),
+		cmocka_unit_test(what_was_recovered_is_there_at_once),
 		cmocka_unit_test(what_could_not_be_read_comes_again),
 		cmocka_unit_test(a_broken_spool_marks_nothing),
 	};
