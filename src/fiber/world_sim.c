@@ -400,7 +400,7 @@ void
 sim_crash_at_time(struct mono at, enum sim_crash kind)
 {
 	sim_meant()->crash_time = at.ns == MONO_NEVER.ns ? at :
-	    mono_add(at, sim_meant()->mono_off);
+	    (struct mono){ sim_world_of(sim_meant(), at.ns) };
 	sim_meant()->crash = kind;
 }
 
@@ -486,7 +486,7 @@ sim_machine_mend(struct sim_machine *m, int64_t off_ns)
 	m->crashed_at = world_mono();
 	sim_disk_crash(m->disk, m->crash);
 	if (m->crash == SIM_POWER)
-		m->mono_off = back - 10 * NS_PER_SECOND -
+		m->mono_off += sim_mono_of(m, back) - 10 * NS_PER_SECOND -
 		    sim_jitter(20 * NS_PER_SECOND);
 	m->crash_verb = 0;
 	m->crash_time = MONO_NEVER;

@@ -116,6 +116,9 @@ void sim_faults_clear(void);
 /* Move the wall, not mono.  At once, or when mono gets there. */
 void sim_wall_jump(int64_t us);
 void sim_wall_jump_at(struct mono, int64_t us);
+/* Of the machine meant: from now on both its clocks run so many millionths
+ * faster than the world's; at most a tenth. */
+void sim_drift(int ppm);
 
 /* ---- network ---- */
 

@@ -11,7 +11,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { CPUS = 2, DESCRIPTORS = 1 << 20, TURN_NS = 1000, LANE_SLOTS = 64, JUMPS = 8 };
+enum { CPUS = 2, DESCRIPTORS = 1 << 20, TURN_NS = 1000, LANE_SLOTS = 64, JUMPS = 8,
+	MILLION = 1000000 };
 
 struct world_core {
 	bool is_kicked, is_over;
@@ -36,17 +37,60 @@ bool sim_is_at_work;
 
 /* ---- time ---- */
 
+/* By how much its clocks have run away since they began to. */
+static int64_t
+drift(const struct sim_machine *m, int64_t world)
+{
+	int64_t d = world - m->drift_from;
+
+	return d / MILLION * m->drift_ppm + d % MILLION * m->drift_ppm / MILLION;
+}
+
+int64_t
+sim_mono_of(const struct sim_machine *m, int64_t world)
+{
+	return world - m->mono_off + drift(m, world);
+}
+
+int64_t
+sim_world_of(const struct sim_machine *m, int64_t mono)
+{
+	int64_t d = mono + m->mono_off - m->drift_from;
+	int64_t speed = MILLION + m->drift_ppm;
+	int64_t world = m->drift_from + d / speed * MILLION +
+	    d % speed * MILLION / speed;
+
+	while (sim_mono_of(m, world) < mono)
+		world++;
+	return world;
+}
+
+void
+sim_drift(int ppm)
+{
+	struct sim_machine *m = sim_meant();
+	int64_t now = sim_get()->mono.ns, ahead = drift(m, now);
+
+	must(ppm >= -MILLION / 10 && ppm <= MILLION / 10);
+	m->mono_off -= ahead;
+	m->wall_us += ahead / NS_PER_US;
+	m->drift_from = now;
+	m->drift_ppm = ppm;
+}
+
 struct mono
 world_mono(void)
 {
-	return mono_add(sim_get()->mono, -sim_mine()->mono_off);
+	return (struct mono){ sim_mono_of(sim_mine(), sim_get()->mono.ns) };
 }
 
 struct wall
 world_wall(void)
 {
+	int64_t now = sim_get()->mono.ns;
+
 	return (struct wall){ sim_mine()->wall_us +
-	    sim_get()->mono.ns / NS_PER_US };
+	    (now + drift(sim_mine(), now)) / NS_PER_US };
 }
 
 void
@@ -75,7 +119,8 @@ sim_wall_jump_at(struct mono at, int64_t us)
 		i++;
 	must(i < JUMPS);
 	jumps[i] = (struct wall_jump){ { .fire = wall_jump_fire }, us };
-	sim_event_set(&jumps[i].event, mono_add(at, sim_mine()->mono_off));
+	sim_event_set(&jumps[i].event,
+	    (struct mono){ sim_world_of(sim_mine(), at.ns) });
 }
 
 void
@@ -167,7 +212,7 @@ core_due(struct core *c)
 	struct mono next = core_next(c);
 
 	return next.ns == MONO_NEVER.ns ? INT64_MAX :
-	    mono_add(next, sim_mine()->mono_off).ns;
+	    sim_world_of(sim_mine(), next.ns);
 }
 
 static bool

@@ -4,7 +4,7 @@
  * The promise: struct sim lies in the shared mapping and outlives lives; what
  * is of one life only (events, ends, lanes) is kept by the part that owns it,
  * in the process.  Times in struct sim are the world's; what a machine is told
- * of mono is that less its mono_off.
+ * of mono is sim_mono_of() them.
  * Not for: anyone but fiber/world_sim_*.c.
  * Waiting: none.
  * Memory: sim_room_*() hands out blocks of the shared mapping by size class; a
@@ -40,7 +40,8 @@ enum sim_machine_state {
 struct sim_machine {
 	enum sim_machine_state state;
 	int64_t next;			/* INT64_MAX: others must bring it */
-	int64_t mono_off, wall_us;	/* wall_us: the wall at mono 0 */
+	int64_t mono_off, wall_us;	/* wall_us: the wall at the world's 0 */
+	int64_t drift_ppm, drift_from;	/* its clocks run so much faster since */
 	/* of this life */
 	uint64_t life;
 	uint64_t verbs, turns;
@@ -96,6 +97,10 @@ extern bool sim_is_parent;		/* none's: machines take turns below */
 struct sim_machine *sim_mine(void);
 struct sim_machine *sim_meant(void);	/* by sim_at(): orders are for it */
 bool sim_is_mine(unsigned machine);
+/* What its mono says at an instant of the world; and the first instant at which
+ * it says so. */
+int64_t sim_mono_of(const struct sim_machine *, int64_t world);
+int64_t sim_world_of(const struct sim_machine *, int64_t mono);
 
 /* Say to a machine that may not have the turn: ring(what, at), when it has. */
 struct sim_bell {

@@ -149,6 +149,47 @@ test_clocks_after(void **state)
 	assert_true(ledger->wall_us > first.wall_us + 3000 * US_PER_SECOND);
 }
 
+static yields void
+sleep_an_hour(void *arg)
+{
+	int64_t world = sim_world_mono().ns;
+	struct wall wall = clock_wall();
+	int ppm = *(int *)arg;
+
+	sim_drift(ppm);
+	assert_in_range(clock_wall().us - wall.us, 0, 1);
+	fiber_sleep(in_ms(3600 * 1000));
+	assert_in_range((sim_world_mono().ns - world) / 1000000 *
+	    (1000000 + ppm) / 1000000, 3600 * 1000 - 1, 3600 * 1000 + 1);
+	assert_in_range((clock_wall().us - wall.us) / 1000, 3600 * 1000 - 1,
+	    3600 * 1000 + 1);
+	sim_drift(0);
+	assert_in_range((clock_wall().us - wall.us) / 1000, 3600 * 1000 - 1,
+	    3600 * 1000 + 1);
+}
+
+static int rate;
+
+static void
+live_at_a_rate(void *arg)
+{
+	must(core_run_all(1, sleep_an_hour, arg) == 0);
+}
+
+/* Whoever sleeps by a clock that is fast wakes early, and his wall agrees. */
+static void
+test_drift(void **state)
+{
+	static const int rates[] = { 0, 1, -1, 200, -200, 100000, -100000 };
+
+	(void)state;
+	begin(1);
+	for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+		rate = rates[i];
+		assert_int_equal(sim_life(live_at_a_rate, &rate), SIM_ENDED);
+	}
+}
+
 /* ---- lives that break ---- */
 
 static yields void
@@ -368,6 +409,7 @@ main(void)
 		cmocka_unit_test(test_four_days),
 		cmocka_unit_test(test_walls),
 		cmocka_unit_test(test_clocks_after),
+		cmocka_unit_test(test_drift),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_polling),
 		cmocka_unit_test(test_again),

@@ -156,6 +156,10 @@ server_furnish(unsigned i)
 	put_aliases(&aliases);
 	sim_at(i);
 	sim_machine_address(s->ip);
+	/* as clocks are; some are quite broken */
+	if (sim_chance(2) == 0)
+		sim_drift((int)one_of(4, 1, 1, 100, 1000) * (int)sim_chance(100) *
+		    (sim_chance(2) == 0 ? 1 : -1));
 	sim_disk_mkdir("/mail");
 }
 
