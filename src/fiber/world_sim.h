@@ -147,6 +147,9 @@ void sim_host_set(const char *ip, enum sim_host);
  * it is; NULL: nobody. */
 void sim_tap(void (*hear)(const struct address *from, const struct address *to,
     struct str));
+/* Shut down for writing, as no server of ours ever does: the peer reads the end,
+ * and may go on talking.  Nothing may be sent on it any more. */
+void sim_half_close(struct net_end *);
 /* What goes from there to here arrives no more, until it is healed. */
 void sim_cut(const char *from_ip, const char *to_ip);
 void sim_cuts_heal(void);

@@ -571,6 +571,17 @@ world_close(struct net_end *end)
 	end_free(e);
 }
 
+void
+sim_half_close(struct net_end *end)
+{
+	struct sim_pipe *out = end_of(end)->out;
+
+	must(out != NULL);
+	(void)sim_step(SIM_close, 0);
+	if (!out->to.is_gone && !out->is_cut && !out->is_lost)
+		sim_pipe_put(out, SIM_FIN, NULL, 0);
+}
+
 /* An end on which nothing will have moved for so long at `next'. */
 void
 sim_net_watch(int64_t next)

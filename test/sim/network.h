@@ -76,6 +76,8 @@ void network_folk_live(void *);
 void network_evil_open(void);
 void network_evil_close(void);
 yields void network_stranger(void);	/* a hostile client comes by once */
+/* network_games.c: one that begins TLS and plays with it */
+yields void network_gamester(void);
 /* network_weather.c: as long as it is bad, on the folk's core */
 yields void network_weather(void);
 

@@ -19,6 +19,8 @@ enum manner {
 	MUTE,				/* takes everything, says nothing */
 	SLOW,				/* an octet at a time */
 	SWALLOWS,			/* takes the message, and drops */
+	HALF,				/* as DROPS, but goes on listening */
+	STARTS,				/* offers TLS, and goes on with garbage */
 	MANNERS
 };
 
@@ -33,7 +35,7 @@ struct visitor {
 	unsigned verb, code;		/* refused */
 	size_t n;
 	struct town_rcpt *rcpts[HEARD];
-	bool is_taken;
+	bool is_mute;			/* his side is closed */
 };
 
 static struct net_end *door;
@@ -87,12 +89,18 @@ static yields bool
 reply(struct visitor *v, struct str text)
 {
 	v->s.deadline = in_seconds(3600);
-	if (v->how == DROPS && v->left < text.n) {
+	if (v->is_mute)
+		return true;
+	if ((v->how == DROPS || v->how == HALF) && v->left < text.n) {
 		stream_put(&v->s, str_sub(text, 0, (size_t)v->left));
-		(void)stream_flush(&v->s);
-		return false;
+		v->is_mute = v->how == HALF && stream_flush(&v->s) == 0;
+		if (v->is_mute)
+			sim_half_close(v->s.end);
+		else
+			(void)stream_flush(&v->s);
+		return v->is_mute;
 	}
-	v->left -= v->how == DROPS ? text.n : 0;
+	v->left -= v->how == DROPS || v->how == HALF ? text.n : 0;
 	if (v->how == SLOW)
 		return say_slowly(v, text);
 	stream_put(&v->s, text);
@@ -170,6 +178,10 @@ data_hear(struct visitor *v)
 static yields bool
 command_hear(struct visitor *v, struct str line)
 {
+	if (v->how == STARTS && str_has_prefix_icase(line, STR("EHLO ")))
+		return reply(v, STR("250-hello\r\n250 STARTTLS\r\n"));
+	if (str_eq(line, STR("STARTTLS")))
+		return reply(v, STR("220 go on\r\n")) && babble(v);
 	if (str_has_prefix_icase(line, STR("EHLO ")))
 		return answer(v, "EHLO", STR("250-hello\r\n250-PIPELINING\r\n"
 		    "250-8BITMIME\r\n250 SIZE\r\n"));

@@ -39,6 +39,7 @@ struct sending {
 	bool is_hasty;			/* pipelines */
 	bool has_chunks;		/* BDAT */
 	unsigned slow_ms;		/* between lines, now and then */
+	bool ends_halfway;		/* closes his side behind the message */
 	char piece[PIECE];
 	size_t n;
 };
@@ -170,9 +171,13 @@ message_say(struct sending *c)
 		(void)stream_flush(&c->s);
 		return;
 	}
-	if (town_hear(&c->s, &text) != 250)
+	if (c->ends_halfway && stream_flush(&c->s) == 0)
+		sim_half_close(c->s.end);
+	if (town_hear(c, &text) != 250)
 		return;
 	acknowledge(c, text);
+	if (c->ends_halfway)
+		return;
 	stream_put(&c->s, STR("QUIT\r\n"));
 	(void)says(c, 2);
 }
@@ -189,7 +194,8 @@ client_send(unsigned who, unsigned m)
 
 	*c = (struct sending){ .m = m, .message = &town_ledger->messages[m],
 		.is_hasty = sim_chance(2) == 0, .has_chunks = sim_chance(3) == 0,
-		.slow_ms = sim_chance(4) == 0 ? 900 : 0 };
+		.slow_ms = sim_chance(4) == 0 ? 900 : 0,
+		.ends_halfway = sim_chance(10) == 0 };
 	snprintf(ip, sizeof ip, "203.0.113.%u", 10 + who);
 	must(address_parse(str_of(network_ledger->servers[server].ip), 25, &to));
 	must(address_parse(str_of(ip), 0, &from));
@@ -226,7 +232,10 @@ strangers_run(void *arg)
 {
 	(void)arg;
 	while (!network_ledger->is_calm) {
-		network_stranger();
+		if (network_ledger->has_tls && sim_chance(2) == 0)
+			network_gamester();
+		else
+			network_stranger();
 		fiber_sleep(in_seconds((int64_t)sim_chance(90)));
 	}
 	network_ledger->clients--;
