@@ -303,12 +303,8 @@ network_run(uint64_t seed)
 	struct sim_program programs[1 + NETWORK_SERVERS] = {
 		{ .live = network_folk_live } };
 
-	struct town town = network_town;
-	unsigned jumper;
-
 	(void)seed;
 	network_furnish();
-	jumper = network_ledger->jumper;
 	for (unsigned i = 1; i <= network_ledger->n; i++) {
 		programs[i] = (struct sim_program){ server_live, server_again,
 			&network_ledger->servers[i] };
@@ -319,10 +315,7 @@ network_run(uint64_t seed)
 	town_now = &network_town;
 	if (!sim_run(programs, 1 + network_ledger->n) || !looks())
 		return false;
-	/* what lay on its disk when it began anew is as old as the wall says */
-	town.may_expire = jumper != 0 &&
-	    network_ledger->servers[jumper].lives > 1;
-	return town_law(&town);
+	return town_law(&network_town);
 }
 
 const struct scenario scenario_network = { .name = "network",

@@ -13,6 +13,7 @@
  *	(5) a projection that keeps its place with what it counts counts each
  *	    message kept once
  *	(6) in the last life all is delivered, and the log is short again
+ *	(7) what never failed is found undamaged, and as long as it was made
  *
  * spool-hasty answers before the disk has: it must be caught.
  */
@@ -385,6 +386,7 @@ life_start(void *arg)
 		return;
 	}
 	laws_hold();
+	must(ledger->was_bad || spool_stats(life.spool).damaged == 0);	/* (7) */
 	life.running = WRITERS + 2;
 	for (unsigned i = 0; i < WRITERS; i++)
 		must(fiber_go("writer", keep_some, NULL) == 0);

@@ -118,8 +118,6 @@ struct town {
 	unsigned (*reports_most)(void);
 	/* May what the network loses make a copy too many? */
 	bool may_lose_replies;
-	/* May mail that should arrive come to nothing but a report instead? */
-	bool may_expire;
 };
 
 extern struct town_ledger *town_ledger;

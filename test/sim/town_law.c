@@ -86,19 +86,15 @@ reports_are_few(const struct town *t, const struct town_rcpt *r)
 }
 
 static bool
-outcome_is_right(const struct town *t, const struct town_message *m,
-    const struct town_rcpt *r)
+outcome_is_right(const struct town_message *m, const struct town_rcpt *r)
 {
 	bool is_told = m->is_null || m->is_gone || r->failed > 0;
 
-	/* what tells him may expire as well, and then the admin is told */
-	is_told |= t->may_expire && town_ledger->admin > 0;
 
 	if (r->want == WANT_EVIL)
 		return r->copies > 0 || is_told;
 	if (is_delivered(r->want))
-		return r->copies > 0 ? r->failed == 0 || t->may_expire :
-		    t->may_expire && is_told;
+		return r->copies > 0 && r->failed == 0;
 	return r->copies == 0 && is_told && (!m->is_null || r->failed == 0);
 }
 
@@ -116,7 +112,7 @@ rcpt_is_right(const struct town *t, unsigned m, size_t i)
 		return breaks(m, i, "too many copies");
 	if (!reports_are_few(t, r))
 		return breaks(m, i, "too many reports");
-	if (msg->is_acked && !outcome_is_right(t, msg, r))
+	if (msg->is_acked && !outcome_is_right(msg, r))
 		return breaks(m, i, "not what becomes of a 250");
 	return true;
 }
