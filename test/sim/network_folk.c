@@ -173,7 +173,7 @@ message_say(struct sending *c)
 	}
 	if (c->ends_halfway && stream_flush(&c->s) == 0)
 		sim_half_close(c->s.end);
-	if (town_hear(c, &text) != 250)
+	if (town_hear(&c->s, &text) != 250)
 		return;
 	acknowledge(c, text);
 	if (c->ends_halfway)
