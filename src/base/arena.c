@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* With what stands in front of it the first is 1 KiB: what malloc has ready. */
-enum { BLOCK_FIRST = 1024 - 32, BLOCK_MOST = 16 * 1024 };
+/* With what stands in front of it the first is 256 octets: what malloc has ready. */
+enum { BLOCK_FIRST = 256 - 32, BLOCK_MOST = 16 * 1024 };
 
 struct arena_block {
 	struct arena_block *next;
@@ -16,7 +16,7 @@ struct arena_block {
 	alignas(max_align_t) char bytes[];
 };
 
-_Static_assert(sizeof(struct arena_block) + BLOCK_FIRST == 1024, "1 KiB");
+_Static_assert(sizeof(struct arena_block) + BLOCK_FIRST == 256, "256");
 
 struct arena_defer {
 	struct arena_defer *next;
@@ -34,6 +34,13 @@ void
 arena_init_wiped(struct arena *a, size_t ceiling)
 {
 	*a = (struct arena){ .ceiling = ceiling, .is_wiped = true };
+}
+
+void
+arena_expect(struct arena *a, size_t size)
+{
+	must(a->blocks == NULL);
+	a->first = size;
 }
 
 struct arena_mark
@@ -77,9 +84,11 @@ arena_clear(struct arena *a)
 static struct arena_block *
 block_add(struct arena *a, size_t size)
 {
-	size_t room = a->blocks == NULL ? BLOCK_FIRST : 2 * a->blocks->size;
+	size_t room = a->used / 2 > BLOCK_FIRST ? a->used / 2 : BLOCK_FIRST;
 	struct arena_block *b;
 
+	if (a->used == 0 && a->first > 0)
+		room = a->first;
 	if (room > BLOCK_MOST)
 		room = BLOCK_MOST;
 	if (room < size)

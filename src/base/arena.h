@@ -8,8 +8,9 @@
  * Not for: things that outlive their scope or are freed singly (queue items
  * live in a slab), and not for bodies of messages (they go to the draft).
  * Waiting: none; but deferred functions run inside arena_clear().
- * Memory: blocks of 1 KiB growing to 16 KiB from malloc, up to the ceiling; the
- * first alloc takes the first block, so an idle arena costs nothing.
+ * Memory: blocks from malloc, up to the ceiling: a quarter of a KiB at first (or what is
+ * expected), then half of what there is already, at most 16 KiB, so that little is
+ * spare; the first alloc takes the first block, so an idle arena costs nothing.
  * Errors: arena_alloc() and friends return NULL (STR_NONE, -1) at the ceiling:
  * the session says 452 4.3.1 and lives on.
  * Source: HOUSE.md 7.7.
@@ -26,6 +27,7 @@ struct arena {
 	struct arena_block *blocks;	/* newest first */
 	struct arena_defer *defers;	/* run newest first by arena_clear() */
 	size_t used, ceiling;		/* bytes */
+	size_t first;			/* of the first block; 0: few */
 	bool is_wiped;			/* its end overwrites it */
 };
 
@@ -39,6 +41,8 @@ void arena_init(struct arena *, size_t ceiling);
 /* For what holds secrets: nothing of it is left in freed memory. */
 void arena_init_wiped(struct arena *, size_t ceiling);
 void arena_clear(struct arena *);		/* may be used again */
+/* What is usual in such a scope: the first block has room for it. */
+void arena_expect(struct arena *, size_t size);
 
 /* Zeroed, aligned for any type. */
 void *arena_alloc(struct arena *, size_t size);

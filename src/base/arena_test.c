@@ -90,6 +90,27 @@ test_has_room(void **state)
 	}
 }
 
+/* What is expected is one block; nothing more is spare than half of it all. */
+static void
+test_expect(void **state)
+{
+	(void)state;
+	arena_expect(&arena, 3000);
+	assert_non_null(arena_alloc(&arena, 16));
+	assert_int_equal(arena.used, 3000);
+	assert_non_null(arena_alloc(&arena, 2900));
+	assert_int_equal(arena.used, 3000);
+	assert_non_null(arena_alloc(&arena, 100));
+	assert_int_equal(arena.used, 4500);
+	arena_clear(&arena);
+	assert_non_null(arena_alloc(&arena, 1));	/* and the next time */
+	assert_int_equal(arena.used, 3000);
+	arena_clear(&arena);
+	arena_expect(&arena, 0);
+	assert_non_null(arena_alloc(&arena, 1));
+	assert_int_equal(arena.used, 224);
+}
+
 /* Small pieces reach the ceiling too, and never pass it. */
 static void
 test_ceiling_in_small_pieces(void **state)
@@ -194,6 +215,7 @@ main(void)
 		TEST(test_ceiling),
 		TEST(test_has_room),
 		TEST(test_ceiling_in_small_pieces),
+		TEST(test_expect),
 		TEST(test_back_ends_what_came_after),
 		TEST(test_defers_run_newest_first),
 		TEST(test_strings),

@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* Parked as long as this, a fiber gives pages back; so many at a time. */
+/* Parked as long as this, a fiber gives pages back; so many at a time.  In a
+ * crowd sooner: there who says an octet each second would keep them all. */
 #define SWEEP_AGE_NS (2 * NS_PER_SECOND)
+#define SWEEP_CROWD_AGE_NS (250 * NS_PER_MS)
 #define SWEEP_PAUSE_NS NS_PER_MS
-enum { SWEEP_MOST = 64 };
+enum { SWEEP_MOST = 64, SWEEP_CROWD = 512 };
 
 static struct core *
 fiber_core(void)
@@ -239,6 +241,13 @@ fiber_leave(struct core *c, struct fiber *f)
 	errno = saved;
 }
 
+static int64_t
+sweep_age(const struct core *c)
+{
+	return c->stats.fibers > SWEEP_CROWD ? SWEEP_CROWD_AGE_NS :
+	    SWEEP_AGE_NS;
+}
+
 static void
 fiber_enlist(struct core *c, struct fiber *f)
 {
@@ -247,7 +256,8 @@ fiber_enlist(struct core *c, struct fiber *f)
 	list_append(&c->parked, &f->parked);
 	/* Without memory for the timer the pages stay until the next park. */
 	if (c->sweep.node.at == 0)
-		(void)core_timer_set(&c->sweep, mono_add(c->now, SWEEP_AGE_NS));
+		(void)core_timer_set(&c->sweep,
+		    mono_add(c->now, sweep_age(c)));
 }
 
 yields int
@@ -309,7 +319,7 @@ void
 fiber_sweep(struct core_timer *t)
 {
 	struct core *c = OWNER_OF(t, struct core, sweep);
-	struct mono old = mono_add(c->now, -SWEEP_AGE_NS);
+	struct mono old = mono_add(c->now, -sweep_age(c));
 	struct link *k;
 	struct fiber *f;
 	struct mono next;
@@ -328,7 +338,7 @@ fiber_sweep(struct core_timer *t)
 	if ((k = list_first(&c->parked)) == NULL)
 		return;
 	next = mono_add(OWNER_OF(k, struct fiber, parked)->parked_at,
-	    SWEEP_AGE_NS);
+	    sweep_age(c));
 	if (mono_is_before(next, mono_add(c->now, SWEEP_PAUSE_NS)))
 		next = mono_add(c->now, SWEEP_PAUSE_NS);
 	(void)core_timer_set(t, next);

@@ -10,8 +10,9 @@
  * definition, and so does whoever calls it (tools/yields checks).  Waits take
  * an absolute deadline.  Pointers into shared tables do not survive a wait.
  * Memory: 64 KiB stack with a guard page, recycled; its depth is measured when
- * the fiber retires; parked for seconds, it gives dirty pages below its stack
- * pointer back.  Frames stay under 4 KiB, no VLA, no alloca.
+ * the fiber retires; parked for two seconds (in a crowd a quarter of one), it
+ * gives dirty pages below its stack pointer back.  Frames stay under 4 KiB, no
+ * VLA, no alloca.
  * Errors: fiber_go() is -1 with a trail when no stack can be had.  Waking a
  * fiber that has ended fails a must(): hold a handle only while it must live.
  * Source: DESIGN.md section 3; HOUSE.md rules 3 and 7.

@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STREAM_PRINT_MOST = 1024, STREAM_BUFFERS_KEPT = 256 };
+enum { STREAM_PRINT_MOST = 1024, STREAM_BUFFERS_KEPT = 256,
+	STREAM_REST_MOST = 2048 };	/* more waits in its buffer */
 
 struct stream_buffer {
 	struct stream_buffer *next;	/* while idle, in the core */
@@ -56,6 +57,55 @@ stream_buffer_give(struct stream_buffer **b)
 	*b = NULL;
 }
 
+/* It may be half of a password. */
+static void
+stream_rest_end(struct stream *s)
+{
+	if (s->rest == NULL)
+		return;
+	OPENSSL_cleanse(s->rest, s->in_end);
+	free(s->rest);
+	s->rest = NULL;
+}
+
+/* Before a wait: whoever sends a line octet by octet holds no buffer.  Without
+ * memory he holds it. */
+static void
+stream_shrink(struct stream *s)
+{
+	size_t n = s->in_end - s->in_at;
+
+	if (s->in == NULL || n > STREAM_REST_MOST)
+		return;
+	if (n > 0) {
+		must(s->rest == NULL);
+		if ((s->rest = malloc(n)) == NULL)
+			return;
+		memcpy(s->rest, s->in->bytes + s->in_at, n);
+		OPENSSL_cleanse(s->in->bytes + s->in_at, n);
+	}
+	s->in_at = 0;
+	s->in_end = n;
+	stream_buffer_give(&s->in);
+}
+
+/* What waited small is in a buffer again, and there is one.  -1: no memory. */
+static int
+stream_unshrink(struct stream *s)
+{
+	size_t n = s->in_end - s->in_at;
+
+	must(s->in == NULL && n <= STREAM_REST_MOST);
+	if ((s->in = stream_buffer_take(s)) == NULL)
+		return -1;
+	if (n > 0)
+		memcpy(s->in->bytes, s->rest + s->in_at, n);
+	stream_rest_end(s);
+	s->in_at = 0;
+	s->in_end = n;
+	return 0;
+}
+
 void
 stream_buffers_clear(struct core *c)
 {
@@ -80,6 +130,7 @@ stream_close(struct stream *s)
 {
 	stream_buffer_give(&s->in);
 	stream_buffer_give(&s->out);
+	stream_rest_end(s);
 	if (s->tls != NULL)
 		tls_end(s);
 	net_close(s->end);
@@ -208,7 +259,7 @@ stream_consume(struct stream *s, size_t n)
 {
 	must(n <= stream_buffered(s));
 	s->in_at += n;
-	if (s->in_at == s->in_end)
+	if (s->in_at == s->in_end && s->rest == NULL)
 		s->in_at = s->in_end = 0;
 }
 
@@ -217,6 +268,8 @@ stream_wipe(struct stream *s)
 {
 	size_t unread = stream_buffered(s);
 
+	if (s->rest != NULL)
+		OPENSSL_cleanse(s->rest, s->in_at);
 	if (s->in == NULL)
 		return;
 	OPENSSL_cleanse(s->in->bytes, s->in_at);
@@ -227,6 +280,8 @@ stream_wipe(struct stream *s)
 static struct str
 stream_at_hand(const struct stream *s)
 {
+	if (s->rest != NULL)
+		return (struct str){ s->rest + s->in_at, stream_buffered(s) };
 	if (s->in == NULL)
 		return (struct str){ "", 0 };
 	return (struct str){ s->in->bytes + s->in_at, stream_buffered(s) };
@@ -244,9 +299,8 @@ stream_make_room(struct stream *s)
 		return -1;
 	}
 	if (s->in == NULL) {
-		must(n == 0);
-		s->in_at = s->in_end = 0;
-		return (s->in = stream_buffer_take(s)) == NULL ? -1 : 0;
+		must(n == 0 || s->rest != NULL);
+		return stream_unshrink(s);
 	}
 	if (s->in_at > 0) {
 		memmove(s->in->bytes, s->in->bytes + s->in_at, n);
@@ -277,13 +331,14 @@ stream_await(struct stream *s)
 	if (stream_must_wait(s)) {
 		if (stream_flush(s) != 0)
 			return -1;
-		if (stream_buffered(s) == 0)
-			stream_buffer_give(&s->in);
+		stream_shrink(s);
 	} else if (!s->end->can_read)
 		return 0;		/* of what TLS has taken in already */
-	if (net_await_readable(s->end, &s->deadline) == 0)
+	if (net_await_readable(s->end, s->pause != NULL ? s->pause :
+	    &s->deadline) == 0)
 		return 0;
-	s->trouble = STREAM_LATE;
+	if (s->pause == NULL)
+		s->trouble = STREAM_LATE;
 	return -1;
 }
 
@@ -382,6 +437,17 @@ stream_fill(struct stream *s)
 			break;
 	}
 	return s->trouble == STREAM_FINE ? 0 : -1;
+}
+
+yields bool
+stream_is_silent(struct stream *s, struct mono until)
+{
+	if (stream_buffered(s) > 0 || !mono_is_before(until, s->deadline))
+		return false;
+	s->pause = &until;
+	(void)stream_fill(s);
+	s->pause = NULL;
+	return s->trouble == STREAM_FINE && stream_buffered(s) == 0;
 }
 
 /*

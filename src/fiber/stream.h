@@ -10,7 +10,8 @@
  * Waiting: reads, puts and flushes may yield, until s->deadline, an absolute
  * instant the owner sets before each phase.
  * Memory: buffers (16 KiB each way) come from a pool of the core when needed and
- * go back when empty at a wait: an idle stream holds none.
+ * go back when empty at a wait: an idle stream holds none, and one that waits for
+ * the rest of a line holds about what has come of it.
  * Errors: s->trouble; STREAM_LONG is cleared by stream_skip_line().
  * Source: RFC 5321 2.3.8 (lines end in CRLF, nothing else), 4.5.3.2 (deadlines).
  */
@@ -39,6 +40,9 @@ struct stream {
 	enum stream_trouble trouble;
 	size_t in_at, in_end, out_n;
 	struct stream_buffer *in, *out;		/* NULL while empty */
+	char *rest;			/* while it waits: what is unread, and
+					 * `in' is NULL */
+	const struct mono *pause;	/* in stream_is_silent() */
 	uint64_t bytes_in, bytes_out;
 };
 
@@ -71,6 +75,9 @@ void stream_consume(struct stream *, size_t n);
  * gone. */
 void stream_wipe(struct stream *);
 size_t stream_buffered(const struct stream *);	/* unread input at hand */
+/* Wait for something to read, until then at most.  True: nothing came yet, and
+ * the deadline has not passed either. */
+yields bool stream_is_silent(struct stream *, struct mono until);
 /* Between conversations, without waiting: has the peer closed, or said what he
  * was not asked? */
 bool stream_has_ended(struct stream *);

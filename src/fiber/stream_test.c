@@ -161,6 +161,104 @@ test_long(void **state)
 	on_core(body_long);
 }
 
+/* Whoever waits for the rest of a line holds what has come, not a buffer: 2048
+ * octets of it, and one more stays where it is. */
+static yields void
+try_half(size_t n, bool is_small)
+{
+	static char text[4096];
+	enum line_ending ending;
+	struct str line;
+
+	memset(text, 'h', sizeof text);
+	stream_put(&client, (struct str){ text, n });
+	assert_int_equal(stream_flush(&client), 0);
+	server.deadline = in_ms(20);
+	assert_int_equal(stream_line(&server, sizeof text, &line, &ending), -1);
+	assert_int_equal(server.trouble, STREAM_LATE);
+	assert_int_equal(server.rest != NULL, is_small);
+	assert_int_equal(server.in == NULL, is_small);
+	assert_int_equal(stream_buffered(&server), n);
+	server.trouble = STREAM_FINE;
+	server.deadline = MONO_NEVER;
+	say("other half\r\nnext\r\n");
+	assert_int_equal(stream_line(&server, sizeof text, &line, &ending), 0);
+	assert_null(server.rest);
+	assert_int_equal(line.n, n + strlen("other half"));
+	assert_memory_equal(line.p, text, n);
+	assert_memory_equal(line.p + n, "other half", strlen("other half"));
+	expect_line("next", LINE_CRLF);
+}
+
+static void
+body_half(void *arg)
+{
+	struct str bytes;
+
+	(void)arg;
+	make_pair(&client, &server);
+	try_half(1, true);
+	try_half(2047, true);
+	try_half(2048, true);
+	try_half(2049, false);
+	/* it can be taken, wiped and closed as it lies there */
+	say("secret");
+	server.deadline = in_ms(20);
+	assert_int_equal(stream_peek_more(&server, 6, &bytes), -1);
+	assert_non_null(server.rest);
+	stream_consume(&server, 3);
+	stream_wipe(&server);
+	assert_int_equal(server.rest[0], 0);
+	assert_int_equal(stream_buffered(&server), 3);
+	server.trouble = STREAM_FINE;
+	assert_int_equal(stream_peek(&server, &bytes), 0);
+	assert_true(str_eq(bytes, STR("ret")));
+	close_both();
+}
+
+static void
+test_half_a_line_is_held_small(void **state)
+{
+	(void)state;
+	on_core(body_half);
+}
+
+static void
+body_silent(void *arg)
+{
+	struct mono began;
+	struct str bytes;
+
+	(void)arg;
+	make_pair(&client, &server);
+	began = clock_mono();
+	assert_true(stream_is_silent(&server, in_ms(50)));
+	assert_true(clock_mono().ns - began.ns >= 50 * NS_PER_MS);
+	assert_int_equal(server.trouble, STREAM_FINE);
+	/* not behind the deadline: that is for the read to tell */
+	server.deadline = in_ms(20);
+	assert_false(stream_is_silent(&server, in_ms(50)));
+	server.deadline = MONO_NEVER;
+	assert_int_equal(fiber_go("slow", say_slowly,
+	    (void *)(uintptr_t)"some"), 0);
+	assert_false(stream_is_silent(&server, in_ms(60000)));
+	assert_int_equal(stream_peek_more(&server, 3, &bytes), 0);
+	assert_true(str_eq(bytes, STR("some")));
+	assert_false(stream_is_silent(&server, in_ms(60000)));
+	stream_consume(&server, bytes.n);
+	stream_close(&client);
+	assert_false(stream_is_silent(&server, in_ms(60000)));
+	assert_int_equal(server.trouble, STREAM_GONE);
+	stream_close(&server);
+}
+
+static void
+test_silence(void **state)
+{
+	(void)state;
+	on_core(body_silent);
+}
+
 static void
 put_big(void *arg)
 {
@@ -532,6 +630,8 @@ main(void)
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_last_words_go_with_the_end),
 		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_half_a_line_is_held_small),
+		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_big),
 		cmocka_unit_test(test_peek),
 		cmocka_unit_test(test_peek_full),

@@ -460,6 +460,22 @@ intake_content(struct intake *in, struct str octets)
 	return in->in_body ? intake_append_body(in, octets) : 0;
 }
 
+yields void
+intake_rest(struct intake *in)
+{
+	enum draft_trouble trouble;
+
+	if (in->draft == NULL)
+		return;
+	if (in->no.disposition != DELIVERED) {
+		draft_give_up(in->draft);
+		return;
+	}
+	trouble = draft_rest(in->draft);
+	if (trouble != DRAFT_FINE)
+		intake_refuse(in, intake_trouble(trouble));
+}
+
 /* ---- the end ---- */
 
 void

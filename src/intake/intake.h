@@ -121,6 +121,10 @@ size_t intake_weight(const struct intake *);	/* memory beside the mail arena */
  * -1: it will be refused; intake_commit() says why. */
 yields int intake_content(struct intake *, struct str octets);
 
+/* Nothing comes for a while: memory that is ready for more of the content goes
+ * back; what came goes to the disk unless it is little. */
+yields void intake_rest(struct intake *);
+
 /* The content is complete: keep it, or say why not. */
 yields struct verdict intake_commit(struct intake *);
 

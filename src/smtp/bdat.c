@@ -207,20 +207,21 @@ chunk_refuse_size(struct session *s, const struct chunk *chunk)
 	chunk_swallow_some(s, chunk->octets, most);
 }
 
-static yields void
-chunk_take(struct session *s, const struct chunk *chunk)
+STEP static yields bool
+chunk_begin(struct session *s, const struct chunk *chunk)
 {
 	struct verdict v = chunk_admit(s);
 
-	if (v.disposition != DELIVERED) {
+	if (v.disposition != DELIVERED)
 		chunk_refuse(s, chunk, &v);
-		return;
-	}
-	if (chunk_receive(s, chunk->octets) != 0) {
-		content_lost(s);
-		return;
-	}
-	v = chunk_judge(s, chunk);
+	return v.disposition == DELIVERED;
+}
+
+STEP static yields void
+chunk_end(struct session *s, const struct chunk *chunk)
+{
+	struct verdict v = chunk_judge(s, chunk);
+
 	if (v.disposition != DELIVERED || chunk->is_last) {
 		content_end(s, "BDAT", &v);
 		return;
@@ -228,6 +229,17 @@ chunk_take(struct session *s, const struct chunk *chunk)
 	v = verdict_make(DELIVERED, 250, "2.0.0", "%" PRIu64 " octets",
 	    chunk->octets);
 	session_say_verdict(s, &v);
+}
+
+static yields void
+chunk_take(struct session *s, const struct chunk *chunk)
+{
+	if (!chunk_begin(s, chunk))
+		return;
+	if (chunk_receive(s, chunk->octets) != 0)
+		content_lost(s);
+	else
+		chunk_end(s, chunk);
 }
 
 yields void

@@ -9,6 +9,9 @@
 #include "wire/data.h"
 #include "wire/disposition.h"
 
+/* So long without an octet, and no memory is kept ready for the next ones. */
+#define CONTENT_QUIET_NS (500 * NS_PER_MS)
+
 /* ---- how fast: SECURITY.md row 25 ---- */
 
 struct pace
@@ -34,7 +37,11 @@ pace_deadline(struct pace *p, const struct config *config)
 yields int
 content_peek(struct session *s, struct pace *pace, struct str *octets)
 {
+	struct mono quiet = mono_add(clock_mono(), CONTENT_QUIET_NS);
+
 	s->net.deadline = pace_deadline(pace, session_config(s));
+	if (s->txn.intake != NULL && stream_is_silent(&s->net, quiet))
+		intake_rest(s->txn.intake);
 	if (stream_peek(&s->net, octets) != 0)
 		return -1;
 	must(octets->n > 0);
@@ -161,11 +168,32 @@ data_judge(struct session *s, const struct data_reader *reader)
 	return v.disposition == DELIVERED ? content_commit(s) : v;
 }
 
+STEP static yields bool
+data_begin(struct session *s)
+{
+	struct verdict v = content_open(s);
+
+	if (v.disposition != DELIVERED) {
+		session_refuse(s, "DATA", STR_NONE, &v);
+		return false;
+	}
+	s->took_data = true;
+	session_say(s, REPLY_GO_AHEAD);
+	return true;
+}
+
+STEP static yields void
+data_end(struct session *s, const struct data_reader *reader)
+{
+	struct verdict v = data_judge(s, reader);
+
+	content_end(s, "END-OF-DATA", &v);
+}
+
 yields void
 say_data(struct session *s, const struct command *command)
 {
 	struct data_reader reader;
-	struct verdict v;
 
 	(void)command;
 	must(s->state == SESSION_RCPT && s->txn.n_rcpts > 0);
@@ -173,18 +201,11 @@ say_data(struct session *s, const struct command *command)
 		session_say(s, REPLY_BINARY);
 		return;
 	}
-	v = content_open(s);
-	if (v.disposition != DELIVERED) {
-		session_refuse(s, "DATA", STR_NONE, &v);
+	if (!data_begin(s))
 		return;
-	}
-	s->took_data = true;
-	session_say(s, REPLY_GO_AHEAD);
 	data_reader_init(&reader, content_is_forgiven(s));
-	if (data_receive(s, &reader) != 0) {
+	if (data_receive(s, &reader) != 0)
 		content_lost(s);
-		return;
-	}
-	v = data_judge(s, &reader);
-	content_end(s, "END-OF-DATA", &v);
+	else
+		data_end(s, &reader);
 }

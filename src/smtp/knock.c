@@ -138,19 +138,22 @@ knock_wait_or_end(struct session *s, int64_t ns)
 
 /* ---- an attempt ---- */
 
-static void
+static int
 knock_open(struct session *s, struct str name)
 {
 	struct knock *k = &s->knock;
 
 	must(!k->is_open && s->account == NULL);
-	name = str_sub(name, 0, sizeof k->name_room);
+	if (!session_room(s, ACCOUNT_NAME_MOST, &k->name_room))
+		return -1;
+	name = str_sub(name, 0, ACCOUNT_NAME_MOST);
 	memcpy(k->name_room, name.n > 0 ? name.p : "", name.n);
 	k->name = (struct str){ k->name_room, name.n };
 	k->is_trusted = config_trusts(session_config(s), &s->guest.client);
 	k->is_name_counted = false;
 	k->waited_ns = 0;
 	k->is_open = true;
+	return 0;
 }
 
 yields int
@@ -159,7 +162,10 @@ knock_begin(struct session *s, struct str name)
 	struct attempt_wait wait;
 	int64_t of_name;
 
-	knock_open(s, name);
+	if (knock_open(s, name) != 0) {
+		session_say(s, REPLY_LOGINS);
+		return -1;
+	}
 	wait = knock_ask(s, false, knock_count);
 	if (!wait.is_known && s->knock.name.n > 0) {
 		of_name = knock_ask(s, true, knock_count_name).ns;

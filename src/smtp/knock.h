@@ -33,7 +33,7 @@ enum { KNOCKS_MOST = 4096 };
 
 struct knock {
 	struct arena arena;		/* of the session's account */
-	char name_room[ACCOUNT_NAME_MOST];
+	char *name_room;		/* of ACCOUNT_NAME_MOST octets, or NULL */
 	struct str name;		/* who is tried */
 	bool is_open;			/* begun, and not ended */
 	bool is_trusted;

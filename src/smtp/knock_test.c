@@ -16,6 +16,7 @@ visitor(struct session *s, const char *ip)
 	assert_true(address_parse(str_of(ip), 4000, &s->guest.client));
 	s->client = address_print(&s->guest.client);
 	arena_init(&s->arena, 64 << 10);
+	arena_init(&s->told, 64 << 10);
 	dial(&s->net);
 	return s;
 }
@@ -25,6 +26,7 @@ visitor_leaves(struct session *s)
 {
 	knock_forget(s);
 	arena_clear(&s->arena);
+	arena_clear(&s->told);
 	session_weigh(s);
 	stream_close(&s->net);
 }

@@ -357,7 +357,7 @@ session_begin(struct session *s)
 }
 
 /* -1: turned away. */
-static yields int
+STEP static yields int
 session_enter(struct session *s)
 {
 	struct config *config = config_pin(s->server->configs);
@@ -367,6 +367,7 @@ session_enter(struct session *s)
 	s->net.deadline = mono_add(clock_mono(), config->timeouts.server.write);
 	if (judgment_is_yes(&judgment)) {
 		arena_init(&s->arena, config->limits.session_memory);
+		arena_init(&s->told, config->limits.session_memory);
 		session_begin(s);
 	} else if (s->listener->tls == TLS_IMPLICIT) {
 		s->server->counts.turned_away++;
@@ -401,7 +402,7 @@ session_linger(struct session *s)
 	}
 }
 
-static yields void
+STEP static yields void
 session_leave(struct session *s)
 {
 	struct config *config = config_pin(s->server->configs);
@@ -414,6 +415,7 @@ session_leave(struct session *s)
 	if (s->guest.is_inside && s->arena.ceiling > 0)
 		session_tell_disconnected(s);
 	session_forget(s);
+	arena_clear(&s->told);
 	must(s->txn.config == NULL && s->account == NULL);
 	session_weigh(s);
 	must(s->counted == 0);

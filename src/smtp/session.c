@@ -49,12 +49,20 @@ session_protocol(const struct session *s)
 	    (s->txn.is_utf8 ? WITH_UTF8 : 0u)));
 }
 
+bool
+session_room(struct session *s, size_t n, char **room)
+{
+	if (*room == NULL)
+		*room = arena_alloc(&s->told, n);
+	return *room != NULL;
+}
+
 void
 session_name_client(struct session *s, struct str name)
 {
 	must(name.n == 0 || name.p != NULL);
-	if (s->client_name.n > 0 || name.n == 0 ||
-	    name.n > sizeof s->told_name)
+	if (s->client_name.n > 0 || name.n == 0 || name.n > SESSION_TOLD ||
+	    !session_room(s, SESSION_TOLD, &s->told_name))
 		return;
 	memcpy(s->told_name, name.p, name.n);
 	s->client_name = (struct str){ s->told_name, name.n };
@@ -64,7 +72,7 @@ void
 session_weigh(struct session *s)
 {
 	uint64_t now = s->arena.used + s->txn.arena.used +
-	    s->knock.arena.used + s->shown.used;
+	    s->knock.arena.used + s->shown.used + s->told.used;
 
 	if (s->txn.intake != NULL)
 		now += intake_weight(s->txn.intake);

@@ -22,6 +22,10 @@
 #include "wire/command.h"
 #include "wire/data.h"
 
+/* A step of a verb that has its own frame, and not its caller's: who waits for a
+ * slow client in between holds less stack, so that one page is enough. */
+#define STEP __attribute__((noinline))
+
 enum session_state {
 	SESSION_START, SESSION_READY, SESSION_MAIL, SESSION_RCPT, SESSION_BDAT,
 	SESSION_STATES
@@ -75,7 +79,8 @@ struct session {
 	struct str client_name;		/* told by XCLIENT, or found out; n == 0:
 					 * not known */
 	struct str user;		/* who he is known to be; n == 0: nobody */
-	char told_name[SESSION_TOLD], told_user[SESSION_TOLD];
+	struct arena told;		/* rooms for names, which few need */
+	char *told_name, *told_user;	/* of SESSION_TOLD octets; NULL: none */
 	struct account *account;	/* who logged in, as his source told;
 					 * NULL: nobody */
 	const char *mechanism;		/* by which */
@@ -110,7 +115,12 @@ const struct config *session_config(const struct session *);
 struct judge_client session_facts(const struct session *);
 struct str session_protocol(const struct session *);	/* RFC 3848, 6531 */
 
-/* His name was found out; copied, for as long as he is the client. */
+/* Octets that stay until the session ends; *room is taken once.  False: no
+ * memory. */
+bool session_room(struct session *, size_t n, char **room);
+
+/* His name was found out; copied, for as long as he is the client.  Without
+ * memory he stays nameless. */
 void session_name_client(struct session *, struct str name);
 
 /* What the arenas hold counts against limits.memory. */

@@ -19,6 +19,8 @@
 #define READING_WAIT_NS (60 * NS_PER_SECOND)
 #define READING_LOOK_NS (250 * NS_PER_MS)
 
+enum { TXN_USUAL = 2560 };	/* octets of a transaction with one recipient */
+
 /* ---- mailboxes beyond ASCII: RFC 6531 3.2 ---- */
 
 /* From here on every domain is ASCII, so that it is found, routed and compared
@@ -225,6 +227,7 @@ say_mail(struct session *s, const struct command *command)
 	s->txn.config = config;
 	s->txn.began = clock_mono();
 	arena_init(&s->txn.arena, config->limits.message_memory);
+	arena_expect(&s->txn.arena, TXN_USUAL);
 	refusal = mail_parse(command->arg, extension_params(s), &mail);
 	if (refusal == NULL)
 		refusal = mailbox_lower_domain(&mail.from.mailbox, room,

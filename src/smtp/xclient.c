@@ -220,7 +220,10 @@ say_xclient(struct session *s, const struct command *command)
 	struct xclient x;
 
 	must(s->txn.config == NULL && !s->listener->is_local);
-	if (xclient_parse(&x, command->arg))
+	if (!session_room(s, SESSION_TOLD, &s->told_name) ||
+	    !session_room(s, SESSION_TOLD, &s->told_user))
+		session_say(s, REPLY_NO_ROOM);
+	else if (xclient_parse(&x, command->arg))
 		xclient_begin(s, &x);
 	else
 		session_say(s, REPLY_BAD_XCLIENT);

@@ -25,6 +25,8 @@
  * committing  draft_commit    its COMMIT is with the writer; compaction lets its
  *                             chunks alone
  * committed   draft_finish    synced, in the index, which now holds the chunks
+ *             draft_rest      the client is silent: what is little lies in a
+ *                             block of its size, what is more became a CHUNK
  * troubled    draft_fail      nothing of it will be believed; takes no more
  * over        draft_over      block and segments given back: at commit, or when
  *                             the arena dies
@@ -32,11 +34,13 @@
 
 /* In front of the body there is room for header and a usual envelope, so that a
  * usual message is one piece of memory and one part of one write. */
-enum { HEADROOM = 1024, BODY_SLACK = 8 };
+enum { HEADROOM = 1024, BODY_SLACK = 8, REST_MOST = 2048 };
 
 struct draft {
 	struct draft_own own;
 	struct room *room;
+	struct room *still;		/* while it rests: the body's octets alone,
+					 * and there is no room */
 	size_t n;			/* octets of body in the room */
 	size_t body_most;
 	uint64_t size;
@@ -45,6 +49,18 @@ struct draft {
 	bool is_committed;
 	int64_t sync_ns;
 };
+
+void
+draft_give_up(struct draft *d)
+{
+	struct rooms *rooms = &d->own.spool->rooms;
+
+	must(!d->own.is_committing);
+	room_give(rooms, d->room);
+	room_give(rooms, d->still);
+	d->room = d->still = NULL;
+	d->n = 0;
+}
 
 static void
 draft_over(void *arg)
@@ -56,8 +72,7 @@ draft_over(void *arg)
 		return;
 	must(!d->own.is_committing);
 	list_remove(&d->own.link);
-	room_give(&sp->rooms, d->room);
-	d->room = NULL;
+	draft_give_up(d);
 	for (size_t i = 0; i < d->own.n_extents; i++)
 		spool_give_segment(sp, d->own.extents[i].segment,
 		    record_size(0, d->own.extents[i].n));
@@ -148,8 +163,12 @@ draft_grow(struct draft *d, size_t n)
 		return err_set("no memory for a draft");
 	if (d->room != NULL)
 		memcpy(room->bytes + HEADROOM, d->room->bytes + HEADROOM, d->n);
+	else if (d->still != NULL)
+		memcpy(room->bytes + HEADROOM, d->still->bytes, d->n);
 	room_give(rooms, d->room);
+	room_give(rooms, d->still);
 	d->room = room;
+	d->still = NULL;
 	return 0;
 }
 
@@ -216,35 +235,51 @@ draft_write_chunk(struct draft *d, char *body, size_t n, bool is_front)
 static yields enum draft_trouble
 draft_flush(struct draft *d)
 {
-	enum draft_trouble trouble = draft_write_chunk(d,
-	    d->room->bytes + HEADROOM, d->n, false);
+	struct rooms *rooms = &d->own.spool->rooms;
+	enum draft_trouble trouble;
 
-	if (trouble == DRAFT_FINE)
-		d->n = 0;
-	return trouble;
+	must(d->room != NULL && d->still == NULL);
+	trouble = draft_write_chunk(d, d->room->bytes + HEADROOM, d->n, false);
+	if (trouble != DRAFT_FINE)
+		return trouble;
+	d->n = 0;
+	if (rooms_are_short(rooms)) {
+		room_give(rooms, d->room);
+		d->room = NULL;
+	}
+	return DRAFT_FINE;
 }
+
+enum { SMALL_BODY = ROOM_SMALL - HEADROOM - BODY_SLACK };
 
 static size_t
 draft_room_wanted(const struct draft *d, size_t more)
 {
 	size_t n = d->n + more;
 
-	if (n <= ROOM_SMALL - HEADROOM - BODY_SLACK)
-		return n;
-	return d->body_most;		/* no third size */
+	return n <= SMALL_BODY ? n : d->body_most;	/* no third size */
+}
+
+/* Octets that are gathered before they become a CHUNK: few when many drafts are
+ * open, or a crowd that sends slowly would hold 64 KiB each. */
+static size_t
+draft_most(const struct draft *d)
+{
+	return SMALL_BODY < d->body_most &&
+	    rooms_are_short(&d->own.spool->rooms) ? SMALL_BODY : d->body_most;
 }
 
 yields enum draft_trouble
 draft_append(struct draft *d, struct str bytes)
 {
-	size_t n;
+	size_t n, most;
 
 	must(link_is_in(&d->own.link) || d->trouble != DRAFT_FINE);
 	while (bytes.n > 0 && d->trouble == DRAFT_FINE) {
-		if (d->n == d->body_most && draft_flush(d) != DRAFT_FINE)
+		most = draft_most(d);
+		if (d->n >= most && draft_flush(d) != DRAFT_FINE)
 			break;
-		n = d->body_most - d->n < bytes.n ? d->body_most - d->n :
-		    bytes.n;
+		n = most - d->n < bytes.n ? most - d->n : bytes.n;
 		if (draft_grow(d, draft_room_wanted(d, n)) != 0)
 			return draft_fail(d, DRAFT_NO_ROOM);
 		memcpy(d->room->bytes + HEADROOM + d->n, bytes.p, n);
@@ -253,6 +288,28 @@ draft_append(struct draft *d, struct str bytes)
 		bytes = str_sub(bytes, n, bytes.n);
 	}
 	return d->trouble;
+}
+
+yields enum draft_trouble
+draft_rest(struct draft *d)
+{
+	struct rooms *rooms = &d->own.spool->rooms;
+	struct room *still;
+
+	must(!d->is_committed && !d->own.is_committing);
+	if (d->trouble != DRAFT_FINE || d->room == NULL)
+		return d->trouble;
+	if (d->n > REST_MOST && draft_flush(d) != DRAFT_FINE)
+		return d->trouble;
+	if (d->n > 0) {
+		if ((still = room_take_exact(rooms, d->n)) == NULL)
+			return DRAFT_FINE;	/* it keeps what it has */
+		memcpy(still->bytes, d->room->bytes + HEADROOM, d->n);
+		d->still = still;
+	}
+	room_give(rooms, d->room);
+	d->room = NULL;
+	return DRAFT_FINE;
 }
 
 /* ---- in front ---- */

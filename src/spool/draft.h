@@ -6,9 +6,10 @@
  * message is not in the log.  It dies with its arena when it was not committed.
  * Not for: keeping a message in memory: beyond 64 KiB the body streams out while
  * it arrives.
- * Waiting: append, prepend and commit yield; open does not.
+ * Waiting: append, prepend, rest and commit yield; open does not.
  * Memory: the handle is in the arena; a block of 8 to 64 KiB comes from the
- * spool's pool and goes back at the end.
+ * spool's pool and goes back at the end, or when draft_rest() is called: then at
+ * most 2 KiB are held.  While many drafts are open all have small blocks.
  * Errors: enum draft_trouble, with a trail; it sticks: a draft in trouble takes
  * no more, and commit says it again.
  * Source: DESIGN.md section 5, laws of 250; SECURITY.md B1, B4, B5.
@@ -35,6 +36,11 @@ struct draft *draft_open(struct spool *, struct arena *,
 uint64_t draft_id(const struct draft *);
 
 yields enum draft_trouble draft_append(struct draft *, struct str bytes);
+/* Nothing more is to be had for a while. */
+yields enum draft_trouble draft_rest(struct draft *);
+/* It will not be committed: no more of it is kept.  Append and prepend may not
+ * follow. */
+void draft_give_up(struct draft *);
 /* Before all that is there already: what is known only behind the last octet
  * stands on top.  Octets of a later call stand before those of an earlier one.
  * Until the commit, as often as one likes; append may follow. */

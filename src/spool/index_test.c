@@ -206,6 +206,17 @@ rooms_have_a_ceiling(void **state)
 	room_give(&r, c);
 	room_give(&r, NULL);
 	assert_int_equal(r.out, 0);
+	/* little that lies still, which is not kept; and when there is much */
+	assert_non_null(a = room_take_exact(&r, 100));
+	assert_int_equal(a->cap, 100);
+	assert_int_equal(r.out, 100);
+	assert_false(rooms_are_short(&r));
+	assert_non_null(b = room_take(&r, ROOM_LARGE));
+	assert_true(rooms_are_short(&r));
+	room_give(&r, b);
+	assert_false(rooms_are_short(&r));
+	room_give(&r, a);
+	assert_int_equal(r.out, 0);
 	rooms_clear(&r);
 }
 

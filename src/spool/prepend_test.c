@@ -76,6 +76,59 @@ keep_all(void *arg)
 	}
 }
 
+/* Whoever rests in between, with little or much, loses nothing. */
+static yields void
+rest_all(void *arg)
+{
+	static const uint64_t sizes[] = { 0, 1, 2047, 2048, 2049, 7159, 7160,
+		7161, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK };
+	struct recipient to = { .address = STR("a@example.org"),
+		.parent = RECIPIENT_NO_PARENT };
+	struct envelope e = { .sender = STR(""), .n_rcpts = 1, .rcpts = &to };
+	struct spool *sp = test_open();
+	enum draft_trouble why;
+	struct draft *d;
+	struct arena a;
+
+	(void)arg;
+	for (size_t i = 0; i < 2 * (sizeof sizes / sizeof *sizes); i++) {
+		uint64_t n = sizes[i / 2], front = i % 2 * 500;
+
+		arena_init(&a, 1 << 20);
+		d = draft_open(sp, &a, &why);
+		must(draft_rest(d) == DRAFT_FINE);
+		must(test_append(d, 1, front, front + n) == DRAFT_FINE);
+		must(draft_rest(d) == DRAFT_FINE);
+		must(draft_rest(d) == DRAFT_FINE);
+		must(test_append(d, 1, front + n, front + n + 9) == DRAFT_FINE);
+		must(draft_rest(d) == DRAFT_FINE);
+		if (front > 0)
+			must(test_prepend(d, 1, 0, front) == DRAFT_FINE);
+		if (i % 3 > 0)
+			must(draft_rest(d) == DRAFT_FINE);
+		must(draft_commit(d, &e) == DRAFT_FINE);
+		must(e.size == front + n + 9);
+		must(test_body(sp, e.id, 1, front + n + 9) == 1);
+		arena_clear(&a);
+		/* and one that is given up */
+		d = draft_open(sp, &a, &why);
+		must(test_append(d, 1, 0, n + 1) == DRAFT_FINE);
+		if (i % 2 > 0)
+			must(draft_rest(d) == DRAFT_FINE);
+		draft_give_up(d);
+		must(draft_rest(d) == DRAFT_FINE);
+		arena_clear(&a);
+	}
+	must(spool_close(sp) == SPOOL_FINE);
+}
+
+static void
+who_rests_loses_nothing(void **state)
+{
+	(void)state;
+	in_world(rest_all);
+}
+
 static void
 all_lengths_are_read_in_order(void **state)
 {
@@ -158,6 +211,7 @@ main(void)
 		cmocka_unit_test(all_lengths_are_read_in_order),
 		cmocka_unit_test(compaction_keeps_the_order),
 		cmocka_unit_test(a_full_disk_is_told),
+		cmocka_unit_test(who_rests_loses_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

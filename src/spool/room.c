@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { ROOMS_KEPT = 4 << 20 };
+enum { ROOMS_KEPT = 4 << 20, ROOMS_EASY = 16 << 20 };
 
 void
 rooms_init(struct rooms *r, size_t ceiling)
@@ -40,16 +40,14 @@ rooms_of(struct rooms *r, size_t cap)
 	return cap == ROOM_LARGE ? &r->large : NULL;
 }
 
-struct room *
-room_take(struct rooms *r, size_t n)
+static struct room *
+room_take_cap(struct rooms *r, size_t cap)
 {
-	size_t cap = n <= ROOM_SMALL ? ROOM_SMALL :
-	    n <= ROOM_LARGE ? ROOM_LARGE : n;
 	struct list *l = rooms_of(r, cap);
 	struct link *k = l == NULL ? NULL : list_pop(l);
 	struct room *room;
 
-	must(n > 0 && r->out <= r->ceiling);
+	must(cap > 0 && r->out <= r->ceiling);
 	if (cap > r->ceiling - r->out)
 		room = NULL;
 	else if (k != NULL)
@@ -68,6 +66,27 @@ room_take(struct rooms *r, size_t n)
 	room->cap = cap;
 	room->n = 0;
 	return room;
+}
+
+struct room *
+room_take(struct rooms *r, size_t n)
+{
+	must(n > 0);
+	return room_take_cap(r, n <= ROOM_SMALL ? ROOM_SMALL :
+	    n <= ROOM_LARGE ? ROOM_LARGE : n);
+}
+
+struct room *
+room_take_exact(struct rooms *r, size_t n)
+{
+	must(n != ROOM_SMALL && n != ROOM_LARGE);
+	return room_take_cap(r, n);
+}
+
+bool
+rooms_are_short(const struct rooms *r)
+{
+	return r->out > ROOMS_EASY || r->out > r->ceiling / 4;
 }
 
 void

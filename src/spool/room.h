@@ -36,6 +36,11 @@ struct rooms {
 void rooms_init(struct rooms *, size_t ceiling);
 void rooms_clear(struct rooms *);	/* none may be out */
 struct room *room_take(struct rooms *, size_t n);
+/* A block of just n bytes, which is not kept when it comes back: for little that
+ * lies still. */
+struct room *room_take_exact(struct rooms *, size_t n);
+/* Is so much out that nobody should take large ones? */
+bool rooms_are_short(const struct rooms *);
 void room_give(struct rooms *, struct room *);		/* NULL is allowed */
 
 #endif

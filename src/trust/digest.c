@@ -17,10 +17,12 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-enum {
-	BLOCK_FIELDS = 64,
-	BLOCKS = (HEADER_LINES_MOST + BLOCK_FIELDS) / BLOCK_FIELDS
-};
+/* Each block of fields is twice as long as the one before it: a slow client's
+ * few fields cost little, and BLOCKS hold what a header may have. */
+enum { BLOCK_FIELDS = 8, BLOCKS = 11 };
+
+_Static_assert(BLOCK_FIELDS * ((1 << BLOCKS) - 1) >= HEADER_LINES_MOST,
+    "all fields of a header have a place");
 
 struct entry {
 	struct str raw;
@@ -44,7 +46,7 @@ struct wish {
 /* A body on its way through one canonicalization. */
 struct run {
 	struct digest *digest;
-	EVP_MD_CTX *ctx;		/* NULL: nobody wishes it */
+	EVP_MD_CTX *ctx;
 	struct canon_body body;
 	uint64_t octets;		/* hashed */
 };
@@ -56,9 +58,9 @@ struct digest {
 	size_t octets;			/* of them */
 	struct slot *slots;
 	uint32_t lists;
-	struct wish wishes[DIGEST_WISHES];
+	struct wish *wishes;		/* DIGEST_WISHES; NULL: none yet */
 	int n_wishes;
-	struct run runs[CANONS];
+	struct run *runs[CANONS];	/* NULL: nobody wishes it */
 	EVP_MD_CTX *side;		/* for what is hashed besides */
 	bool in_body, is_over, has_failed;
 };
@@ -69,7 +71,8 @@ digest_free(void *arg)
 	struct digest *d = arg;
 
 	for (int i = 0; i < CANONS; i++)
-		EVP_MD_CTX_free(d->runs[i].ctx);
+		if (d->runs[i] != NULL)
+			EVP_MD_CTX_free(d->runs[i]->ctx);
 	EVP_MD_CTX_free(d->side);
 }
 
@@ -94,17 +97,49 @@ digest_fail(struct digest *d)
 
 /* ---- fields ---- */
 
+/* Block b begins behind BLOCK_FIELDS * (2^b - 1) fields. */
+static size_t
+block_of(size_t i)
+{
+	size_t b = 0;
+
+	for (size_t n = i / BLOCK_FIELDS + 1; n > 1; n /= 2)
+		b++;
+	must(b < BLOCKS);
+	return b;
+}
+
+static size_t
+block_start(size_t b)
+{
+	return BLOCK_FIELDS * (((size_t)1 << b) - 1);
+}
+
 static const struct entry *
 digest_entry(const struct digest *d, size_t i)
 {
+	size_t b = block_of(i);
+
 	must(i < d->n);
-	return &d->blocks[i / BLOCK_FIELDS][i % BLOCK_FIELDS];
+	return &d->blocks[b][i - block_start(b)];
+}
+
+/* The place of the next one.  NULL: no memory. */
+static struct entry *
+digest_place(struct digest *d)
+{
+	size_t b = block_of(d->n), at = d->n - block_start(b);
+
+	if (d->blocks[b] == NULL)
+		d->blocks[b] = arena_alloc(d->arena,
+		    ((size_t)BLOCK_FIELDS << b) * sizeof *d->blocks[b]);
+	return d->blocks[b] == NULL ? NULL : &d->blocks[b][at];
 }
 
 bool
 digest_field(struct digest *d, const struct field *field)
 {
-	struct entry **block = &d->blocks[d->n / BLOCK_FIELDS];
+	struct entry *place;
 	struct str raw;
 
 	must(!d->in_body && d->slots == NULL);
@@ -112,13 +147,11 @@ digest_field(struct digest *d, const struct field *field)
 	if (d->has_failed || d->n >= HEADER_LINES_MOST ||
 	    field->raw.n > HEADER_OCTETS_MOST - d->octets)
 		return digest_fail(d);
-	if (*block == NULL)
-		*block = arena_alloc(d->arena, BLOCK_FIELDS * sizeof **block);
+	place = digest_place(d);
 	raw = arena_copy(d->arena, field->raw);
-	if (*block == NULL || raw.p == NULL)
+	if (place == NULL || raw.p == NULL)
 		return digest_fail(d);
-	(*block)[d->n % BLOCK_FIELDS] = (struct entry){ raw,
-	    (uint32_t)field->name.n };
+	*place = (struct entry){ raw, (uint32_t)field->name.n };
 	d->n++;
 	d->octets += raw.n;
 	return true;
@@ -171,6 +204,11 @@ digest_want(struct digest *d, enum canon canon, int64_t length)
 			return i;
 	if (d->n_wishes == DIGEST_WISHES)
 		return -1;
+	if (d->wishes == NULL && (d->wishes = arena_alloc(d->arena,
+	    DIGEST_WISHES * sizeof *d->wishes)) == NULL) {
+		(void)digest_fail(d);
+		return -1;
+	}
 	d->wishes[d->n_wishes] = w;
 	return d->n_wishes++;
 }
@@ -194,7 +232,7 @@ run_meet(struct run *r)
 	for (int i = 0; i < d->n_wishes; i++) {
 		struct wish *w = &d->wishes[i];
 
-		if (&d->runs[w->canon] != r || w->is_met)
+		if (d->runs[w->canon] != r || w->is_met)
 			continue;
 		if (w->length == r->octets && !wish_meet(d, w, r->ctx))
 			return UINT64_MAX;
@@ -225,10 +263,15 @@ run_take(void *arg, struct str octets)
 static void
 run_begin(struct digest *d, enum canon canon)
 {
-	struct run *r = &d->runs[canon];
+	struct run *r = d->runs[canon];
 
-	if (r->ctx != NULL)
+	if (r != NULL)
 		return;
+	r = d->runs[canon] = arena_new(d->arena, struct run);
+	if (r == NULL) {
+		(void)digest_fail(d);
+		return;
+	}
 	r->digest = d;
 	r->ctx = EVP_MD_CTX_new();
 	if (r->ctx == NULL ||
@@ -252,8 +295,8 @@ digest_body(struct digest *d, struct str octets)
 	if (!d->in_body)
 		digest_begin_body(d);
 	for (int i = 0; i < CANONS && !d->has_failed; i++)
-		if (d->runs[i].ctx != NULL)
-			canon_body_put(&d->runs[i].body, octets);
+		if (d->runs[i] != NULL)
+			canon_body_put(&d->runs[i]->body, octets);
 }
 
 bool
@@ -264,14 +307,14 @@ digest_end(struct digest *d)
 		digest_begin_body(d);
 	d->is_over = true;
 	for (int i = 0; i < CANONS && !d->has_failed; i++)
-		if (d->runs[i].ctx != NULL) {
-			canon_body_end(&d->runs[i].body);
-			(void)run_meet(&d->runs[i]);
+		if (d->runs[i] != NULL) {
+			canon_body_end(&d->runs[i]->body);
+			(void)run_meet(d->runs[i]);
 		}
 	for (int i = 0; i < d->n_wishes && !d->has_failed; i++)
 		if (!d->wishes[i].is_met)
 			(void)wish_meet(d, &d->wishes[i],
-			    d->runs[d->wishes[i].canon].ctx);
+			    d->runs[d->wishes[i].canon]->ctx);
 	return !d->has_failed;
 }
 
@@ -287,7 +330,7 @@ digest_body_hash(const struct digest *d, int wish,
 	must(w->is_met);
 	memcpy(out, w->hash, DIGEST_OCTETS);
 	if (octets != NULL)
-		*octets = d->runs[w->canon].octets;
+		*octets = d->runs[w->canon]->octets;
 	return true;
 }
 

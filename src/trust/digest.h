@@ -43,7 +43,8 @@ struct str digest_name(const struct digest *, size_t i);	/* as written */
 struct str digest_value(const struct digest *, size_t i);
 
 /* Before the first octet of the body: its number, or -1 when there are
- * DIGEST_WISHES already.  Equal wishes are one. */
+ * DIGEST_WISHES already, or no memory, which fails the digest.  Equal wishes are
+ * one. */
 int digest_want(struct digest *, enum canon, int64_t length);
 void digest_body(struct digest *, struct str octets);
 bool digest_end(struct digest *);		/* the body is over */

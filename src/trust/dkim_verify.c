@@ -28,8 +28,9 @@ struct dkim_verify {
 	struct arena *arena;
 	struct dkim_keys *keys;
 	size_t n, others;		/* those that nobody looks at */
-	struct candidate candidates[DKIM_SIGNATURES];
-	struct dkim_outcome outcomes[DKIM_SIGNATURES + 1];
+	struct candidate *candidates;	/* as many as there are signatures, at
+					 * most DKIM_SIGNATURES */
+	struct dkim_outcome *outcomes;	/* one more */
 };
 
 static void
@@ -65,6 +66,26 @@ verify_add(struct dkim_verify *v, size_t field)
 		    "too many lengths (l=)"));
 }
 
+static bool
+is_signature(const struct digest *d, size_t field)
+{
+	return str_eq_icase(digest_name(d, field), STR("DKIM-Signature"));
+}
+
+/* A place for each signature that is looked at; most messages have few. */
+static bool
+verify_room(struct dkim_verify *v)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < digest_fields(v->digest) &&
+	    n < DKIM_SIGNATURES; i++)
+		n += is_signature(v->digest, i);
+	v->candidates = arena_alloc(v->arena, n * sizeof *v->candidates);
+	v->outcomes = arena_alloc(v->arena, (n + 1) * sizeof *v->outcomes);
+	return v->candidates != NULL && v->outcomes != NULL;
+}
+
 struct dkim_verify *
 dkim_verify_begin(struct digest *d, struct arena *arena)
 {
@@ -74,8 +95,10 @@ dkim_verify_begin(struct digest *d, struct arena *arena)
 		return NULL;
 	v->digest = d;
 	v->arena = arena;
+	if (!verify_room(v))
+		return NULL;
 	for (size_t i = 0; i < digest_fields(d); i++) {
-		if (!str_eq_icase(digest_name(d, i), STR("DKIM-Signature")))
+		if (!is_signature(d, i))
 			continue;
 		if (v->n < DKIM_SIGNATURES)
 			verify_add(v, i);

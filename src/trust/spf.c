@@ -534,18 +534,10 @@ check_run(struct check *c)
 		check_explain(c);
 }
 
-yields void
-spf_check(const struct spf_ask *ask, struct arena *arena,
+static yields void
+check_begin(struct check *c, const struct spf_ask *ask, struct arena *arena,
     struct spf_answer *out)
 {
-	struct check *c = arena_new(arena, struct check);
-
-	*out = (struct spf_answer){ .result = SPF_NONE,
-	    .domain = ask->domain.n > 0 ? ask->domain : ask->helo };
-	if (c == NULL || !domain_counts(out->domain) ||
-	    (ask->client.family != ADDRESS_V4 &&
-	    ask->client.family != ADDRESS_V6))
-		return;
 	out->domain = domain_shortened(out->domain);
 	c->ask = ask;
 	c->arena = arena;
@@ -563,4 +555,24 @@ spf_check(const struct spf_ask *ask, struct arena *arena,
 		    (long long)(ask->quest.now.us / US_PER_SECOND)),
 	};
 	check_run(c);
+}
+
+/* The check is over when this is; only the answer stays as long as `arena'. */
+yields void
+spf_check(const struct spf_ask *ask, struct arena *arena,
+    struct spf_answer *out)
+{
+	struct arena scratch;
+	struct check *c;
+
+	*out = (struct spf_answer){ .result = SPF_NONE,
+	    .domain = ask->domain.n > 0 ? ask->domain : ask->helo };
+	arena_init(&scratch, sizeof *c + 64);
+	arena_expect(&scratch, sizeof *c);
+	c = arena_new(&scratch, struct check);
+	if (c != NULL && domain_counts(out->domain) &&
+	    (ask->client.family == ADDRESS_V4 ||
+	    ask->client.family == ADDRESS_V6))
+		check_begin(c, ask, arena, out);
+	arena_clear(&scratch);
 }

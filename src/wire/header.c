@@ -17,7 +17,7 @@
 
 #include "base/must.h"
 
-enum { CARRY_FIRST = 1024 };
+enum { CARRY_FIRST = 256 };
 
 static const struct str texts[] = {
 	STR_INIT(""),

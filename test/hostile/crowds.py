@@ -1,4 +1,5 @@
-"""crowds -- everybody at once, while a friend comes in; against a server in a box of 256 MiB, too."""
+"""crowds -- everybody at once, while a friend comes in; against a server in a box of 256 MiB, too; and what each who
+is slow holds."""
 import contextlib
 import os
 import pathlib
@@ -6,6 +7,7 @@ import random
 import resource
 import signal
 import socket
+import ssl
 import struct
 import time
 
@@ -18,6 +20,7 @@ PART = 4 if IS_ASAN else 1
 N_SLOW = {"fast": 300, "normal": 1500, "long": 10000}[MODE] // PART
 N_BOXED = {"fast": 300, "normal": 1500, "long": 4000}[MODE] // PART
 N_TLS = {"fast": 50, "normal": 200, "long": 1000}[MODE] // PART
+N_EACH = {"fast": 200, "normal": 1000, "long": 6000}[MODE]
 N_GONE = {"fast": 50, "normal": 200, "long": 1000}[MODE] // PART
 STORM = 300                     # connections a second that are reset
 TCP_REPAIR = 19
@@ -193,12 +196,12 @@ def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
-def boxed(where, box):
+def boxed(where, box, more=MORE):
     doors = (free_port(), free_port())
     config = CONFIG.replace("listen: [ {{ address: 127.0.0.1, port: {port}, role: mx }} ]",
-                            f"listen: [ {{{{ address: 127.0.0.1, port: {doors[0]}, role: mx }}}}, "
-                            f"{{{{ address: 127.0.0.1, port: {doors[1]}, role: mx, tls: implicit }}}} ]")
-    s = server(where, MORE.format(patience=PATIENCE), config=config)
+                            f"listen: [ {{{{ address: 127.0.0.1, port: {doors[0]}, role: mx, connections: 30000 }}}}, "
+                            f"{{{{ address: 127.0.0.1, port: {doors[1]}, role: mx, connections: 30000, tls: implicit }}}} ]")
+    s = server(where, more.format(patience=PATIENCE), config=config)
     s.port, s.binary = doors[0], box.wrap(s.binary, where)
     return s.start(), doors
 
@@ -245,6 +248,60 @@ def meet(where, n, is_boxed):
         stop(s)
 
 
+TO = b"EHLO x.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<alice@hostile.test>\r\n"
+LETTER = TO + b"DATA\r\nSubject: x\r\n\r\n"
+HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200)
+# What they say and then no more; 0: in clear, 1: in place of TLS, 2: in TLS; each how many of so many they are; KiB that
+# each may hold, and MiB that the server may keep ready for all together (buffers of streams, blocks of drafts).  Memory
+# that was used is used again: who holds more comes later.
+EACH = (
+    ("greeted", 0, b"", 1, 5.0, 3),
+    ("half a command", 0, b"EHL", 1, 5.0, 3),
+    ("unread replies", 0, b"EHLO x.test\r\n" + b"HELP\r\n" * 90, 1, 5.5, 3),
+    ("behind RCPT", 0, TO, 1, 8.5, 3),
+    ("half of BDAT", 0, TO + b"BDAT 10000\r\nSubj", 1, 11.0, 11),
+    ("half a field", 0, TO + b"DATA\r\nSubj", 1, 11.0, 11),
+    ("2 KiB", 0, LETTER + (b"y" * 70 + b"\r\n") * 28, 1, 12.5, 11),
+    ("half a handshake", 1, HELLO, 5, 56.0, 16),
+    ("TLS, greeted", 2, b"EHLO x.test\r\n", 5, 48.0, 22),
+)
+
+
+def talker(port, i, text, has_tls):
+    c = dial(port, i)
+    if has_tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        c = context.wrap_socket(c)
+    c.sendall(text)
+    return c
+
+
+def what_each_holds(where):
+    """Of slow ones at rest: memory of the process that serves, less that before, for each of them."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2 * N_EACH + 2000, most[1]), most[1]))
+    with Box(False) as box:
+        PATIENT = MORE.replace("{patience}s", "300s").replace("memory: 64M", "memory: 512M")
+        s, doors = boxed(where, box, PATIENT)
+        before, files = rss(s.worker()), descriptors(s.worker())
+        for name, tls, text, part, kib, shared in EACH:
+            n = N_EACH // part
+            limit = before + shared * 1024 + n * kib
+            held = [talker(doors[tls > 0], i, text, tls == 2) for i in range(n)]
+            expect(wait_for(lambda: descriptors(s.worker()) >= files + n - 20, 60), f"{name}: {descriptors(s.worker())} descriptors")
+            # what they said is heard, and what is left of that goes back
+            time.sleep({"fast": 0.5, "normal": 1, "long": 6}[MODE])
+            expect(wait_for(lambda: IS_ASAN or rss(s.worker()) <= limit, 20, 0.2),
+                   f"{name}: {n} hold {rss(s.worker()) - before} KiB, {(rss(s.worker()) - before) / n:.1f} each")
+            print(f"# {name}: {n} hold {rss(s.worker()) - before} KiB, {(rss(s.worker()) - before) / n:.1f} each", flush=True)
+            for c in held:
+                c.close()
+            expect(wait_for(lambda: descriptors(s.worker()) <= files + 20, 60), f"{name}: they do not go")
+        good_mail(s, "after")
+        stop(s)
+
+
 def everybody(where):
     """As many as there may be."""
     meet(where, N_SLOW, False)
@@ -256,4 +313,4 @@ def everybody_in_a_box(where):
 
 
 # Without a box only where there are more of them.
-CASES = [everybody, everybody_in_a_box] if MODE == "long" else [everybody_in_a_box]
+CASES = [what_each_holds, *([everybody] if MODE == "long" else []), everybody_in_a_box]
