@@ -411,6 +411,8 @@ node_run(struct node *n, const struct node_setup *setup)
 	n->key = random_hash_key();
 	n->house.key = n->key;
 	n->house.n = setup->cores;
+	n->house.connections_most = setup->connections_most;
+	n->house.memory_most = setup->memory_most;
 	n->house.flush = node_flush;
 	n->house.flush_arg = n;
 	n->login = (struct server_login){ setup->login, login_takes,

@@ -102,6 +102,8 @@ struct node_setup {
 	/* The last thing on each core: the sink is used no more. */
 	yields void (*ended)(void *arg, unsigned core);
 	void *arg;
+	/* What memory allows of limits.connections and limits.memory; 0: any. */
+	uint64_t connections_most, memory_most;
 	int porter_fd;
 	uint32_t own_uid, own_gid;
 };

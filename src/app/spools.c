@@ -124,6 +124,15 @@ projection_start(struct node_core *c, unsigned number)
 	return project_start(p) == 0 ? 0 : EX_OSERR;
 }
 
+/* 0: as much as a spool takes by itself. */
+static uint64_t
+drafts_most(const struct server_house *house)
+{
+	uint64_t share = house->memory_most / house->n;
+
+	return share < UINT64_C(256) << 20 ? share : 0;
+}
+
 static yields int
 spool_adopt(struct node_core *c, unsigned number)
 {
@@ -134,6 +143,7 @@ spool_adopt(struct node_core *c, unsigned number)
 		.segment_bytes = conf->spool.segment,
 		.reserve_bytes = conf->spool.reserve,
 		.buffer_bytes = conf->spool.buffer,
+		.draft_bytes = drafts_most(&c->node->house),
 		.outcome_delay_ns = conf->spool.outcome_sync, .sink = c->sink };
 	struct recovering r = { .core = c };
 	enum spool_trouble t;

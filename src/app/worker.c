@@ -1,6 +1,7 @@
 #include "app/worker.h"
 
 #include "app/acme_control.h"
+#include "app/allowance.h"
 #include "app/bundle.h"
 #include "app/cage.h"
 #include "app/credentials.h"
@@ -25,6 +26,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -729,6 +731,29 @@ faults_set(void)
 		fprintf(stderr, "nightmail: NIGHTMAIL_FAULT: no such fault\n");
 }
 
+/* Where there is little memory, a crowd is told to come later before the kernel
+ * ends us. */
+static void
+allowance_heed(struct node_setup *n)
+{
+	const struct config *c = n->config;
+	uint64_t octets = allowance_read();
+	struct allowance a = allowance_shares(octets);
+
+	if (octets == UINT64_MAX)
+		return;
+	n->connections_most = a.connections;
+	n->memory_most = a.memory;
+	if (a.connections >= c->limits.connections &&
+	    a.memory >= c->limits.memory)
+		return;
+	fprintf(stderr, "nightmail: there are %" PRIu64 " MiB of memory: at "
+	    "most %" PRIu64 " clients at once (limits.connections: %" PRIu64
+	    "), %" PRIu64 " MiB for sessions (limits.memory: %" PRIu64
+	    " MiB)\n", octets >> 20, a.connections, c->limits.connections,
+	    a.memory >> 20, c->limits.memory >> 20);
+}
+
 int
 worker_main(const struct worker_setup *setup)
 {
@@ -744,6 +769,7 @@ worker_main(const struct worker_setup *setup)
 		.failed = failed, .started = started, .leaving = leaving, .ended = ended, .arg = &w,
 		.porter_fd = porter_place(setup->porter_fd), .own_uid = geteuid(),
 		.own_gid = getegid() };
+	allowance_heed(&w.node_setup);
 	credentials_init(&w.credentials, setup->cores,
 	    setup->keyring->public_fd, setup->keyring->fds,
 	    setup->config->tls.least, keyring_tell_lost, &w);

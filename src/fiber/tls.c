@@ -61,6 +61,7 @@ struct tls {
 	SSL *ssl;
 	struct tls_context *context;
 	struct net_end *end;
+	struct tls_hello hello;		/* to be read before the end is */
 	bool is_over;			/* nothing goes either way any more */
 	bool is_broken;			/* not by close_notify */
 	bool is_dry;			/* the last read wanted the network */
@@ -84,12 +85,15 @@ tls_trouble(const char *doing)
 static int
 end_read(BIO *b, char *to, int n)
 {
-	struct net_end *e = ((struct tls *)BIO_get_data(b))->end;
+	struct tls *t = BIO_get_data(b);
+	struct net_end *e = t->end;
 	int64_t got;
 
 	BIO_clear_retry_flags(b);
 	if (n <= 0)
 		return 0;
+	if (t->hello.octets != NULL)
+		return (int)tls_hello_take(&t->hello, to, (size_t)n);
 	got = e->can_read ? world_recv(e, to, (size_t)n) : -EAGAIN;
 	if (got == -EAGAIN) {
 		e->can_read = false;
@@ -582,10 +586,29 @@ tls_start(struct stream *s, struct tls_context *c)
 	return s->tls == NULL ? err_set("no memory for TLS") : 0;
 }
 
+static yields int
+tls_start_server(struct stream *s, struct tls_context *c)
+{
+	struct tls_hello hello;
+
+	if (stream_buffered(s) > 0)
+		return err_set("clear text behind the start of TLS");
+	if (s->trouble != STREAM_FINE || stream_flush(s) != 0)
+		return err_set("TLS handshake: the connection ended");
+	if (tls_hello_hear(s, &hello) != 0)
+		return -1;
+	if (stream_buffered(s) > 0 || tls_start(s, c) != 0) {
+		tls_hello_end(&hello);
+		return -1;
+	}
+	s->tls->hello = hello;
+	return 0;
+}
+
 yields int
 tls_accept(struct stream *s, struct tls_context *c)
 {
-	if (tls_start(s, c) != 0)
+	if (tls_start_server(s, c) != 0)
 		return -1;
 	SSL_set_accept_state(s->tls->ssl);
 	return tls_shake(s);
@@ -597,7 +620,7 @@ tls_accept_asking(struct stream *s, struct tls_context *c)
 	static const unsigned char id[] = "nightmail, asking";
 	SSL *ssl;
 
-	if (tls_start(s, c) != 0)
+	if (tls_start_server(s, c) != 0)
 		return -1;
 	ssl = s->tls->ssl;
 	SSL_set_verify(ssl, SSL_VERIFY_PEER, any_chain);
@@ -711,6 +734,7 @@ tls_end(struct stream *s)
 	SSL_free(t->ssl);
 	ERR_clear_error();
 	tls_drop(t->context);
+	tls_hello_end(&t->hello);
 	free(t);
 	s->tls = NULL;
 }

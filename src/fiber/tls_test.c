@@ -448,6 +448,58 @@ body_binding(void *arg)
 	test_identity_free(&id);
 }
 
+/* Whoever says nothing, or a part of a hello, is nothing to OpenSSL yet; what is
+ * no hello it refuses at once, and what is too long for a buffer we. */
+static yields void
+try_hello(struct str said, bool is_judged, const char *why)
+{
+	make_pair(&client, &server);
+	server.deadline = in_ms(50);
+	stream_put(&client, said);
+	assert_int_equal(stream_flush(&client), 0);
+	assert_int_equal(tls_accept(&server, shown), -1);
+	assert_int_equal(server.tls != NULL, is_judged);
+	if (why != NULL)
+		assert_string_equal(err_text(), why);
+	assert_true(server.in == NULL || said.n > 2048 || is_judged ||
+	    server.trouble == STREAM_FINE);
+	close_both();
+}
+
+static void
+body_hello(void *arg)
+{
+	struct tls_identity id = test_identity("EC", "mx.test");
+	static char hello[STREAM_BUFFER] = { 22, 3, 1, 7, (char)0xfb, 1 };
+	static const char late[] = "TLS handshake: nothing in time";
+
+	(void)arg;
+	contexts(&(struct tls_server_setup){ .identities = &id, .n = 1 }, NULL);
+	try_hello(STR(""), false, late);
+	try_hello((struct str){ hello, 1 }, false, late);
+	try_hello((struct str){ hello, 4 }, false, late);
+	try_hello((struct str){ hello, 5 }, false, late);
+	try_hello((struct str){ hello, 2047 }, false, late);	/* of 2048 */
+	try_hello((struct str){ hello, 2048 }, true, NULL);
+	try_hello(STR("GET"), false, late);
+	try_hello(STR("EHLO a\r\n"), true, NULL);
+	hello[3] = 0x3f;				/* 16384, head and all */
+	try_hello((struct str){ hello, 16383 }, false, late);
+	try_hello((struct str){ hello, 16384 }, true, NULL);
+	hello[4]++;
+	try_hello((struct str){ hello, 5 }, false,
+	    "TLS handshake: the hello is too long");
+	contexts_drop();
+	test_identity_free(&id);
+}
+
+static void
+test_hello(void **state)
+{
+	(void)state;
+	on_core(body_hello);
+}
+
 static void
 test_binding(void **state)
 {
@@ -469,6 +521,7 @@ main(void)
 		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_resumes),
 		cmocka_unit_test(test_binding),
+		cmocka_unit_test(test_hello),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

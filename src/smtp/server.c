@@ -469,15 +469,17 @@ server_session(struct server *server, const struct server_listener *listener,
 /* SECURITY.md row 26: a crowd of clients must not take the descriptors that
  * deliveries and the spool need; who finds no room is told so. */
 static unsigned
-sessions_most(void)
+sessions_most(const struct server_house *house)
 {
-	unsigned all = net_descriptors(), kept = all / 4;
+	unsigned all = net_descriptors(), kept = all / 4, most;
 
 	if (kept < KEPT_LEAST)
 		kept = KEPT_LEAST;
 	if (kept > KEPT_MOST)
 		kept = KEPT_MOST;
-	return kept > all / 2 ? all / 2 : all - kept;
+	most = kept > all / 2 ? all / 2 : all - kept;
+	return house->connections_most > 0 && house->connections_most < most ?
+	    (unsigned)house->connections_most : most;
 }
 
 int
@@ -490,7 +492,7 @@ server_open(struct server *server, struct server_house *house,
 		.limits = limit_open(house->key),
 		.attempts = attempt_open(house->key),
 		.quotas = quota_open(house->key),
-		.sessions_most = sessions_most(),
+		.sessions_most = sessions_most(house),
 	};
 	list_init(&server->waiting);
 	list_init(&server->knockers);

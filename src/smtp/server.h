@@ -54,6 +54,8 @@ struct server_house {
 	    bool is_below);
 	void *flush_arg;
 	const struct server_login *login;	/* NULL: nobody logs in */
+	uint64_t connections_most;	/* what memory allows, below limits; 0: any */
+	uint64_t memory_most;		/* the same of limits.memory */
 	unsigned _Atomic sessions;	/* at once, all cores, all listeners */
 };
 
@@ -83,7 +85,8 @@ struct server {
 	struct list waiting;		/* sessions that wait for a command */
 	uint64_t memory;		/* octets in arenas of sessions */
 	unsigned sessions;		/* now */
-	unsigned sessions_most;		/* of all cores: descriptors allow it */
+	unsigned sessions_most;		/* of all cores: descriptors allow it, and
+					 * memory */
 	bool is_busy;			/* short of sessions: patience is too */
 	bool is_shut;
 	struct {			/* since the start */

@@ -77,6 +77,18 @@ mail_wait(struct session *s)
 	return true;
 }
 
+/* Of all sessions' memory each core has its share. */
+static bool
+mail_is_short(const struct session *s)
+{
+	const struct server_house *house = s->server->house;
+	uint64_t most = s->txn.config->limits.memory;
+
+	if (house->memory_most > 0 && house->memory_most < most)
+		most = house->memory_most;
+	return s->server->memory > most / house->n;
+}
+
 static yields struct verdict
 mail_judge(struct session *s, const struct mail_params *mail)
 {
@@ -98,9 +110,7 @@ mail_judge(struct session *s, const struct mail_params *mail)
 	v = intake_has_room(s->server->intake, s->txn.config);
 	if (v.disposition != DELIVERED)
 		return v;
-	/* each core has its share */
-	if (s->server->memory > s->txn.config->limits.memory /
-	    s->server->house->n)
+	if (mail_is_short(s))
 		return session_verdict(REPLY_NO_ROOM);
 	return judgment.verdict;
 }

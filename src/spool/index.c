@@ -14,7 +14,9 @@
  * gone      index_settle    room and segments given back
  */
 
-enum { CHUNK_BYTES = 64 * 1024 };
+/* malloc's own head between two chunks is part of their stride, or each of them
+ * would leave a hole of as much as itself before the next. */
+enum { CHUNK_BYTES = 64 * 1024, CHUNK_USED = CHUNK_BYTES - 64 };
 
 struct chunk {
 	struct link link;		/* in index.chunks while it has room */
@@ -24,7 +26,7 @@ struct chunk {
 
 enum {
 	CHUNK_HEAD = (sizeof(struct chunk) + 63) / 64 * 64,
-	CHUNK_KEPT = (CHUNK_BYTES - CHUNK_HEAD) / sizeof(struct kept)
+	CHUNK_KEPT = (CHUNK_USED - CHUNK_HEAD) / sizeof(struct kept)
 };
 
 /* ---- room ---- */
@@ -46,10 +48,12 @@ chunk_of(struct kept *k)
 static struct chunk *
 chunk_new(struct index *x)
 {
-	struct chunk *c = aligned_alloc(CHUNK_BYTES, CHUNK_BYTES);
+	void *room = NULL;
+	struct chunk *c;
 
-	if (c == NULL)
+	if (posix_memalign(&room, CHUNK_BYTES, CHUNK_USED) != 0)
 		return NULL;
+	c = room;
 	*c = (struct chunk){ .free = NULL };
 	list_push(&x->chunks, &c->link);
 	return c;
