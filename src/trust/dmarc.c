@@ -78,6 +78,8 @@ point_ask(struct search *s, struct point *p)
 	p->state = POINT_TROUBLE;
 	p->why = arena_printf(s->arena, STR_FMT ": %s", STR_ARG(name),
 	    err_text());
+	if (p->why.n == 0)		/* trouble is told by its words */
+		p->why = STR("no memory");
 	err_clear();
 }
 
