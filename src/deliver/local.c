@@ -423,7 +423,6 @@ local_run(void *arg)
 	struct mono until;
 
 	must(c->is_local);
-	fiber_be_patient();
 	ready_opened(d->mailboxes, clock_mono(), &c->ready);
 	while (!d->is_stopping && ready_take(d->mailboxes, clock_mono(),
 	    &c->ready, &h, &until) == READY_TAKEN) {

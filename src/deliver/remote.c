@@ -455,7 +455,6 @@ remote_run(void *arg)
 	struct line l = { .c = c, .d = c->deliver, .conf = conf };
 
 	must(!c->is_local);
-	fiber_be_patient();
 	arena_init(&l.arena, LINE_MEMORY);
 	line_run(&l);
 	arena_clear(&l.arena);

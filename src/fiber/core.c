@@ -6,9 +6,8 @@
 #include <stdlib.h>
 
 /* So many fibers run, those that were ready at first in any case, before the
- * world is looked at again; of the patient ones so many at least, or half as
- * many as of the others. */
-enum { CORE_RUNS = 64, PATIENT_RUNS = 16 };
+ * world is looked at again. */
+enum { CORE_RUNS = 64 };
 
 /*
  * `busy' counts cores that have fibers and posts that will become one.  Nothing
@@ -158,40 +157,22 @@ core_take_posts(struct core *c)
 
 /* ---- a turn ---- */
 
-/* What becomes ready meanwhile runs in the same turn, within reason.  How many
- * ran. */
-static size_t
+/* What becomes ready meanwhile runs in the same turn, within reason. */
+static void
 core_run_ready(struct core *c)
 {
 	struct fiber *f, *next;
 	size_t runs = 0;
 
-	while (c->ready.first != NULL && runs < CORE_RUNS) {
-		f = c->ready.first;
-		fiber_row_init(&c->ready);
+	while (c->ready != NULL && runs < CORE_RUNS) {
+		f = c->ready;
+		c->ready = NULL;
+		c->ready_tail = &c->ready;
 		for (; f != NULL; f = next, runs++) {
 			next = f->next;
 			fiber_run(f);
 		}
 	}
-	return runs;
-}
-
-/* However many the others are, or mail would come in and never leave. */
-static void
-core_run_patient(struct core *c, size_t others)
-{
-	size_t runs = others / 2 > PATIENT_RUNS ? others / 2 : PATIENT_RUNS;
-	struct fiber *f;
-
-	while (runs-- > 0 && (f = fiber_row_take(&c->patient)) != NULL)
-		fiber_run(f);
-}
-
-static bool
-core_is_ready(const struct core *c)
-{
-	return c->ready.first != NULL || c->patient.first != NULL;
 }
 
 bool
@@ -204,10 +185,10 @@ core_turn(struct core *c)
 	c->stats.polls++;
 	core_take_posts(c);
 	core_fire_timers(c);
-	core_run_patient(c, core_run_ready(c));
+	core_run_ready(c);
 	if (atomic_load(&cores.busy) == 0)
 		return false;
-	if (!core_is_ready(c))
+	if (c->ready == NULL)
 		atomic_store(&c->asleep, true);
 	return true;
 }
@@ -217,7 +198,7 @@ core_next(const struct core *c)
 {
 	struct heap_node *k;
 
-	if (core_is_ready(c) || atomic_load(&c->posts) != NULL)
+	if (c->ready != NULL || atomic_load(&c->posts) != NULL)
 		return (struct mono){ 0 };
 	if (atomic_load(&cores.busy) == 0)
 		return (struct mono){ 0 };
@@ -374,8 +355,7 @@ core_open(unsigned index)
 		return NULL;
 	*c = (struct core){ .index = index, .now = world_mono(),
 	    .sweep.fire = fiber_sweep };
-	fiber_row_init(&c->ready);
-	fiber_row_init(&c->patient);
+	c->ready_tail = &c->ready;
 	list_init(&c->fibers);
 	list_init(&c->parked);
 	c->world = world_core_open(c);

@@ -37,37 +37,16 @@ fiber_stats(void)
 	return fiber_core()->stats;
 }
 
-void
-fiber_row_init(struct fiber_row *r)
-{
-	r->first = NULL;
-	r->tail = &r->first;
-}
-
-struct fiber *
-fiber_row_take(struct fiber_row *r)
-{
-	struct fiber *f = r->first;
-
-	if (f == NULL)
-		return NULL;
-	r->first = f->next;
-	if (r->first == NULL)
-		r->tail = &r->first;
-	return f;
-}
-
 static void
 fiber_queue(struct fiber *f, enum fiber_state state)
 {
 	struct core *c = f->core;
-	struct fiber_row *r = f->is_patient ? &c->patient : &c->ready;
 
 	must(c == core_here);
 	f->state = state;
 	f->next = NULL;
-	*r->tail = f;
-	r->tail = &f->next;
+	*c->ready_tail = f;
+	c->ready_tail = &f->next;
 }
 
 static void
@@ -159,13 +138,6 @@ fiber_go(const char *name, yields void (*fn)(void *), void *arg)
 		c->stats.peak = c->stats.fibers;
 	fiber_queue(f, FIBER_READY);
 	return 0;
-}
-
-void
-fiber_be_patient(void)
-{
-	must(fiber_self() != NULL);
-	fiber_self()->is_patient = true;
 }
 
 static void

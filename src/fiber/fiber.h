@@ -33,10 +33,6 @@ int fiber_go(const char *name, yields void (*fn)(void *), void *arg);
 
 struct fiber *fiber_self(void);
 
-/* Nobody outside waits for what this fiber does: from now on it runs behind the
- * others that are ready.  A third of all runs is such fibers' nevertheless. */
-void fiber_be_patient(void);
-
 /* Make a parked (or about to park) fiber of this core ready.  NULL is allowed.
  * A wake before the park is not lost: the next park returns at once. */
 void fiber_wake(struct fiber *);

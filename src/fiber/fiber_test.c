@@ -53,78 +53,6 @@ test_order(void **state)
 }
 
 static void
-patiently_tell_thrice(void *arg)
-{
-	fiber_be_patient();
-	tell_thrice(arg);
-}
-
-static void
-body_patience(void *arg)
-{
-	(void)arg;
-	forget();
-	assert_int_equal(fiber_go("p", patiently_tell_thrice, "p"), 0);
-	assert_int_equal(fiber_go("a", tell_thrice, "a"), 0);
-	fiber_yield();
-	tell('-');	/* what he said while he was like the others */
-}
-
-/* As soon as he says so he runs when nobody else wants to. */
-static void
-test_patience(void **state)
-{
-	(void)state;
-	on_core(body_patience);
-	assert_string_equal(told, "pa-aapp");
-}
-
-enum { IMPATIENT = 200, PATIENT = 40, PATIENT_SHARE = 100 };
-static size_t n_impatient, n_patient;
-
-static void
-be_busy(void *arg)
-{
-	(void)arg;
-	while (n_patient < PATIENT * PATIENT_SHARE) {
-		n_impatient++;
-		fiber_yield();
-	}
-}
-
-static void
-be_patiently_busy(void *arg)
-{
-	(void)arg;
-	fiber_be_patient();
-	for (int i = 0; i < PATIENT_SHARE; i++) {
-		n_patient++;
-		fiber_yield();
-	}
-}
-
-static void
-body_patience_is_limited(void *arg)
-{
-	(void)arg;
-	n_impatient = n_patient = 0;
-	for (int i = 0; i < PATIENT; i++)
-		assert_int_equal(fiber_go("p", be_patiently_busy, NULL), 0);
-	for (int i = 0; i < IMPATIENT; i++)
-		assert_int_equal(fiber_go("a", be_busy, NULL), 0);
-}
-
-/* However many others there are, a third of all runs is theirs. */
-static void
-test_patience_is_limited(void **state)
-{
-	(void)state;
-	on_core(body_patience_is_limited);
-	assert_int_equal(n_patient, PATIENT * PATIENT_SHARE);
-	assert_in_range(n_impatient, n_patient, 2 * n_patient + 2 * IMPATIENT);
-}
-
-static void
 wake_arg(void *arg)
 {
 	fiber_wake(arg);
@@ -427,8 +355,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_patience),
-		cmocka_unit_test(test_patience_is_limited),
 		cmocka_unit_test(test_wake_first),
 		cmocka_unit_test(test_wake_at_deadline),
 		cmocka_unit_test(test_yield_keeps_wake),

@@ -26,12 +26,11 @@ enum { FIBER_MAGIC = 0x46494252, FIBER_ENDED_MAGIC = 0x0dead0fb };
 
 /*
  * STATE           made by            what is true
- * FIBER_READY     fiber_go, _yield   in core.ready, or .patient; a wake is
- *                                    remembered
+ * FIBER_READY     fiber_go, _yield   in core.ready; a wake is remembered
  * FIBER_RUNNING   fiber_run          core.self; a wake is remembered
  * FIBER_PARKED    fiber_park         in core.parked until trimmed; perhaps a
  *                                    timer is set
- * FIBER_WOKEN     fiber_wake, timer  in one of these; further wakes are one
+ * FIBER_WOKEN     fiber_wake, timer  in core.ready; further wakes are one
  * FIBER_ENDED     its return         only fiber_run() knows it
  */
 enum fiber_state {
@@ -43,12 +42,11 @@ struct fiber {
 	enum fiber_state state;
 	bool has_wake;			/* a wake came while not parked */
 	bool timed_out;
-	bool is_patient;
 	struct core *core;
 	const char *name;
 	void (*fn)(void *);
 	void *arg;
-	struct fiber *next;		/* in core.ready or core.patient */
+	struct fiber *next;		/* in core.ready */
 	struct core_timer timer;
 	struct mono parked_at;
 	struct link parked;		/* in core.parked */
@@ -58,9 +56,6 @@ struct fiber {
 	struct stack *stack;		/* just above us */
 };
 
-/* Those that want to run, in order. */
-struct fiber_row { struct fiber *first, **tail; };
-
 /* The only thread-local variable here; core_enter() sets it. */
 extern _Thread_local struct core *core_here;
 
@@ -69,7 +64,7 @@ struct core {
 	struct world_core *world;
 	struct context loop;
 	struct fiber *self;
-	struct fiber_row ready, patient;
+	struct fiber *ready, **ready_tail;
 	struct heap timers;
 	struct list fibers;
 	struct list parked;		/* with pages to give back, oldest first */
@@ -88,8 +83,6 @@ struct core {
 };
 
 /* fiber.c */
-void fiber_row_init(struct fiber_row *);
-struct fiber *fiber_row_take(struct fiber_row *);	/* NULL: empty */
 void fiber_run(struct fiber *);			/* from the loop */
 void fiber_sweep(struct core_timer *);		/* core.sweep's fire */
 void fiber_story(void);				/* must_story */
