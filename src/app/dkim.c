@@ -122,7 +122,8 @@ listed_take(struct str *body, struct arena *a, struct dkim_published *k)
 	    !keyring_number(body, &algorithm) || !keyring_number(body, &state) ||
 	    !keyring_number(body, &bits) || !keyring_number(body, &made) ||
 	    !keyring_number(body, &since) || !keyring_field(body, &public) ||
-	    algorithm > DKIM_ED25519_SHA256 || state >= DKIM_STATES)
+	    algorithm > DKIM_ED25519_SHA256 || state >= DKIM_STATES ||
+	    made > INT64_MAX / S || since > INT64_MAX / S)
 		return false;
 	*k = (struct dkim_published){ .domain = arena_copy(a, domain),
 		.selector = arena_copy(a, selector), .bits = (unsigned)bits,
