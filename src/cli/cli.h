@@ -30,6 +30,7 @@ struct cli {
 	struct str helo, ip;		/* analyze */
 	struct str mx, name, ports, timeout, user;	/* test smtp */
 	struct str addresses, format;		/* dns */
+	struct str provider;			/* bounce classify */
 	struct str domains, expires, limits, networks, scopes, tenant;
 	struct str to[CLI_WORDS_MOST];
 	size_t n_to;

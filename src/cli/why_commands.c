@@ -102,6 +102,15 @@ say_delivered(struct cli *c, const json_t *j)
 	say_words(c, j);
 }
 
+/* "; soft: full" */
+static void
+say_class(struct cli *c, const json_t *j)
+{
+	if (has(j, "class"))
+		printf("; %s: %s", told_visible(c, j, "bounce"),
+		    told_visible(c, j, "class"));
+}
+
 static void
 say_delayed(struct cli *c, const json_t *j)
 {
@@ -109,6 +118,7 @@ say_delayed(struct cli *c, const json_t *j)
 	say_recipient(c, j);
 	printf(" was put off");
 	say_words(c, j);
+	say_class(c, j);
 	if (has(j, "next_at"))
 		printf("; next try %s", told_visible(c, j, "next_at"));
 	else
@@ -121,6 +131,7 @@ say_failed(struct cli *c, const json_t *j)
 	printf("failed for good for ");
 	say_recipient(c, j);
 	say_words(c, j);
+	say_class(c, j);
 }
 
 static void
@@ -129,6 +140,7 @@ say_expired(struct cli *c, const json_t *j)
 	printf("given up, too old, for ");
 	say_recipient(c, j);
 	say_words(c, j);
+	say_class(c, j);
 }
 
 static void

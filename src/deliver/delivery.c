@@ -19,6 +19,7 @@
 #include "fiber/clock.h"
 #include "fiber/core.h"
 #include "intake/intake.h"
+#include "policy/bounce_rules.h"
 #include "policy/config.h"
 #include "policy/holder.h"
 #include "queue/queue.h"
@@ -329,7 +330,7 @@ times_tell(struct event *e, const struct delivery *d)
 static void
 reason_tell(struct event *e, const struct verdict *v)
 {
-	const struct reason *why = reason_find(v->esc, v->code);
+	const struct reason *why = reason_of(v);
 
 	must(v->disposition != DELIVERED);
 	event_str(e, FIELD_bounce, str_of(reason_kind(why, v->esc)));
@@ -605,9 +606,25 @@ successes_report(struct delivery *d, const struct config *conf)
 		trouble_tell(d, "report", err_text());
 }
 
+/* What another host said has its class by its words, which events and reports
+ * tell; our own verdicts by their codes. */
+static void
+verdicts_judge(struct delivery *d, const struct config *conf)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		struct delivery_recipient *r = &d->rcpts[i];
+
+		if (r->verdict.disposition != DELIVERED &&
+		    r->verdict.code > 0 && r->remote.p != NULL)
+			bounce_judge_verdict(conf->bounces.rules, r->remote,
+			    &r->verdict);
+	}
+}
+
 static yields void
 verdicts_settle(struct delivery *d, const struct config *conf)
 {
+	verdicts_judge(d, conf);
 	successes_report(d, conf);
 	outcomes_record(d, DELIVERED, OUTCOME_DELIVERED);
 	tell_all(d, DELIVERED, EVENT_delivered, (struct wall){ 0 });

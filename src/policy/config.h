@@ -33,6 +33,7 @@
 struct account_rule;		/* account.h */
 struct domain;			/* domain.h */
 
+struct bounce_rules;		/* bounce_rules.h */
 struct user_set;		/* domain.h */
 
 struct schema;			/* schema.h */
@@ -309,6 +310,11 @@ struct config {
 		struct conf_ldap ldap;
 		struct conf_oauth oauth;
 	} auth;
+
+	struct {
+		struct str path;	/* n == 0: none */
+		const struct bounce_rules *rules;	/* of it; or NULL */
+	} bounces;
 
 	struct anchors *anchors;	/* of all wishes, by file */
 	struct watched *watched;	/* what a change of is a reload */

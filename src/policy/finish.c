@@ -179,6 +179,7 @@ finish_config(struct load *l)
 	finish_pools(l);
 	finish_routes(l);
 	finish_outbound(l);
+	finish_bounces(l);
 	finish_dkim(l);
 	finish_log(l);
 	finish_zone(l);

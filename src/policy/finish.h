@@ -25,6 +25,7 @@ void finish_config(struct load *);
 
 /* Its parts, each in its own file. */
 void finish_accounts(struct load *);
+void finish_bounces(struct load *);
 void finish_dns(struct load *);
 void finish_auth(struct load *);
 void finish_certificates(struct load *);

@@ -151,7 +151,7 @@ static const struct { const char *yaml, *says; } cases[] = {
 	    "21:61+8 'route[1].priority' is known but not in this version\n"
 	    "25:1+7 'shaping' is known but not in this version\n"
 	    "31:1+5 'react' is known but not in this version\n"
-	    "36:1+7 'bounces' is known but not in this version\n"
+	    "36:12+8 'bounces.classify' is known but not in this version\n"
 	    "37:1+3 'fbl' is known but not in this version\n"
 	    "38:1+6 'events' is known but not in this version\n"
 	    "39:1+7 'metrics' is known but not in this version\n" },
@@ -184,6 +184,7 @@ test_names_what_is_not_in_this_version(void **state)
 		conf_begin();
 		conf_file("/etc/aliases", "");
 		conf_file("/creds/smart", "me:secret");
+		conf_file("/etc/nightmail/bounces.yaml", "");
 		assert_int_equal(source_memory_env(&conf_machine,
 		    STR("CREDENTIALS_DIRECTORY"), STR("/creds")), 0);
 		assert_null(conf_try(cases[i].yaml));

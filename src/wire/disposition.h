@@ -45,6 +45,7 @@ enum { VERDICT_TEXT = 256 };
 struct verdict {
 	enum disposition disposition;
 	short code;			/* of the reply; 0: nobody replied */
+	unsigned char reason;		/* enum reason_class; 0: by its codes */
 	struct esc esc;
 	char text[VERDICT_TEXT];	/* a C string; cut in its middle */
 };

@@ -324,8 +324,7 @@ static void
 tell_reason(struct buf *out, const struct dsn *d,
     const struct dsn_recipient *r)
 {
-	const struct reason *why = reason_find(r->verdict.esc,
-	    r->verdict.code);
+	const struct reason *why = reason_of(&r->verdict);
 
 	words_put(out, words_text(d->language, why->why), NULL, 0, "    ");
 	if (r->action == DSN_FAILURE)
@@ -488,7 +487,7 @@ put_diagnostic(struct buf *out, const struct dsn *d, const struct verdict *v)
 static void
 put_class(struct buf *out, const struct dsn *d, const struct verdict *v)
 {
-	const struct reason *why = reason_find(v->esc, v->code);
+	const struct reason *why = reason_of(v);
 	char room[64];
 	struct buf line = BUF_OF(room);
 

@@ -5,6 +5,8 @@
  *	SKIP      line_read       octets of no interest, until a delimiter
  *	STATUS    line_read       groups of fields; an empty line ends one
  *	RETURNED  returned_line   the header section of what was returned
+ *	FEEDBACK  field_line      the fields of a feedback report, for a listener
+ *	WORDS     words_line      a part of text, for a listener
  *
  * A delimiter of any open multipart ends whatever is going on, and the
  * multiparts within it.
@@ -25,7 +27,8 @@
 enum { BOUNDARY_MOST = 70, TYPE_ROOM = 64, ADDRESS_ROOM = 1024,
 	DECODED_ROOM = 1200 };
 
-enum reader_state { READ_HEAD, READ_SKIP, READ_STATUS, READ_RETURNED };
+enum reader_state { READ_HEAD, READ_SKIP, READ_STATUS, READ_RETURNED,
+	READ_FEEDBACK, READ_WORDS };
 enum reader_encoding { PLAIN, QUOTED, BASE64 };
 
 enum dsn_field {
@@ -52,6 +55,7 @@ struct line {
 
 struct dsn_reader {
 	struct arena *arena;
+	const struct dsn_listener *listener;	/* or NULL */
 	struct dsn_report report;
 	struct dsn_told **last;		/* where the next recipient goes */
 	enum reader_state state;
@@ -67,6 +71,8 @@ struct dsn_reader {
 	size_t n_open;			/* multiparts */
 	char type[TYPE_ROOM];		/* of the head being read */
 	size_t n_type;
+	bool is_part;			/* the head is not the message's */
+	bool is_report;			/* the message's is multipart/report */
 	bool head_has_boundary;		/* it opened a multipart */
 	struct dsn_told group;		/* being read */
 	struct esc said;		/* in its diagnostic */
@@ -344,6 +350,12 @@ status_field(struct dsn_reader *r, struct str name, struct str value)
 
 /* ---- fields of heads ---- */
 
+static bool
+type_is(const struct dsn_reader *r, const char *type)
+{
+	return str_eq_icase((struct str){ r->type, r->n_type }, str_of(type));
+}
+
 static void
 boundary_open(struct dsn_reader *r, struct str boundary)
 {
@@ -365,6 +377,7 @@ multipart_open(struct dsn_reader *r, struct str params)
 	char room[DSN_LINE];
 	struct buf text = BUF_OF(room);
 
+	r->is_report |= type_is(r, "multipart/report");
 	if (content_param(params, STR("report-type"), &text) == 1 &&
 	    r->report.report_type.p == NULL)
 		r->report.report_type = arena_lower(r->arena, buf_str(&text));
@@ -401,6 +414,31 @@ head_field(struct dsn_reader *r, enum header_name known, struct str value)
 	}
 }
 
+/* Gateways wrap reports up: what is returned is one, and what returns it none.
+ * Only who listens wants to know. */
+static void
+returned_report(struct dsn_reader *r, enum header_name known, struct str value)
+{
+	if (r->listener == NULL || r->is_report ||
+	    known != HEADER_CONTENT_TYPE || !str_has_prefix_icase(value,
+	    STR("multipart/report")))
+		return;
+	content_type(r, value);
+	r->n_type = 0;
+}
+
+static void
+listener_field(struct dsn_reader *r, struct str name, struct str value)
+{
+	static const enum dsn_where where[] = { [READ_RETURNED] = DSN_RETURNED,
+		[READ_FEEDBACK] = DSN_FEEDBACK };
+
+	if (r->listener != NULL && r->state != READ_STATUS)
+		r->listener->field(r->listener->arg, r->state == READ_HEAD ?
+		    (r->is_part ? DSN_PART_HEAD : DSN_TOP) : where[r->state],
+		    name, value);
+}
+
 /* The field that was unfolded is whole. */
 static void
 field_end(struct dsn_reader *r)
@@ -414,6 +452,7 @@ field_end(struct dsn_reader *r)
 	name = str_trim(str_cut(&value, ':'));
 	value = str_trim(value);
 	r->n_value = 0;
+	listener_field(r, name, value);
 	switch (r->state) {
 	case READ_HEAD:
 		head_field(r, header_known(name), value);
@@ -422,6 +461,7 @@ field_end(struct dsn_reader *r)
 		status_field(r, name, value);
 		break;
 	case READ_RETURNED:
+		returned_report(r, header_known(name), value);
 		if (header_known(name) == HEADER_MESSAGE_ID &&
 		    r->report.message_id.p == NULL)
 			r->report.message_id = keep(r, field_msgid(value));
@@ -429,9 +469,20 @@ field_end(struct dsn_reader *r)
 		    r->report.subject.p == NULL)
 			r->report.subject = subject_read(r, value);
 		break;
+	case READ_FEEDBACK:
+	case READ_WORDS:
 	case READ_SKIP:
 		break;
 	}
+}
+
+/* Some fold a Content-Type without the white space. */
+static bool
+is_lost(const struct dsn_reader *r, struct str line)
+{
+	return r->state == READ_HEAD && r->n_value > 0 &&
+	    r->value[r->n_value - 1] == ';' &&
+	    str_has_prefix_icase(line, STR("boundary="));
 }
 
 /* A line of a header section or group: begins a field or goes on with one. */
@@ -441,7 +492,7 @@ field_line(struct dsn_reader *r, struct str line)
 	struct buf b = { .p = r->value, .n = r->n_value,
 		.cap = sizeof r->value };
 
-	if (line.p[0] != ' ' && line.p[0] != '\t') {
+	if (line.p[0] != ' ' && line.p[0] != '\t' && !is_lost(r, line)) {
 		field_end(r);
 		b.n = 0;
 	} else if (r->n_value == 0)
@@ -457,9 +508,20 @@ field_line(struct dsn_reader *r, struct str line)
 /* ---- parts ---- */
 
 static bool
-type_is(const struct dsn_reader *r, const char *type)
+type_is_text(const struct dsn_reader *r)
 {
-	return str_eq_icase((struct str){ r->type, r->n_type }, str_of(type));
+	struct str type = { r->type, r->n_type };
+
+	return type.n == 0 || str_has_prefix_icase(type, STR("text/"));
+}
+
+static void
+decoding_begin(struct dsn_reader *r)
+{
+	r->qp = (struct qp_reader){ 0 };
+	r->base64 = (struct base64_reader){ 0 };
+	r->decoded.n = 0;
+	r->decoded.has_cr = false;
 }
 
 static void
@@ -477,20 +539,21 @@ head_end(struct dsn_reader *r)
 {
 	field_end(r);
 	r->state = READ_SKIP;
+	decoding_begin(r);
 	if (type_is(r, "message/delivery-status") ||
 	    type_is(r, "message/global-delivery-status")) {
 		r->state = READ_STATUS;
 		r->report.is_status = true;
-		r->qp = (struct qp_reader){ 0 };
-		r->base64 = (struct base64_reader){ 0 };
-		r->decoded.n = 0;
-		r->decoded.has_cr = false;
 	} else if (type_is(r, "message/rfc822") ||
 	    type_is(r, "message/global") ||
 	    type_is(r, "message/global-headers") ||
 	    type_is(r, "text/rfc822-headers") ||
 	    type_is(r, "text/rfc822-header"))
 		r->state = READ_RETURNED;
+	else if (r->listener != NULL && type_is(r, "message/feedback-report"))
+		r->state = READ_FEEDBACK;
+	else if (r->listener != NULL && (type_is_text(r) || !r->is_part))
+		r->state = READ_WORDS;
 }
 
 static void
@@ -520,6 +583,13 @@ returned_line(struct dsn_reader *r, struct str line)
 }
 
 static void
+words_line(struct dsn_reader *r, struct str line)
+{
+	r->listener->line(r->listener->arg, type_is(r, "text/html") ? DSN_HTML :
+	    type_is_text(r) ? DSN_PLAIN : DSN_PREAMBLE, line);
+}
+
+static void
 part_line(struct dsn_reader *r, struct str line)
 {
 	switch (r->state) {
@@ -534,6 +604,13 @@ part_line(struct dsn_reader *r, struct str line)
 		break;
 	case READ_RETURNED:
 		returned_line(r, line);
+		break;
+	case READ_FEEDBACK:
+		if (line.n > 0)
+			field_line(r, line);
+		break;
+	case READ_WORDS:
+		words_line(r, line);
 		break;
 	case READ_SKIP:
 		break;
@@ -606,7 +683,7 @@ static bool
 is_encoded(const struct dsn_reader *r)
 {
 	return r->encoding != PLAIN &&
-	    (r->state == READ_STATUS || r->state == READ_RETURNED);
+	    r->state != READ_HEAD && r->state != READ_SKIP;
 }
 
 /* Whatever part is open has ended. */
@@ -650,6 +727,7 @@ line_read(struct dsn_reader *r, struct str line)
 	if (open > 0) {
 		part_end(r);
 		r->n_open = is_last ? open - 1 : open;
+		r->is_part = true;
 		if (!is_last)
 			head_begin(r);
 	} else if (is_encoded(r))
@@ -672,6 +750,13 @@ dsn_read_begin(struct arena *a)
 	r->group.action = DSN_ACTIONS;
 	head_begin(r);
 	return r;
+}
+
+void
+dsn_read_listen(struct dsn_reader *r, const struct dsn_listener *l)
+{
+	must(r->state == READ_HEAD && r->n_value == 0 && r->line.n == 0);
+	r->listener = l;
 }
 
 void

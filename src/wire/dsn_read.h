@@ -9,8 +9,8 @@
  * inside a report is not taken for it.  Common mistakes of others are read as
  * they were meant: no address type, angle brackets, comments, a recipient
  * without an empty line before it, empty lines within one.
- * Not for: reports in words only; feedback and disposition reports, which are
- * told by their type; trusting what it says (RFC 3464 4: anybody can write it).
+ * Not for: reports in words only (bounce_read.h, which listens here); disposition
+ * reports, which are told by their type; trusting what it says (RFC 3464 4: anybody can write it).
  * Waiting: none.
  * Memory: all in the arena given; strings live as long.  Lines count up to
  * DSN_LINE octets and fields up to DSN_VALUE, boundaries nest DSN_NEST deep.
@@ -64,9 +64,27 @@ struct dsn_report {
 	struct dsn_told *told;		/* first of n */
 };
 
+/* Where a field stands, and a line. */
+enum dsn_where { DSN_TOP, DSN_PART_HEAD, DSN_RETURNED, DSN_FEEDBACK };
+
+enum dsn_words { DSN_PLAIN, DSN_HTML, DSN_PREAMBLE };
+
+/* Who hears what else there is: the fields of the message, of its parts, of what
+ * was returned, and of a message/feedback-report; and its words, decoded, line by
+ * line, with what stands before the first part: some forget the parts.  What is
+ * given lasts until the call returns. */
+struct dsn_listener {
+	void (*field)(void *, enum dsn_where, struct str name,
+	    struct str value);
+	void (*line)(void *, enum dsn_words, struct str line);
+	void *arg;
+};
+
 struct dsn_reader;
 
 struct dsn_reader *dsn_read_begin(struct arena *);	/* NULL: no memory */
+/* Before the first octet; it must last as long as the reader. */
+void dsn_read_listen(struct dsn_reader *, const struct dsn_listener *);
 void dsn_read(struct dsn_reader *, struct str octets);
 /* The message has ended. */
 const struct dsn_report *dsn_read_end(struct dsn_reader *);
