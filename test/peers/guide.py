@@ -326,7 +326,7 @@ def install(guide, config=None):
     """Installed and running by the words of the page about that; with a configuration
     of one's own."""
     steps = {s.heading: s.steps for s in page.read(TOP / "doc" / "guide-from-postfix.md")}
-    guide.sh("touch /etc/aliases && rm -rf /var/lib/nightmail")     # the box sees the machine's
+    guide.sh("touch /etc/aliases && rm -rf /var/lib/nightmail /var/lib/nightmail-dkim")     # the box sees the machine's
     for step in steps["Install"] + steps["Say what Postfix was told"]:
         guide.step(*step)
     if config:

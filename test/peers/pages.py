@@ -191,6 +191,39 @@ def guide_forwarding(where):
         g.follow({"SRS: the sender is rewritten": by_all})
 
 
+def guide_sources(where):
+    zone = f"elsewhere.example. MX 10 mx.elsewhere.example.\nmx.elsewhere.example. A {SMARTHOST}\n"
+    with Guide(where / "box", "guide-sources.md", zone=zone) as g:
+        g.person("alice")
+        g.addresses("192.0.2.31", "192.0.2.33")     # 192.0.2.32 is what does not work
+        install(g, HERE + "outbound: { port: 587 }\n")
+
+        def sent(*senders):
+            """The sources by which they left."""
+            for i, sender in enumerate(senders):
+                g.post(letter(sender, f"s{i}"), sender, "bob@elsewhere.example")
+                g.outside("bob@elsewhere.example", f"s{i}")
+
+            def told():
+                said = re.findall(r"to=<bob@elsewhere.example>.*status=sent.* src=(\S+)", g.sh("nightmail log"))
+                return said if len(said) >= len(senders) else None
+            return wait_for(told, 10)
+
+        def leaves():
+            got = sent("x@lists.example.org", *["alice@example.org"] * 6)
+            expect(sorted(got) == ["ip-a"] * 6 + ["news"], lambda: f"{got}\n{g.logs()}")
+            shown = g.said["nightmail dns print example.org"]
+            expect("a.mta.example.org" in shown, shown)
+
+        def is_told(shown):
+            shown = shown.strip().replace("mx.example.net[192.0.2.25]:25", f"mx.elsewhere.example[{SMARTHOST}]:587")
+            form = re.escape(shown).replace(re.escape("..."), ".*")
+            logged = g.box.path("/var/log/nightmail.log").read_text()
+            expect(re.search(form, logged), lambda: f"{form}\n{logged}")
+        g.texts = {"nothing leaves by": is_told}
+        g.follow({"": leaves})
+
+
 # ---- reports ----
 
 REPORTERS = """
@@ -322,7 +355,7 @@ def manuals(where):
 
 FOLLOWED = {"README.md": readme, "nightmail.8": manuals, "nightmail-sendmail.1": manuals, "nightmail.yaml.5": manuals,
             **{f.__name__.replace("_", "-") + ".md": f for f in (
-                guide_reports, guide_directories, guide_rights, guide_receiving, guide_header, guide_forwarding, guides.guide_dns,
+                guide_reports, guide_directories, guide_rights, guide_receiving, guide_header, guide_forwarding, guide_sources, guides.guide_dns,
                 guides.guide_signing, guides.guide_from_postfix, guides.guide_beside_dovecot, guides.guide_certificates,
                 guides.guide_submission)}}
 NOT_FOLLOWED = {"limits.md": "figures, each with the test that tries it",
@@ -344,4 +377,4 @@ def every_page(where):
         expect(place_of(name).exists(), f"{name} is no page")
 
 
-CASES = [readme, manuals, every_page, guide_reports, guide_directories, guide_rights, guide_receiving, guide_header, guide_forwarding]
+CASES = [readme, manuals, every_page, guide_reports, guide_directories, guide_rights, guide_receiving, guide_header, guide_forwarding, guide_sources]
