@@ -107,6 +107,7 @@ verdict_of(enum disposition d, short code, struct esc esc, struct str text)
 	return v;
 }
 
+__attribute__((format(printf, 4, 0)))
 static struct verdict
 verdict_print(enum disposition d, short code, struct esc esc, const char *fmt,
     va_list ap)
