@@ -258,6 +258,7 @@ core_read(struct node_core *c)
 	if (rc == 0) {
 		srs_begin(c);
 		c->usage = (struct usage){ .table = c->server.quotas,
+			.ready = c->deliver->ready,
 			.holder = &c->holder, .sink = c->sink, .key = n->key,
 			.index = c->index, .n = n->setup->cores };
 		rc = usage_start(&c->usage) == 0 ? 0 : EX_IOERR;

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/must.h"
+#include "deliver/pace_file.h"
 #include "fiber/clock.h"
 #include "policy/quota_file.h"
 
@@ -10,10 +11,13 @@
 static yields void
 usage_write(struct usage *u)
 {
+	struct str path = config_now(u->holder)->spool.path;
+	int rc = pace_file_write(u->ready, path, u->index, &u->has_paces);
 	struct event e;
 
-	if (!quota_is_changed(u->table) || quota_file_write(u->table,
-	    config_now(u->holder)->spool.path, u->index) == 0)
+	if (quota_is_changed(u->table))
+		rc |= quota_file_write(u->table, path, u->index);
+	if (rc == 0)
 		return;
 	e = event_make(EVENT_trouble, clock_wall(), 0);
 	event_str(&e, FIELD_text, str_of(err_text()));
@@ -40,7 +44,8 @@ usage_start(struct usage *u)
 {
 	must(u->table != NULL && u->index < u->n && !u->is_running);
 	if (quota_file_read(u->table, config_now(u->holder)->spool.path, u->key,
-	    u->index, u->n) != 0)
+	    u->index, u->n) != 0 || pace_file_read(u->ready,
+	    config_now(u->holder)->spool.path, &u->has_paces) != 0)
 		return -1;
 	u->is_closing = false;
 	u->is_running = fiber_go("usage", usage_run, u) == 0;

@@ -705,6 +705,7 @@ static const struct shape {
 	[EVENT_report_taken] = { text_report_in, "taken" },
 	[EVENT_rescheduled] = { text_plain, "requeued" },
 	[EVENT_sign_failed] = { text_trouble, "warning: not signed" },
+	[EVENT_slowed] = { text_trouble, "slowed" },
 	[EVENT_started] = { text_plain, "daemon started" },
 	[EVENT_stopped] = { text_plain, "daemon stopped" },
 	[EVENT_tls_session] = { text_tls, "TLS connection" },

@@ -192,11 +192,15 @@ command_status(struct cli *c)
 static void
 site_print(struct cli *c, const json_t *j)
 {
+	const char *pace = text_at(j, "pace", NULL);
+
 	printf("%8jd %8jd %4jd/%-4jd %6jds  %s\n", number_at(j, "waiting", NULL),
 	    number_at(j, "messages", NULL), number_at(j, "connections", NULL),
 	    number_at(j, "connections_most", NULL),
 	    number_at(j, "left_alone_seconds", NULL),
 	    cli_visible(c, text_at(j, "site", NULL)));
+	if (pace[0] != '\0')
+		printf("%39s%s\n", "", cli_visible(c, pace));
 }
 
 static int

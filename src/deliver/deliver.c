@@ -67,9 +67,9 @@ local_rules_make(struct deliver *d, const struct config *c)
 	if (r == NULL)
 		return NULL;
 	r[0] = (struct site_rule){ str_of(d->local_site),
-		{ .connections = LOCALS } };
+		{ .connections = LOCALS, .is_fixed = true } };
 	r[1] = (struct site_rule){ str_of(d->pipe_site),
-		{ .connections = (unsigned)share } };
+		{ .connections = (unsigned)share, .is_fixed = true } };
 	return r;
 }
 
@@ -112,7 +112,13 @@ queue_config_make(struct deliver *d, const struct config *c,
 	q->limits = (struct site_limits){
 		.connections = (unsigned)c->outbound.connections,
 		.per_connection = (unsigned)c->outbound.per_connection,
-		.rate = { c->outbound.rate.n, c->outbound.rate.per_ns, BURST } };
+		.recipients = (unsigned)c->outbound.recipients,
+		.rate = { c->outbound.rate.n, c->outbound.rate.per_ns, BURST },
+		.opens = { c->outbound.connection_rate.n,
+		    c->outbound.connection_rate.per_ns, BURST },
+		.rcpts = { c->outbound.recipient_rate.n,
+		    c->outbound.recipient_rate.per_ns, BURST },
+		.is_fixed = c->outbound.adapt == ANSWER_NO };
 	q->rules = local_rules_make(d, c);
 	if (q->rules == NULL || pools_make(q, c) != 0) {
 		queue_config_free(q);

@@ -245,6 +245,18 @@ line_tell_class(struct line *l, const struct sentinel_class *c)
 }
 
 void
+line_tell_slowed(struct line *l, struct str words)
+{
+	char room[EVENT_TEXT_MOST];
+	struct buf b = BUF_OF(room);
+
+	must(l->c != NULL && words.n > 0);
+	buf_printf(&b, STR_FMT " said: " STR_FMT, STR_ARG(l->relay),
+	    STR_ARG(words));
+	line_tell(l, EVENT_slowed, "speed", &b);
+}
+
+void
 line_tell_source(struct line *l)
 {
 	char room[EVENT_TEXT_MOST];

@@ -55,6 +55,8 @@ struct line {
 	struct verdict verdict;		/* why there is no connection */
 	bool is_untrusted;		/* ... and TLS was at fault */
 	bool is_sourceless;		/* ... or the source: another may do */
+	bool is_mute;			/* it stood, but took nothing for long:
+					 * the verdict of all that wait */
 	struct str remote;		/* the host that said so */
 	struct str relay;		/* "mx.example[192.0.2.1]:25" */
 	char relay_text[320], remote_text[256];
@@ -72,6 +74,8 @@ void line_learn(struct line *);
 yields void line_hang_up(struct line *);
 /* is_sourceless: the operator hears of it, once in a while for all sites. */
 void line_tell_source(struct line *);
+/* Another server wants less of us, in these words. */
+void line_tell_slowed(struct line *, struct str words);
 
 /* How sites are asked for under this configuration. */
 void site_policy_make(struct site_policy *, const struct config *,

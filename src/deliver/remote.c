@@ -13,6 +13,7 @@
 #include "deliver/delivery.h"
 #include "deliver/line.h"
 #include "deliver/local.h"
+#include "deliver/throttle.h"
 #include "fiber/clock.h"
 #include "policy/holder.h"
 #include "policy/route.h"
@@ -21,6 +22,7 @@
 #include "wire/reply.h"
 
 enum { BATCH_MOST = 1000 };
+#define REST_LEAST_NS (5 * NS_PER_SECOND)
 
 /* ---- sending ---- */
 
@@ -63,7 +65,17 @@ struct batch {
 	uint32_t *who;			/* in d->rcpts */
 	struct client_recipient *list;
 	struct verdict *verdicts;
+	enum pace_said said;		/* the gravest */
+	uint32_t n_taken;		/* of the largest transaction */
+	const struct verdict *worst;	/* who said that, in d->rcpts */
 };
+
+static void
+batch_limit(struct batch *b, uint32_t most)
+{
+	if (most != 0 && b->most > most)
+		b->most = most;
+}
 
 static int
 batch_init(struct batch *b, struct line *l, struct delivery *d)
@@ -78,6 +90,8 @@ batch_init(struct batch *b, struct line *l, struct delivery *d)
 		b->most = (size_t)told;
 	if (b->most > d->n)
 		b->most = d->n;
+	if (l->c != NULL)
+		batch_limit(b, ready_recipients(l->d->ready, &l->c->ready));
 	b->who = arena_alloc(&d->arena, b->most * sizeof *b->who);
 	b->list = arena_alloc(&d->arena, b->most * sizeof *b->list);
 	b->verdicts = arena_alloc(&d->arena, b->most * sizeof *b->verdicts);
@@ -121,26 +135,59 @@ is_crowded(const struct line *l, const struct verdict *v)
 	    v->esc.detail == 0));
 }
 
+/* What it says of our speed; of several words the gravest. */
+static void
+batch_hear(struct batch *b, const struct verdict *v)
+{
+	enum pace_said said = throttle_of(v);
+	bool is_worse = b->worst == NULL || said == PACE_SLOWER ||
+	    (said == PACE_NARROWER && b->said != PACE_SLOWER);
+
+	if (said == PACE_LOST || !is_worse)
+		return;
+	b->said = said;
+	b->worst = v;
+}
+
+/* "452 ... the remaining recipients": so many at once, and no more. */
+static void
+batch_shrink(struct batch *b, uint32_t n_taken)
+{
+	must(n_taken > 0);
+	b->n_taken = n_taken;
+	if (b->said == PACE_ANSWERED)
+		b->said = PACE_SMALLER;
+	batch_limit(b, n_taken);
+}
+
 /* As long as each transaction delivers some, the others' turn comes. */
 static void
-batch_judge(const struct batch *b, struct line *l, struct delivery *d)
+batch_judge(struct batch *b, struct line *l, struct delivery *d)
 {
-	bool goes_on = false;
+	uint32_t n = 0;
+	bool goes_on, has_room = true;
 
 	must(b->n > 0 && b->n <= b->most);
 	for (size_t i = 0; i < b->n; i++)
-		goes_on |= b->verdicts[i].disposition == DELIVERED;
+		n += b->verdicts[i].disposition == DELIVERED;
+	goes_on = n > 0;
 	for (size_t i = 0; i < b->n; i++) {
 		struct delivery_recipient *r = &d->rcpts[b->who[i]];
 
 		r->verdict = b->verdicts[i];
 		r->remote = l->remote;
 		r->is_tried = !goes_on || !is_crowded(l, &r->verdict);
+		has_room &= r->is_tried;
+		batch_hear(b, &r->verdict);
 	}
+	if (!has_room)
+		batch_shrink(b, n);
+	else if (b->n_taken < n)
+		b->n_taken = n;
 }
 
 static yields void
-batch_send(const struct batch *b, struct line *l, struct delivery *d)
+batch_send(struct batch *b, struct line *l, struct delivery *d)
 {
 	struct reading reading = { .is_damaged = false };
 	const struct envelope *e = &d->envelope;
@@ -256,7 +303,7 @@ wish_send(struct connection *c, const struct config *conf, struct delivery *d,
 		.key = d->handoff.domain };
 	struct stream *net = c->net;
 	struct verdict v;
-	struct batch b;
+	struct batch b = { .n = 0 };
 
 	must(wish != LINE_AS_IT_IS && d->is_pinned);
 	arena_init(&l.arena, LINE_MEMORY);
@@ -277,11 +324,52 @@ wish_send(struct connection *c, const struct config *conf, struct delivery *d,
 	c->net = net;
 }
 
+/* ---- how fast ---- */
+
+/* The site's owner hears what a reply says of it.  False: at its door, and that
+ * is not borne with. */
+static bool
+speed_hear(struct line *l, const struct verdict *v, enum pace_said said,
+    uint32_t n_taken)
+{
+	bool is_borne = true, is_news = false;
+	char room[VERDICT_TEXT + 32];
+	struct buf words = BUF_OF(room);
+	struct pace_reply r = { .said = said, .n_taken = n_taken };
+
+	buf_printf(&words, "%d%s%s %s", v->code, v->esc.class == 0 ? "" : " ",
+	    esc_print(v->esc).text, v->text);
+	if (said == PACE_SLOWER || said == PACE_NARROWER)
+		r.words = buf_str(&words);
+	if (l->c->ready.state == CONNECTION_OPENING)
+		is_borne = ready_throttled(l->d->ready, clock_mono(),
+		    &l->c->ready, &r, &is_news);
+	else
+		is_news = ready_replied(l->d->ready, clock_mono(),
+		    &l->c->ready, &r);
+	if (is_news)
+		line_tell_slowed(l, r.words);
+	return is_borne;
+}
+
+/* Of a message, before its home hears of it. */
+static void
+speed_learn(struct line *l, const struct batch *b)
+{
+	if (b->worst == NULL)
+		return;
+	(void)speed_hear(l, b->worst, b->said, b->n_taken);
+	l->is_mute = ready_is_mute(l->d->ready, clock_mono(), &l->c->ready) &&
+	    b->worst->disposition == DEFERRED;
+	if (l->is_mute)
+		l->verdict = *b->worst;
+}
+
 static yields void
 message_send(struct line *l, const struct handoff *h, struct mono connect_from)
 {
 	struct delivery d;
-	struct batch b;
+	struct batch b = { .n = 0 };
 
 	must(l->c != NULL && l->verdict.disposition == DELIVERED);
 	if (delivery_open(&d, l->d, h) != 0)
@@ -298,6 +386,7 @@ message_send(struct line *l, const struct handoff *h, struct mono connect_from)
 	else if (batch_init(&b, l, &d) == 0)
 		while (client_is_usable(&l->client) && batch_fill(&b, &d))
 			batch_send(&b, l, &d);
+	speed_learn(l, &b);
 	if (l->client.kind == CLIENT_LMTP)
 		d.reach = REACH_MAILBOX;
 	else if (client_passes_dsn(&l->client))
@@ -312,7 +401,7 @@ remote_deliver_one(struct delivery *d, struct delivery_recipient *r,
 {
 	struct line l = { .d = d->at, .conf = conf,
 		.patience = client_patience_of(conf) };
-	struct batch b;
+	struct batch b = { .n = 0 };
 
 	must(!r->is_tried);
 	arena_init(&l.arena, LINE_MEMORY);
@@ -357,13 +446,22 @@ line_stands(struct line *l)
 	    config_now(l->d->holder) == l->conf;
 }
 
+/* Who is not to speak for longer than that had better go. */
+static struct mono
+rest_end(const struct line *l, struct mono now)
+{
+	int64_t ns = l->conf->outbound.idle;
+
+	return mono_add(now, ns > REST_LEAST_NS ? ns : REST_LEAST_NS);
+}
+
 static yields void
 line_work(struct line *l, struct mono connect_from)
 {
 	struct mono idle_end = MONO_NEVER, until;
 	struct handoff h;
 
-	while (line_stands(l) && !l->d->is_stopping) {
+	while (line_stands(l) && !l->d->is_stopping && !l->is_mute) {
 		struct mono now = clock_mono();
 
 		switch (ready_take(l->d->ready, now, &l->c->ready, &h, &until)) {
@@ -380,7 +478,8 @@ line_work(struct line *l, struct mono connect_from)
 				return;
 			break;
 		case READY_WAIT:
-			if (!line_rest(l, until))
+			if (!mono_is_before(until, rest_end(l, now)) ||
+			    !line_rest(l, until))
 				return;
 			break;
 		case READY_SPENT:
@@ -406,15 +505,12 @@ untrusted_settle(struct line *l, const struct handoff *h)
 	delivery_finish(&d);
 }
 
-/* Nobody learns anything from a try that we broke off ourselves. */
 static yields void
-site_fail(struct line *l)
+verdict_share(struct line *l)
 {
 	struct handoff h;
 	struct mono until;
 
-	if (l->d->is_stopping)
-		return;
 	must(l->verdict.disposition != DELIVERED);
 	if (!ready_failed(l->d->ready, clock_mono(), &l->c->ready))
 		return;
@@ -432,6 +528,15 @@ site_fail(struct line *l)
 			handoff_fail(l->d, &h, &l->verdict, l->remote);
 }
 
+/* Nobody learns anything from a try that we broke off ourselves. */
+static yields void
+site_fail(struct line *l)
+{
+	if (!l->d->is_stopping && (l->is_untrusted || !speed_hear(l,
+	    &l->verdict, throttle_of(&l->verdict), 0)))
+		verdict_share(l);
+}
+
 static yields void
 line_run(struct line *l)
 {
@@ -444,6 +549,8 @@ line_run(struct line *l)
 	}
 	ready_opened(l->d->ready, clock_mono(), &l->c->ready);
 	line_work(l, began);
+	if (l->is_mute && !l->d->is_stopping)
+		verdict_share(l);
 	line_hang_up(l);
 }
 

@@ -13,6 +13,21 @@ struct sites_work {
 	bool is_over;
 };
 
+/* rate: messages an hour; 0: none has been learnt. */
+static void
+pace_json(struct json *j, const struct pace *p)
+{
+	char room[256];
+	struct buf words = BUF_OF(room);
+
+	pace_tell(p, clock_mono(), clock_wall(), &words);
+	json_put_u64(j, "rate_per_hour", p->rate);
+	json_put_u64(j, "rate_ceiling", p->ceiling);
+	json_put_u64(j, "recipients_most", p->recipients);
+	json_put_u64(j, "slowed", p->n_refused);
+	json_put_str(j, "pace", buf_str(&words));
+}
+
 static void
 site_json(struct sites_work *w, const struct ready_site *s)
 {
@@ -27,11 +42,13 @@ site_json(struct sites_work *w, const struct ready_site *s)
 	json_put_u64(&j, "waiting", s->waiting);
 	json_put_u64(&j, "connections", s->connections);
 	json_put_u64(&j, "idle", s->idle);
-	json_put_u64(&j, "connections_most", s->limits.connections);
+	json_put_u64(&j, "connections_most", pace_connections(s->pace,
+	    s->limits.connections));
 	json_put_u64(&j, "failures", s->failures);
 	json_put_i64(&j, "left_alone_seconds",
 	    wait > 0 ? wait / NS_PER_SECOND + 1 : 0);
 	json_put_u64(&j, "messages", s->taken);
+	pace_json(&j, s->pace);
 	json_end_object(&j);
 	buf_putc(&w->out, '\n');
 }

@@ -361,6 +361,8 @@ struct config {
 		uint64_t per_connection;	/* messages; 0: any number */
 		uint64_t recipients;	/* per transaction */
 		struct rate rate;	/* messages per site */
+		struct rate connection_rate, recipient_rate;
+		enum yes_no adapt;	/* to replies */
 		int64_t idle;		/* ns a connection is kept unused */
 		uint64_t port;
 		uint64_t hosts;		/* addresses tried per attempt */

@@ -29,7 +29,8 @@ backoff_is_sane(const struct backoff *b)
 static bool
 site_limits_are_sane(const struct site_limits *l)
 {
-	return l->connections > 0 && gcra_is_sane(&l->rate);
+	return l->connections > 0 && gcra_is_sane(&l->rate) &&
+	    gcra_is_sane(&l->opens) && gcra_is_sane(&l->rcpts);
 }
 
 static bool

@@ -26,7 +26,12 @@ enum priority { PRIORITY_LOW, PRIORITY_NORMAL, PRIORITY_URGENT, PRIORITIES };
 struct site_limits {
 	unsigned connections;		/* at once; at least 1 */
 	unsigned per_connection;	/* messages; 0: any number */
+	unsigned recipients;		/* of a transaction; 0: any number */
 	struct gcra_limit rate;		/* messages; n = 0: any number */
+	struct gcra_limit opens;	/* connections */
+	struct gcra_limit rcpts;	/* recipients; those of a message leave
+					 * together, and the next waits */
+	bool is_fixed;			/* nothing is learnt of replies */
 };
 
 struct site_rule {

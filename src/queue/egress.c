@@ -5,16 +5,24 @@
 #include "queue/name.h"
 #include "queue/slab.h"
 
-static struct egress *
-egress_find(const struct ready *r, const struct handoff *h, uint64_t hash)
+static uint64_t
+egress_hash(const struct ready *r, struct str site, struct str source)
 {
-	struct table_node *k = table_find(&r->by_site, hash);
+	return hash_bytes(r->names.key, site) +
+	    3 * hash_bytes(r->names.key, source);
+}
+
+static struct egress *
+egress_find(const struct ready *r, struct str site, struct str source)
+{
+	struct table_node *k = table_find(&r->by_site, egress_hash(r, site,
+	    source));
 	struct egress *e;
 
 	for (; k != NULL; k = table_again(k)) {
 		e = OWNER_OF(k, struct egress, node);
-		if (str_eq(name_str(e->site), h->site) &&
-		    str_eq(name_str(e->source), h->source))
+		if (str_eq(name_str(e->site), site) &&
+		    str_eq(name_str(e->source), source))
 			return e;
 	}
 	return NULL;
@@ -69,7 +77,9 @@ egress_is_forgettable(const struct ready *r, const struct egress *e,
 {
 	int64_t more = e->failures == 0 ? 0 : r->config->site_backoff.cap_ns;
 
-	return gcra_is_idle(&e->pace, now) && !mono_is_before(now, e->shut) &&
+	return gcra_is_idle(&e->rate, now) && gcra_is_idle(&e->opens, now) &&
+	    gcra_is_idle(&e->rcpts, now) && pace_is_forgettable(&e->pace, now) &&
+	    !mono_is_before(now, e->shut) &&
 	    !mono_is_before(now, mono_add(e->gate, more));
 }
 
@@ -91,29 +101,21 @@ egress_sweep(struct ready *r, struct mono now)
 	}
 }
 
-static uint64_t
-egress_hash(const struct ready *r, const struct handoff *h)
-{
-	return hash_bytes(r->names.key, h->site) +
-	    3 * hash_bytes(r->names.key, h->source);
-}
-
 struct egress *
 egress_seek(const struct ready *r, const struct handoff *h)
 {
-	return egress_find(r, h, egress_hash(r, h));
+	return egress_find(r, h->site, h->source);
 }
 
 struct egress *
 egress_take(struct ready *r, struct mono now, const struct handoff *h)
 {
-	uint64_t hash = egress_hash(r, h);
-	struct egress *e = egress_find(r, h, hash);
+	struct egress *e = egress_find(r, h->site, h->source);
 
 	if (e != NULL)
 		return e;
 	egress_sweep(r, now);
-	return egress_new(r, h, hash);
+	return egress_new(r, h, egress_hash(r, h->site, h->source));
 }
 
 struct egress *
@@ -132,10 +134,37 @@ egress_is_ours(const struct ready *r, const struct egress *e)
 }
 
 /* After a failure one connection alone tries whether the site lives. */
-static unsigned
+unsigned
 egress_permits(const struct egress *e)
 {
-	return e->failures > 0 && e->n_good == 0 ? 1 : e->limits.connections;
+	return e->failures > 0 && e->n_good == 0 ? 1 :
+	    pace_connections(&e->pace, e->limits.connections);
+}
+
+static struct mono
+mono_last(struct mono a, struct mono b)
+{
+	return mono_is_before(a, b) ? b : a;
+}
+
+struct mono
+egress_when(const struct egress *e, struct mono now)
+{
+	struct mono at = gcra_when(&e->rate, &e->limits.rate, now);
+
+	at = mono_last(at, gcra_when(&e->rcpts, &e->limits.rcpts, now));
+	return mono_last(at, pace_when(&e->pace, now));
+}
+
+void
+egress_spend(struct egress *e, struct mono now, uint32_t n_rcpts)
+{
+	bool is_paid = gcra_take(&e->rate, &e->limits.rate, now, 1) &&
+	    gcra_take(&e->rcpts, &e->limits.rcpts, now, n_rcpts);
+
+	must(is_paid && n_rcpts > 0);
+	pace_begun(&e->pace, now);
+	e->taken++;
 }
 
 static enum egress_place
@@ -146,9 +175,8 @@ egress_wants(const struct egress *e, struct mono now, struct mono *when)
 	if (e->round.n <= e->n_idle + e->n_soon ||
 	    e->n_out >= egress_permits(e))
 		return EGRESS_NOWHERE;
-	*when = gcra_when(&e->pace, &e->limits.rate, now);
-	if (mono_is_before(*when, e->gate))
-		*when = e->gate;
+	*when = mono_last(mono_last(egress_when(e, now), e->gate),
+	    gcra_when(&e->opens, &e->limits.opens, now));
 	return mono_is_before(now, *when) ? EGRESS_TIMED : EGRESS_ABLE;
 }
 
@@ -167,8 +195,11 @@ void
 egress_place(struct ready *r, struct mono now, struct egress *e)
 {
 	struct mono when = now;
-	enum egress_place place = egress_wants(e, now, &when);
+	enum egress_place place;
 
+	if (e->round.n > e->n_idle + e->n_soon)
+		pace_press(&e->pace, now, e->n_out, e->limits.connections);
+	place = egress_wants(e, now, &when);
 	egress_call(r, e);
 	if (place == e->place && place != EGRESS_TIMED)
 		return;
@@ -318,8 +349,12 @@ egress_configure(struct ready *r, struct mono now, struct egress *e,
 	const struct site_limits *l = queue_config_limits(c,
 	    name_str(e->site));
 
-	gcra_change(&e->pace, &e->limits.rate, &l->rate, now);
+	gcra_change(&e->rate, &e->limits.rate, &l->rate, now);
+	gcra_change(&e->opens, &e->limits.opens, &l->opens, now);
+	gcra_change(&e->rcpts, &e->limits.rcpts, &l->rcpts, now);
 	e->limits = *l;
+	if (l->is_fixed)
+		e->pace = (struct pace){ 0 };
 	if (!egress_is_ours(r, e))
 		egress_give_back(r, e);
 	egress_place(r, now, e);

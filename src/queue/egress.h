@@ -19,6 +19,7 @@
 
 #include "queue/flow.h"
 #include "queue/gcra.h"
+#include "queue/pace.h"
 #include "queue/ready.h"
 #include "queue/round.h"
 #include "queue/wheel.h"
@@ -35,7 +36,9 @@ struct egress {
 	struct list idle;		/* connections; last used first */
 	struct round round;		/* parcels */
 	struct site_limits limits;
-	struct gcra pace;
+	struct gcra rate, opens, rcpts;
+	struct pace pace;		/* what the far side bears */
+	struct mono told_at;		/* ... and that it changed */
 	struct mono gate;		/* left alone until */
 	struct mono shut;		/* nothing is admitted until */
 	uint64_t taken;
@@ -84,6 +87,11 @@ struct egress *egress_take(struct ready *, struct mono now,
 struct egress *egress_seek(const struct ready *, const struct handoff *);
 struct egress *egress_of(const struct ready *,
     const struct ready_connection *);
+/* How many connections there may be now. */
+unsigned egress_permits(const struct egress *);
+/* The next message may go then; and it goes. */
+struct mono egress_when(const struct egress *, struct mono now);
+void egress_spend(struct egress *, struct mono now, uint32_t n_rcpts);
 bool egress_is_ours(const struct ready *, const struct egress *);
 void egress_place(struct ready *, struct mono now, struct egress *);
 void egress_clear(struct ready *);

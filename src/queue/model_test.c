@@ -618,7 +618,8 @@ begin(uint64_t with)
 	config = queue_config_default();
 	config.map = &map;
 	config.away_most = 300;
-	config.limits = (struct site_limits){ 2, 10, { 10, SECOND, 1 } };
+	config.limits = (struct site_limits){ .connections = 2,
+		.per_connection = 10, .rate = { 10, SECOND, 1 } };
 	for (unsigned i = 0; i < CORES; i++) {
 		queues[i] = queue_open(i, &config);
 		readies[i] = ready_open(i, &config);

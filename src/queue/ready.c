@@ -1,11 +1,17 @@
 #include "queue/config.h"
 #include "queue/egress.h"
+#include "queue/handoff.h"
 
 #include "base/must.h"
 #include "queue/name.h"
 #include "queue/slab.h"
 
 #include <stdlib.h>
+
+/* How long one that takes not even one message is borne with before all that
+ * waits there shares the verdict. */
+#define BORNE_NS (900 * NS_PER_SECOND)
+#define TELL_NS (600 * NS_PER_SECOND)
 
 enum { PARCELS_PER_CHUNK = 256, OTHERS_PER_CHUNK = 64, TIMER_STEPS = 64 };
 
@@ -145,7 +151,8 @@ ready_move(struct ready *r, struct mono now)
 
 /* The domain is copied: whose message it was may be gone when it is read. */
 static void
-connection_begin(struct ready_connection *c, const struct egress *e)
+connection_begin(struct ready_connection *c, const struct egress *e,
+    struct mono now)
 {
 	struct round_entry *k = round_peek(&e->round);
 	struct str domain;
@@ -154,7 +161,7 @@ connection_begin(struct ready_connection *c, const struct egress *e)
 	domain = OWNER_OF(k, struct parcel, entry)->handoff.domain;
 	must(domain.n < sizeof c->text);
 	*c = (struct ready_connection){ .slot = e->slot,
-		.state = CONNECTION_OPENING, .site = name_str(e->site),
+		.state = CONNECTION_OPENING, .begun = now, .site = name_str(e->site),
 		.pool = name_str(e->pool), .source = name_str(e->source) };
 	memcpy(c->text, domain.p, domain.n);
 	c->domain = (struct str){ c->text, domain.n };
@@ -171,7 +178,8 @@ ready_next_site(struct ready *r, struct mono now, struct ready_connection *c)
 	if (l == NULL)
 		return false;
 	e = OWNER_OF(l, struct egress, wait.link);
-	connection_begin(c, e);
+	connection_begin(c, e, now);
+	(void)gcra_take(&e->opens, &e->limits.opens, now, 1);
 	e->n_out++;
 	e->n_soon++;
 	r->n_connections++;
@@ -200,6 +208,7 @@ ready_opened(struct ready *r, struct mono now, struct ready_connection *c)
 	must(c->state == CONNECTION_OPENING && !c->is_good);
 	c->is_good = true;
 	e->n_good++;
+	pace_opened(&e->pace, e->n_good);
 	e->gate = mono_first(e->gate, now);
 	egress_place(r, now, e);
 }
@@ -228,6 +237,18 @@ connection_leave(struct egress *e, struct ready_connection *c)
 	}
 }
 
+/* Nobody says any more what became of its message. */
+static void
+connection_settle(struct egress *e, struct mono now,
+    struct ready_connection *c)
+{
+	const struct pace_reply lost = { .said = PACE_LOST };
+
+	if (c->is_owing && !e->limits.is_fixed)
+		pace_replied(&e->pace, now, &lost);
+	c->is_owing = false;
+}
+
 /* After `least' messages on this connection the site is known to be well. */
 static void
 connection_praise(struct egress *e, const struct ready_connection *c,
@@ -242,6 +263,7 @@ connection_is_spent(const struct ready *r, const struct egress *e,
     const struct ready_connection *c)
 {
 	return !egress_is_ours(r, e) || e->n_out > e->limits.connections ||
+	    (e->n_out > 1 && e->n_out > egress_permits(e)) ||
 	    (e->limits.per_connection > 0 &&
 	    c->taken >= e->limits.per_connection);
 }
@@ -260,13 +282,15 @@ connection_next(struct ready *r, struct mono now, struct egress *e,
 		e->n_idle++;
 		return READY_EMPTY;
 	}
-	if (!gcra_take(&e->pace, &e->limits.rate, now, 1)) {
+	if (mono_is_before(now, egress_when(e, now))) {
 		c->state = CONNECTION_PACED;
 		e->n_soon++;
 		return READY_WAIT;
 	}
 	c->state = CONNECTION_BUSY;
 	c->taken++;
+	c->begun = now;
+	c->is_owing = true;
 	return READY_TAKEN;
 }
 
@@ -285,19 +309,92 @@ ready_take(struct ready *r, struct mono now, struct ready_connection *c,
 	enum ready_take what;
 
 	must(c->is_good && c->state != CONNECTION_FAILED);
+	connection_settle(e, now, c);
 	connection_leave(e, c);
 	connection_praise(e, c, 1);
 	what = connection_next(r, now, e, c);
 	*until = now;
 	if (what == READY_WAIT)
-		*until = gcra_when(&e->pace, &e->limits.rate, now);
+		*until = egress_when(e, now);
 	if (what == READY_TAKEN) {
 		parcel_give(r, egress_next(r, e), h);
-		e->taken++;
+		egress_spend(e, now, h->n_rcpts);
 		r->taken++;
 	}
 	egress_place(r, now, e);
 	return what;
+}
+
+static bool
+egress_is_news(struct egress *e, struct mono now)
+{
+	if (e->told_at.ns != 0 && mono_is_before(now, mono_add(e->told_at,
+	    TELL_NS)))
+		return false;
+	e->told_at = now;
+	return true;
+}
+
+bool
+ready_replied(struct ready *r, struct mono now, struct ready_connection *c,
+    const struct pace_reply *said)
+{
+	struct egress *e = egress_of(r, c);
+	struct pace_reply reply = *said;
+
+	must(c->state == CONNECTION_BUSY && c->is_good);
+	reply.begun = c->begun;
+	reply.n_good = e->n_good - 1;
+	c->is_owing = false;
+	if (e->limits.is_fixed)
+		return false;
+	pace_replied(&e->pace, now, &reply);
+	egress_place(r, now, e);
+	return (said->said == PACE_SLOWER || said->said == PACE_NARROWER) &&
+	    egress_is_news(e, now);
+}
+
+bool
+ready_is_mute(const struct ready *r, struct mono now,
+    const struct ready_connection *c)
+{
+	const struct egress *e = egress_of(r, c);
+
+	must(c->is_good);
+	return e->n_good == 1 && pace_shut_ns(&e->pace, now) > BORNE_NS;
+}
+
+uint32_t
+ready_recipients(const struct ready *r, const struct ready_connection *c)
+{
+	const struct egress *e = egress_of(r, c);
+	uint32_t most = e->limits.recipients > 0 ? e->limits.recipients :
+	    UINT32_MAX;
+
+	most = pace_recipients(&e->pace, most);
+	return most == UINT32_MAX ? 0 : most;
+}
+
+bool
+ready_throttled(struct ready *r, struct mono now, struct ready_connection *c,
+    const struct pace_reply *said, bool *is_news)
+{
+	struct egress *e = egress_of(r, c);
+	struct pace_reply reply = *said;
+
+	must(c->state == CONNECTION_OPENING && !c->is_good);
+	reply.begun = c->begun;
+	reply.n_good = e->n_good;
+	if (e->limits.is_fixed ||
+	    (said->said != PACE_SLOWER && said->said != PACE_NARROWER) ||
+	    pace_shut_ns(&e->pace, now) > BORNE_NS)
+		return false;
+	if (reply.n_good == 0)
+		reply.said = PACE_SLOWER;	/* it is not our number */
+	pace_replied(&e->pace, now, &reply);
+	*is_news = egress_is_news(e, now);
+	egress_place(r, now, e);
+	return true;
 }
 
 static void
@@ -320,6 +417,7 @@ ready_failed(struct ready *r, struct mono now, struct ready_connection *c)
 	bool is_dead;
 
 	must(c->state != CONNECTION_FAILED);
+	connection_settle(e, now, c);
 	if (c->is_good)
 		e->n_good--;
 	connection_leave(e, c);
@@ -380,6 +478,7 @@ ready_closed(struct ready *r, struct mono now, struct ready_connection *c)
 {
 	struct egress *e = egress_of(r, c);
 
+	connection_settle(e, now, c);
 	connection_leave(e, c);
 	connection_praise(e, c, 1);
 	if (c->is_good)
@@ -427,8 +526,26 @@ ready_retry_now(struct ready *r, struct mono now)
 
 	for (uint32_t i = 0; (e = ready_egress_next(r, &i)) != NULL; i++) {
 		e->gate = mono_first(e->gate, now);
+		pace_ask_now(&e->pace, now);
 		egress_place(r, now, e);
 	}
+}
+
+void
+ready_remember(struct ready *r, struct mono now, struct str site,
+    struct str source, const struct pace *p)
+{
+	struct handoff h = { .site = site, .pool = STR(""), .source = source,
+		.shard = (uint16_t)shard_of(source, site) };
+	struct egress *e;
+
+	if (shard_owner(r->config->map, h.shard) != r->core)
+		return;
+	e = egress_take(r, now, &h);
+	if (e == NULL || e->limits.is_fixed)
+		return;
+	e->pace = *p;
+	egress_place(r, now, e);
 }
 
 bool
@@ -446,7 +563,7 @@ ready_site_next(const struct ready *r, struct ready_cursor *c,
 		.connections = e->n_out, .idle = e->n_idle,
 		.failures = e->failures, .waiting = e->round.n,
 		.flows = e->n_turns, .limits = e->limits, .gate = e->gate,
-		.taken = e->taken,
+		.taken = e->taken, .pace = &e->pace,
 	};
 	return true;
 }

@@ -2,14 +2,16 @@
  * ready.h -- the sites this core owns: who goes next, and how fast.
  *
  * The promise: for each (source, site) there are never more connections than
- * its limit, never more messages on one, never more in a time than its rate.
+ * its limit, never more messages on one, never more messages, recipients or new
+ * connections in a time than its rates; and never more than the far side's own
+ * words allow (pace.h).
  * Between flows (tenant, stream, priority) turns are taken by deficit round
  * robin over recipients and size, by weight; one turn in ROUND_RESERVE is kept
  * for urgent mail.  A site that does not answer is left alone by all, longer
  * each time, and tried again by one connection alone.
  * Not for: schedules (queue.h, at home) or connections themselves (deliver/).
  * Waiting: none, and no clock.
- * Memory: slabs of its own: some 100 bytes a waiting message, 300 a site.  What
+ * Memory: slabs of its own: some 100 bytes a waiting message, 800 a site.  What
  * waits here is bounded by each home's away_most.  A struct ready_connection is
  * the caller's, must not move, and is known here from ready_next_site() to
  * ready_closed().
@@ -23,6 +25,7 @@
 #include "base/list.h"
 #include "queue/config.h"
 #include "queue/handoff.h"
+#include "queue/pace.h"
 
 struct ready;
 
@@ -47,6 +50,8 @@ struct ready_connection {
 	uint32_t taken;			/*  connections, of no other now open */
 	enum connection_state state;
 	bool is_good;			/* ready_opened() was said */
+	bool is_owing;			/* ready_replied() was not, since ... */
+	struct mono begun;		/* ... the message, or the line */
 	struct str site, pool, source;	/* readable until ready_closed() */
 	struct str domain;		/* of one waiting message: in text[] */
 	char text[256];
@@ -92,6 +97,26 @@ enum ready_take {
 enum ready_take ready_take(struct ready *, struct mono now,
     struct ready_connection *, struct handoff *, struct mono *until);
 
+/* What the last message taken met with; without it, it was lost.  n_good is
+ * known here.  True: the site slows us down, and that is to be told (once in
+ * ten minutes). */
+bool ready_replied(struct ready *, struct mono now, struct ready_connection *,
+    const struct pace_reply *);
+/* For too long it has taken nothing, message by message: not even this one, the
+ * last that asked.  Then ready_failed(). */
+bool ready_is_mute(const struct ready *, struct mono now,
+    const struct ready_connection *);
+/* Recipients of a transaction with it now; 0: any number. */
+uint32_t ready_recipients(const struct ready *,
+    const struct ready_connection *);
+
+/* It was opened, and sent away for speed.  True: the site is borne with: what
+ * waits goes on waiting, and ready_closed() is all that is left to do.  False:
+ * nothing was done; it has gone on for too long, so ready_failed().  is_news: as
+ * what ready_replied() says. */
+bool ready_throttled(struct ready *, struct mono now,
+    struct ready_connection *, const struct pace_reply *, bool *is_news);
+
 /*
  * It could not be opened, or broke in a way that says the site is ill.  True:
  * no other connection there is good, so all that waits now shares the verdict:
@@ -130,10 +155,15 @@ struct ready_site {
 	size_t waiting, flows;
 	struct site_limits limits;
 	struct mono gate;		/* left alone until; or 0 */
+	const struct pace *pace;
 	uint64_t taken;			/* messages, since it is known */
 };
 bool ready_site_next(const struct ready *, struct ready_cursor *,
     struct ready_site *);
+
+/* A pace of before a restart; in vain without memory. */
+void ready_remember(struct ready *, struct mono now, struct str site,
+    struct str source, const struct pace *);
 
 struct ready_counts {
 	size_t waiting, giving_back, sites, connections;

@@ -66,11 +66,12 @@ class Peer:
     other than 220.  behind: octets in the packet of the 220.  broken: what
     follows the 220 instead of a handshake.  implicit: TLS from the first octet.
     extensions: more EHLO lines, inside TLS.  login: fn(peer session, verb line)
-    that speaks AUTH.  replies: verb -> reply line instead of the usual."""
+    that speaks AUTH.  replies: verb -> reply line instead of the usual.  judge:
+    fn(peer session, verb or "CONNECT", mail) that gives one, or None; 421 ends it."""
 
     def __init__(self, address, port, tls=None, **how):
         self.how = {"answer": None, "behind": b"", "broken": None, "implicit": False, "extensions": [],
-                    "clear_extensions": [], "login": None, "replies": {}, "versions": None, "name": "peer.test"}
+                    "clear_extensions": [], "login": None, "replies": {}, "judge": None, "versions": None, "name": "peer.test"}
         assert not set(how) - set(self.how), how
         self.how.update(how)
         self.tls = tls
@@ -151,6 +152,9 @@ class Talk:
             lines.append("STARTTLS")
         self.say(*[f"250{'-' if i < len(lines) - 1 else ' '}{text}" for i, text in enumerate(lines)])
 
+    def judge(self, verb, mail):
+        return self.how["judge"](self, verb, mail) if self.how["judge"] else None
+
     def starttls(self):
         if self.how["answer"]:
             self.say(self.how["answer"])
@@ -166,12 +170,22 @@ class Talk:
     def run(self):
         if self.how["implicit"]:
             self.secure()
+        if (said := self.judge("CONNECT", None)):
+            self.say(said)
+            return
         self.say(f"220 {self.how['name']} ready")
         mail = None
         while True:
             text = self.line()
             verb = text.split(" ")[0].split(":")[0].upper()
-            if verb in self.how["replies"]:
+            if (said := self.judge(verb, mail)):
+                self.say(said)
+                mail = mail if verb != "MAIL" else None
+                if said.startswith("421"):
+                    return
+            elif verb in ("RCPT", "DATA") and mail is None:
+                self.say("503 MAIL first")
+            elif verb in self.how["replies"]:
                 self.say(self.how["replies"][verb])
             elif verb in ("EHLO", "LHLO"):
                 self.ehlo()
