@@ -3,10 +3,14 @@
 #include "base/id.h"
 #include "fiber/clock.h"
 #include "http/control_inner.h"
+#include "policy/bounce_rules.h"
+#include "policy/config.h"
+#include "policy/holder.h"
 #include "queue/key.h"
 #include "queue/queue.h"
 #include "spool/envelope.h"
 #include "spool/spool.h"
+#include "wire/reason.h"
 
 enum { RECIPIENT_ROOM = 8 * 1024, DESTINATIONS_SHOWN = 100 };
 
@@ -69,16 +73,32 @@ times_json(struct json *j, const struct view_item *v)
 		json_put_str(j, "site", v->site);
 }
 
+/* Why it waits, in words, and what that means. */
+static void
+reason_json(const struct control_core *core, struct json *j,
+    const struct view_item *v)
+{
+	const struct reason *why;
+
+	if (v->reason.p == NULL)
+		return;
+	json_put_str(j, "delay_reason", v->reason);
+	why = bounce_judge_said(config_now(core->holder)->bounces.rules,
+	    v->reason);
+	if (why != NULL)
+		json_put_str(j, "class", str_of(why->name));
+}
+
 void
-queue_row_destination(struct json *j, const struct view_item *v)
+queue_row_destination(const struct control_core *core, struct json *j,
+    const struct view_item *v)
 {
 	json_put_object(j, NULL);
 	json_put_str(j, "domain", v->domain);
 	json_put_str(j, "status", str_of(queue_row_status(v)));
 	json_put_u64(j, "recipients", v->n_rcpts);
 	json_put_u64(j, "attempts", v->tries);
-	if (v->reason.p != NULL)
-		json_put_str(j, "delay_reason", v->reason);
+	reason_json(core, j, v);
 	times_json(j, v);
 	json_end_object(j);
 }
@@ -127,8 +147,7 @@ recipients_json(struct row *r, struct json *j)
 		}
 		json_put_object(j, NULL);
 		json_put_str(j, "address", e->rcpts[i].address);
-		if (v->reason.p != NULL)
-			json_put_str(j, "delay_reason", v->reason);
+		reason_json(r->core, j, v);
 		json_end_object(j);
 	}
 	json_end_array(j);
@@ -171,7 +190,7 @@ ours_json(const struct row *r, struct json *j, const struct view_item *all)
 		return;
 	json_put_array(j, "destinations");
 	for (size_t i = 0; i < r->n && i < DESTINATIONS_SHOWN; i++)
-		queue_row_destination(j, &r->to[i]);
+		queue_row_destination(r->core, j, &r->to[i]);
 	json_end_array(j);
 }
 

@@ -26,6 +26,7 @@ enum { QUEUE_ROW_MOST = 192 * 1024, QUEUE_ROW_MEMORY = 16 * 1024 * 1024 };
 yields void queue_row(const struct control_core *, const struct view_filter *,
     uint64_t id, struct buf *out);
 
-void queue_row_destination(struct json *, const struct view_item *);
+void queue_row_destination(const struct control_core *, struct json *,
+    const struct view_item *);
 
 #endif

@@ -67,7 +67,7 @@ items_json(struct json *j, const struct show_work *w)
 	json_put_array(j, "destinations");
 	for (i = 0; i < n && i < DESTINATIONS_SHOWN &&
 	    j->out->cap - j->out->n > ROW_ROOM; i++)
-		queue_row_destination(j, &v[i]);
+		queue_row_destination(w->work.core, j, &v[i]);
 	json_end_array(j);
 	if (i < n)
 		json_put_u64(j, "destinations_left_out", n - i);

@@ -236,3 +236,17 @@ bounce_judge_verdict(const struct bounce_rules *own, struct str host,
 	must(v->disposition != DELIVERED);
 	v->reason = (unsigned char)bounce_judge(own, &reply).reason->class;
 }
+
+const struct reason *
+bounce_judge_said(const struct bounce_rules *own, struct str said)
+{
+	struct bounce_reply reply = { .phase = BOUNCE_RCPT };
+	size_t at = str_find_str(said, STR("] said: "));
+
+	if (!str_has_prefix_icase(said, STR("host ")) || at == said.n)
+		return NULL;
+	reply.host = str_sub(said, 5, str_find(said, '[') - 5);
+	reply.text = str_sub(said, at + 8, said.n);
+	bounce_reply_codes(reply.text, &reply.code, &reply.esc);
+	return bounce_judge(own, &reply).reason;
+}

@@ -101,6 +101,11 @@ struct bounce_judged bounce_judge_told(const struct bounce_rules *own,
 void bounce_judge_verdict(const struct bounce_rules *own, struct str host,
     struct verdict *);
 
+/* "host mx.example.org[192.0.2.1] said: 450 4.2.1 later", as queues keep it.
+ * NULL: no host said anything. */
+const struct reason *bounce_judge_said(const struct bounce_rules *own,
+    struct str said);
+
 /* Strings are copied into the arena; NULL when there is an error. */
 const struct bounce_rules *bounce_rules_read(struct arena *,
     struct arena *scratch, struct problems *, const struct source_file *);

@@ -43,7 +43,6 @@ struct reading {
 	struct bounce_rules *rules;
 	struct str file;
 	size_t n_bare;			/* expressions without a phrase */
-	size_t n_errors;
 };
 
 static void reading_wrong(struct reading *, struct place, const char *fmt, ...)
@@ -59,7 +58,6 @@ reading_wrong(struct reading *r, struct place at, const char *fmt, ...)
 	(void)vsnprintf(why, sizeof why, fmt, ap);
 	va_end(ap);
 	problem_add(r->problems, PROBLEM_ERROR, at, "%s", why);
-	r->n_errors++;
 }
 
 static void
@@ -100,8 +98,7 @@ keys_check(struct reading *r, const struct node *map, const char *const *keys)
 		    "unknown key '" STR_FMT "'%s%s%s", STR_ARG(n->key),
 		    near == NULL ? "" : "; did you mean '",
 		    near == NULL ? "" : near, near == NULL ? "" : "'?");
-		r->n_errors++;
-	}
+		}
 }
 
 /* NULL when it is not there; of another kind is an error. */
@@ -118,7 +115,6 @@ key_get(struct reading *r, const struct node *map, const char *key,
 		return n;
 	problem_add(r->problems, PROBLEM_ERROR, n->at, "'%s' is %s", key,
 	    kinds[kind]);
-	r->n_errors++;
 	return NULL;
 }
 
@@ -293,7 +289,6 @@ expression_wrong(struct reading *r, const struct node *n, int rc,
 	problem_add(r->problems, PROBLEM_ERROR, n->at, "this expression is "
 	    "wrong at its character %zu: %s", (size_t)at + 1,
 	    (const char *)why);
-	r->n_errors++;
 }
 
 /* Texts are octets here, in small letters. */
@@ -497,6 +492,7 @@ bounce_rules_read(struct arena *a, struct arena *scratch,
 	struct reading r = { .arena = a, .problems = problems,
 		.rules = rules_new(a), .file = arena_copy(a, file->name) };
 	const struct node *root;
+	size_t before;
 
 	if (r.rules == NULL || r.file.p == NULL ||
 	    file->bytes.n > BOUNCE_FILE_MOST) {
@@ -506,13 +502,13 @@ bounce_rules_read(struct arena *a, struct arena *scratch,
 		return NULL;
 	}
 	yaml_begin(&r.yaml, scratch, problems);
+	before = problems->counts[PROBLEM_ERROR];
 	root = yaml_parse(&r.yaml, file);
-	if (root == NULL)
-		r.n_errors++;
-	else
+	if (root != NULL)
 		file_read(&r, root);
 	yaml_end(&r.yaml);
-	return r.n_errors == 0 ? r.rules : NULL;
+	return root != NULL && problems->counts[PROBLEM_ERROR] == before ?
+	    r.rules : NULL;
 }
 
 /* ---- the table that is built in ---- */

@@ -201,6 +201,22 @@ own_rules_come_first(void **state)
 }
 
 static void
+what_queues_keep_is_judged(void **state)
+{
+	const struct reason *r = bounce_judge_said(NULL, STR("host "
+	    "mx1.mail.icloud.com[192.0.2.1] said: 450 4.2.2 User is over "
+	    "quota"));
+
+	(void)state;
+	assert_true(r != NULL && r->class == REASON_full);
+	r = bounce_judge_said(NULL, STR("host a.test[192.0.2.1] said: 451 "));
+	assert_true(r != NULL && r->class == REASON_unknown);
+	assert_null(bounce_judge_said(NULL, STR("connection timed out")));
+	assert_null(bounce_judge_said(NULL, STR("")));
+	assert_null(bounce_judge_said(NULL, STR("host a.test said: 451")));
+}
+
+static void
 wrong_files_are_told(void **state)
 {
 	static const struct { const char *text, *says; } rows[] = {
@@ -466,6 +482,7 @@ main(void)
 		cmocka_unit_test(replies_have_classes),
 		cmocka_unit_test(table_is_whole),
 		cmocka_unit_test(own_rules_come_first),
+		cmocka_unit_test(what_queues_keep_is_judged),
 		cmocka_unit_test(wrong_files_are_told),
 		cmocka_unit_test(files_have_limits),
 		cmocka_unit_test(expressions_have_limits),

@@ -36,6 +36,7 @@ struct bounce_reader {
 	enum dsn_words best;		/* of what is kept: plain text goes before
 					 * HTML, and both before a preamble */
 	bool in_tag;			/* of HTML */
+	enum bounce_phase phase;	/* the words say so */
 };
 
 const char *
@@ -434,7 +435,7 @@ static void
 told_from_words(struct bounce_reader *r, struct bounce_told *t,
     struct str words)
 {
-	t->phase = bounce_words_phase(words);
+	t->phase = r->phase;
 	t->reply = reply_of(r, words, t->address);
 	bounce_reply_codes(t->reply, &t->code, &t->esc);
 	if (t->reply.n <= t->address.n + 3)
@@ -454,7 +455,7 @@ told_of_dsn(struct bounce_reader *r, struct bounce_told *t,
 	    d->final.text.n == 0 ? d->original.text : d->final.text;
 	t->action = d->action == DSN_ACTIONS ? DSN_FAILURE : d->action;
 	t->remote = d->remote;
-	t->phase = bounce_words_phase(words);
+	t->phase = r->phase;
 	t->code = d->code;
 	t->esc = d->status;
 	t->reply = reply_keep(r, d->diagnostic);
@@ -592,6 +593,7 @@ report_read(struct bounce_reader *r, const struct dsn_report *d)
 	copy_read(r, str_sub(words, at, words.n));
 	words.n = at;
 	r->report.words = words;
+	r->phase = bounce_words_phase(words);
 	if (type.p != NULL)
 		complaint_read(r, type);
 	else if (d->n > 0)

@@ -173,6 +173,7 @@ lead_of(struct str line, struct str address)
 {
 	struct str lead = { line.p, (size_t)(address.p - line.p) };
 
+	must(address.p >= line.p && lead.n <= line.n);
 	while (lead.n > 0 && strchr(" \t<>\"'*|-:#([=,;.", lead.p[0]) != NULL)
 		lead = str_sub(lead, 1, lead.n);
 	while (lead.n > 0 && strchr(" \t<\"'([:=,;", lead.p[lead.n - 1]) != NULL)
@@ -348,14 +349,14 @@ bounce_words_of(struct str words, struct str address)
 		struct str before = rest, line = line_next(&rest);
 
 		if (from.p == NULL) {
-			if (!value_has(line, address) ||
-			    address_rank(line, address) < 0)
+			if (!value_has(line, address))
 				continue;
 			from = before;
 			said = line.n > address.n + 12 ? line.n : 0;
 			continue;
 		}
-		if (line_is_of_other(line, address) ||
+		if (from.n - before.n > BOUNCE_REPLY_MOST ||
+		    line_is_of_other(line, address) ||
 		    (line_is_empty(line) && said > 0))
 			return str_sub(from, 0, from.n - before.n);
 		said += line_is_empty(line) ? 0 : line.n;

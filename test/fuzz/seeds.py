@@ -38,6 +38,21 @@ def report_seeds():
             yield b"\0" + text[at.start():][:2000]
 
 
+def bounce_read_seeds():
+    """Bounces of others, whole, and what is none."""
+    for path in sorted(VECTORS.glob("bounces-*/*/*.*")):
+        yield b"\0" + path.read_bytes()[:LONGEST]
+
+
+def bounce_rules_seeds():
+    """A host, a reply, a file."""
+    own = (ROOT / "doc/guide-errors.md").read_bytes()
+    for text in re.findall(rb"```yaml\n(# /etc.*?)```", own, re.S):
+        yield b"\4mx.google.com\n450 4.2.1 slow down please, limit of 7 per day\n" + text
+    table = (ROOT / "src/policy/bounce_rules.yaml").read_bytes()
+    yield b"\4mx.qq.com\n550 5.1.1 user unknown\n" + table[:LONGEST]
+
+
 def report_in_seeds():
     """Reports of others, as messages, and what was in them."""
     for path in sorted(VECTORS.glob("dmarc-*/**/*")) + sorted(VECTORS.glob("*rpt-*/**/*")) + \
@@ -197,6 +212,8 @@ VECTOR_SEEDS = {
     "client": client_seeds,
     "content_type": lambda: json_seeds("content_type.json"),
     "control": control_seeds,
+    "bounce_read": bounce_read_seeds,
+    "bounce_rules": bounce_rules_seeds,
     "data": data_seeds,
     "date": lambda: json_seeds("date.json"),
     "directory": directory_seeds,
