@@ -1,8 +1,10 @@
 /* report_commands.c -- report read: what a report of another server says. */
 #include "base/json.h"
 #include "cli/cli.h"
+#include "policy/bounce_rules.h"
 #include "wire/disposition.h"
 #include "wire/dsn_read.h"
+#include "wire/reason.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -35,6 +37,20 @@ report_read(struct cli *c, FILE *f)
 	while ((n = fread(piece, 1, PIECE, f)) > 0)
 		dsn_read(r, (struct str){ piece, n });
 	return ferror(f) ? NULL : dsn_read_end(r);
+}
+
+/* What it means, as it would if the host had said it to us. */
+static const struct reason *
+told_reason(const struct dsn_told *t)
+{
+	size_t at = str_find_last(t->final.text, '@');
+	struct bounce_reply reply = { .host = t->remote,
+		.domain = str_sub(t->final.text, at + 1, t->final.text.n),
+		.phase = BOUNCE_RCPT, .code = t->code, .esc = t->status,
+		.text = t->diagnostic };
+	struct bounce_judged j = bounce_judge(NULL, &reply);
+
+	return j.rule != NULL ? j.reason : t->reason;
 }
 
 /* ---- as JSON ---- */
@@ -88,9 +104,9 @@ json_told(struct json *j, const struct dsn_told *t)
 	json_some(j, "status", str_of(esc_print(t->status).text));
 	if (t->code != 0)
 		json_put_u64(j, "code", (uint64_t)t->code);
-	json_put_str(j, "bounce", str_of(t->is_hard ? "hard" :
-	    "soft"));
-	json_put_str(j, "class", str_of(t->reason->name));
+	json_put_str(j, "bounce", str_of(reason_kind(told_reason(t),
+	    t->status)));
+	json_put_str(j, "class", str_of(told_reason(t)->name));
 	json_some(j, "remote", t->remote);
 	json_some(j, "diagnostic", t->diagnostic);
 	json_some(j, "diagnostic_type", t->diagnostic_type);
@@ -147,7 +163,7 @@ say_told(struct cli *c, const struct dsn_told *t)
 	    t->final.text.n > 0 ? t->final.text : t->original.text)));
 	printf("  %s %s (%s, %s)\n", t->action < DSN_ACTIONS ?
 	    dsn_word(t->action) : "no known action", status.text,
-	    t->is_hard ? "hard" : "soft", t->reason->name);
+	    reason_kind(told_reason(t), t->status), told_reason(t)->name);
 	if (t->final.text.n > 0 && !str_eq(t->final.text, t->original.text))
 		say(c, "  sent to      ", t->original.text);
 	say(c, "  remote       ", t->remote);
