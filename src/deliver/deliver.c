@@ -29,6 +29,8 @@
 #include "deliver/pools.h"
 #include "fiber/clock.h"
 #include "fiber/core.h"
+#include "policy/shaping.h"
+#include "policy/unit.h"
 #include "queue/config.h"
 #include "queue/handoff.h"
 #include "queue/view.h"
@@ -37,7 +39,7 @@
 #include <stdlib.h>
 
 enum { HAND_OUTS_A_TURN = 256, HANDING = 32, LOCALS = 16, OVERDUE_MOST = 16,
-	BURST = 1 };
+	BURST = 1, PROVIDER_NAME = 96 };
 
 /* How long to wait, when all of something we may have is in use, before looking
  * again; whoever gives back wakes us anyway. */
@@ -58,17 +60,74 @@ retry_set(struct retry *r, const struct config *c)
 		r->interval_ns[i] = c->outbound.retry.v[i];
 }
 
-static struct site_rule *
-local_rules_make(struct deliver *d, const struct config *c)
+static struct gcra_limit
+rate_limit(struct rate r)
 {
-	struct site_rule *r = calloc(2, sizeof *r);
+	return (struct gcra_limit){ r.n, r.per_ns, BURST };
+}
+
+static void
+limits_make(struct site_limits *l, const struct config *c)
+{
+	*l = (struct site_limits){
+		.connections = (unsigned)c->outbound.connections,
+		.per_connection = (unsigned)c->outbound.per_connection,
+		.recipients = (unsigned)c->outbound.recipients,
+		.rate = rate_limit(c->outbound.rate),
+		.opens = rate_limit(c->outbound.connection_rate),
+		.rcpts = rate_limit(c->outbound.recipient_rate),
+		.is_fixed = c->outbound.adapt == ANSWER_NO };
+}
+
+/* What a provider says stands above. */
+static void
+limits_shape(struct site_limits *l, const struct provider *p)
+{
+	if (p->connections > 0)
+		l->connections = (unsigned)p->connections;
+	if (p->per_connection > 0)
+		l->per_connection = (unsigned)p->per_connection;
+	if (p->recipients > 0)
+		l->recipients = (unsigned)p->recipients;
+	if (p->rate.n > 0)
+		l->rate = rate_limit(p->rate);
+	if (p->connection_rate.n > 0)
+		l->opens = rate_limit(p->connection_rate);
+	if (p->recipient_rate.n > 0)
+		l->rcpts = rate_limit(p->recipient_rate);
+}
+
+/* The names are copies behind the rules: the configuration may go first. */
+static void
+provider_rules_make(struct site_rule *r, const struct config *c,
+    const struct site_limits *usual, char *names)
+{
+	for (size_t i = 0; i < c->n_providers; i++) {
+		struct buf b = { .p = names + i * PROVIDER_NAME,
+			.cap = PROVIDER_NAME };
+
+		buf_printf(&b, PROVIDER_SITE STR_FMT,
+		    STR_ARG(c->providers[i].name));
+		must(!b.full);
+		r[i] = (struct site_rule){ buf_str(&b), true, *usual };
+		limits_shape(&r[i].limits, &c->providers[i]);
+	}
+}
+
+static struct site_rule *
+rules_make(struct deliver *d, const struct config *c,
+    const struct site_limits *usual)
+{
+	size_t n = 2 + c->n_providers;
+	struct site_rule *r = calloc(n, sizeof *r + PROVIDER_NAME);
 	uint64_t share = (c->deliver.pipes + d->n_cores - 1) / d->n_cores;
 
 	if (r == NULL)
 		return NULL;
-	r[0] = (struct site_rule){ str_of(d->local_site),
+	provider_rules_make(r + 2, c, usual, (char *)(r + n));
+	r[0] = (struct site_rule){ str_of(d->local_site), false,
 		{ .connections = LOCALS, .is_fixed = true } };
-	r[1] = (struct site_rule){ str_of(d->pipe_site),
+	r[1] = (struct site_rule){ str_of(d->pipe_site), false,
 		{ .connections = (unsigned)share, .is_fixed = true } };
 	return r;
 }
@@ -109,22 +168,15 @@ queue_config_make(struct deliver *d, const struct config *c,
 	warnings_set(q, &c->reports.delay_warning);
 	q->hold_most_ns = c->outbound.hold;
 	q->items_most = QUEUE_ITEMS_MOST;
-	q->limits = (struct site_limits){
-		.connections = (unsigned)c->outbound.connections,
-		.per_connection = (unsigned)c->outbound.per_connection,
-		.recipients = (unsigned)c->outbound.recipients,
-		.rate = { c->outbound.rate.n, c->outbound.rate.per_ns, BURST },
-		.opens = { c->outbound.connection_rate.n,
-		    c->outbound.connection_rate.per_ns, BURST },
-		.rcpts = { c->outbound.recipient_rate.n,
-		    c->outbound.recipient_rate.per_ns, BURST },
-		.is_fixed = c->outbound.adapt == ANSWER_NO };
-	q->rules = local_rules_make(d, c);
+	limits_make(&q->limits, c);
+	if (shaping_default(c) != NULL)
+		limits_shape(&q->limits, shaping_default(c));
+	q->rules = rules_make(d, c, &q->limits);
 	if (q->rules == NULL || pools_make(q, c) != 0) {
 		queue_config_free(q);
 		return NULL;
 	}
-	q->n_rules = 2;
+	q->n_rules = 2 + c->n_providers;
 	must(queue_config_is_sane(q));
 	return q;
 }

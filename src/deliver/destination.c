@@ -10,6 +10,7 @@
 #include "fiber/clock.h"
 #include "fiber/core.h"
 #include "policy/holder.h"
+#include "policy/shaping.h"
 #include "queue/config.h"
 #include "queue/queue.h"
 
@@ -75,6 +76,21 @@ memory_verdict(void)
 	return verdict_make(DEFERRED, 0, "4.3.0", "no memory");
 }
 
+/* Domains of one provider are one site, whatever their MX sets. */
+static struct str
+provider_site(const struct config *conf, struct str domain,
+    const struct site *s, struct arena *a)
+{
+	struct str names[SITE_HOSTS];
+	const struct provider *p;
+
+	must(s->n <= SITE_HOSTS);
+	for (size_t i = 0; i < s->n; i++)
+		names[i] = s->hosts[i].name;
+	p = shaping_find(conf, domain, names, s->n);
+	return p == NULL ? s->key : arena_join(a, STR(PROVIDER_SITE), p->name);
+}
+
 static yields struct str
 mx_site(struct deliver *d, const struct route *r, const struct config *conf,
     const struct site *s, struct arena *a)
@@ -82,7 +98,8 @@ mx_site(struct deliver *d, const struct route *r, const struct config *conf,
 	struct security_ask ask = { .at = d, .conf = conf, .domain = r->domain,
 		.rule = r->relay, .site = s,
 		.deadline = mono_add(clock_mono(), conf->timeouts.dns) };
-	struct str name = security_site(&ask, s->key, a);
+	struct str name = security_site(&ask, provider_site(conf, r->domain, s,
+	    a), a);
 
 	return name.p == NULL ? name : site_key(name, d->queue_config->key, a);
 }

@@ -18,6 +18,9 @@
 
 enum { DESTINATIONS_MOST = 500 };
 
+/* Before a provider's name: the first word of his sites. */
+#define PROVIDER_SITE "provider:"
+
 void destination_start(struct deliver *, struct str key);
 
 #endif

@@ -73,6 +73,10 @@ config_keep_places(struct config *c)
 		place_keep(&k, &c->transports[i].place);
 		origins_keep(&k, c->transports[i].origins);
 	}
+	for (size_t i = 0; i < c->n_providers; i++) {
+		place_keep(&k, &c->providers[i].place);
+		origins_keep(&k, c->providers[i].origins);
+	}
 	for (size_t i = 0; i < c->n_routes; i++) {
 		place_keep(&k, &c->routes[i].place);
 		origins_keep(&k, c->routes[i].origins);
@@ -111,7 +115,8 @@ config_extent(const struct config *c)
 	for (size_t i = 0; i < c->n_domains; i++)
 		x.domains += !c->domain_list[i]->is_implied ||
 		    c->domain_list[i]->origins != NULL;
-	x.all += x.listeners + x.domains + c->n_routes + c->n_transports;
+	x.all += x.listeners + x.domains + c->n_routes + c->n_transports +
+	    c->n_providers;
 	return x;
 }
 

@@ -181,6 +181,16 @@ struct pool_rule {
 	struct place place;
 };
 
+/* shaping.NAME: what is 0 is as outbound says. */
+struct provider {
+	struct origin *origins;
+	struct str name;
+	struct conf_strings mx, domains;	/* x, *.x */
+	uint64_t connections, per_connection, recipients;
+	struct rate rate, connection_rate, recipient_rate;
+	struct place place;
+};
+
 /* route[]: of relay, discard and refuse the first match wins, and of pool the
  * first match that has one. */
 struct route_rule {
@@ -350,6 +360,9 @@ struct config {
 	struct pool_rule *pools;
 	size_t n_routes;
 	struct route_rule *routes;
+
+	size_t n_providers;
+	struct provider *providers;	/* as in the file */
 
 	struct {
 		struct conf_durations retry;	/* the last repeats */

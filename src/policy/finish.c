@@ -168,6 +168,7 @@ finish_config(struct load *l)
 	finish_outbound_tls(l);
 	finish_deliver_by(l);
 	finish_transports(l);
+	finish_shaping(l);
 	finish_domains(l);
 	finish_reports(l);
 	finish_accounts(l);

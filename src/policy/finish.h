@@ -40,6 +40,7 @@ void finish_reports(struct load *);	/* after the domains */
 void finish_pools(struct load *);	/* and their sources */
 void finish_routes(struct load *);	/* after the pools */
 void finish_transports(struct load *);
+void finish_shaping(struct load *);
 void finish_deliver_by(struct load *);
 void finish_domain_by(struct load *, struct domain *);
 void finish_outbound_tls(struct load *);

@@ -69,7 +69,7 @@ join_path(struct load *l, struct str above, struct str key)
 	    STR_FMT"."STR_FMT, STR_ARG(above), STR_ARG(key));
 }
 
-/* ---- members: accounts, domains, listen, pools, route, sources ... ---- */
+/* ---- members: accounts, domains, listen, pools, route, shaping ... ---- */
 
 static const size_t member_size[SCHEMA_SCOPES] = {
 	[SCOPE_account_rule] = sizeof(struct account_rule),
@@ -77,6 +77,7 @@ static const size_t member_size[SCHEMA_SCOPES] = {
 	[SCOPE_domain] = sizeof(struct domain),
 	[SCOPE_listener] = sizeof(struct listener),
 	[SCOPE_pool_rule] = sizeof(struct pool_rule),
+	[SCOPE_provider] = sizeof(struct provider),
 	[SCOPE_route_rule] = sizeof(struct route_rule),
 	[SCOPE_source_rule] = sizeof(struct source_rule),
 	[SCOPE_tenant_rule] = sizeof(struct tenant_rule),
@@ -90,6 +91,7 @@ member_begin(void *member, enum schema_scope scope, const struct node *n)
 	struct domain *d = member;
 	struct listener *s = member;
 	struct pool_rule *pool = member;
+	struct provider *p = member;
 	struct route_rule *r = member;
 	struct source_rule *source = member;
 	struct tenant_rule *tenant = member;
@@ -110,6 +112,10 @@ member_begin(void *member, enum schema_scope scope, const struct node *n)
 	case SCOPE_pool_rule:
 		pool->place = n->key_at;
 		pool->name = n->key;
+		break;
+	case SCOPE_provider:
+		p->place = n->key_at;
+		p->name = n->key;
 		break;
 	case SCOPE_route_rule:
 		r->place = n->at;
@@ -262,7 +268,8 @@ key_is_kind(struct load *l, const struct node *n, enum node_kind kind,
 
 static const char *const member_says[SCHEMA_SCOPES] = {
 	[SCOPE_account_rule] = "n account's", [SCOPE_domain] = " domain",
-	[SCOPE_pool_rule] = " pool's", [SCOPE_source_rule] = " source's",
+	[SCOPE_pool_rule] = " pool's", [SCOPE_provider] = " provider's",
+	[SCOPE_source_rule] = " source's",
 	[SCOPE_tenant_rule] = " tenant's", [SCOPE_transport] = " transport's",
 };
 

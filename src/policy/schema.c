@@ -14,6 +14,7 @@ _Static_assert(offsetof(struct config, origins) == 0 &&
     offsetof(struct pool_rule, origins) == 0 &&
     offsetof(struct route_rule, origins) == 0 &&
     offsetof(struct source_rule, origins) == 0 &&
+    offsetof(struct provider, origins) == 0 &&
     offsetof(struct transport, origins) == 0, "origins stand first");
 
 #define KIB (UINT64_C(1) << 10)
@@ -255,6 +256,7 @@ loose_descend(struct buf *b, struct str *rest)
 
 	if (str_eq(buf_str(b), STR("domains")) ||
 	    str_eq(buf_str(b), STR("pools")) ||
+	    str_eq(buf_str(b), STR("shaping")) ||
 	    str_eq(buf_str(b), STR("sources")) ||
 	    str_eq(buf_str(b), STR("transports"))) {
 		name = *rest;

@@ -54,8 +54,8 @@ enum schema_type {
 };
 
 enum schema_scope { SCOPE_account_rule, SCOPE_config, SCOPE_domain,
-	SCOPE_listener, SCOPE_pool_rule, SCOPE_route_rule, SCOPE_source_rule,
-	SCOPE_tenant_rule, SCOPE_transport, SCHEMA_SCOPES };
+	SCOPE_listener, SCOPE_pool_rule, SCOPE_provider, SCOPE_route_rule,
+	SCOPE_source_rule, SCOPE_tenant_rule, SCOPE_transport, SCHEMA_SCOPES };
 
 enum schema_when { RELOAD, RESTART };
 

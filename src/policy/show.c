@@ -249,6 +249,15 @@ show_pools(struct show_lines *out, const struct config *c)
 }
 
 static void
+show_providers(struct show_lines *out, const struct config *c)
+{
+	show_head(out, "", STR("shaping"), c->n_providers == 0 ? " {}" : "");
+	for (size_t i = 0; i < c->n_providers; i++)
+		show_named(out, c->providers[i].name, "shaping.*",
+		    &c->providers[i]);
+}
+
+static void
 show_each(struct show_lines *out, const struct schema *section,
     const struct config *c)
 {
@@ -264,6 +273,8 @@ show_each(struct show_lines *out, const struct schema *section,
 		show_tenants(out, c);
 	} else if (str_eq(str_of(section->path), STR("domains"))) {
 		show_domains(out, c);
+	} else if (str_eq(str_of(section->path), STR("shaping"))) {
+		show_providers(out, c);
 	} else if (str_eq(str_of(section->path), STR("listen"))) {
 		show_head(out, "", STR("listen"),
 		    c->n_listeners == 0 ? " []" : "");
@@ -410,6 +421,40 @@ diff_transports(struct show_lines *out, const struct config *from,
 }
 
 static void
+diff_provider(struct show_lines *out, const struct provider *from,
+    const struct provider *to)
+{
+	char room[SHOW_LINE_MOST];
+	struct buf b = BUF_OF(room);
+
+	buf_printf(&b, "shaping."STR_FMT,
+	    STR_ARG(from != NULL ? from->name : to->name));
+	diff_scope(out, SCOPE_provider, STR("shaping.*"), buf_str(&b), from,
+	    to);
+}
+
+static const struct provider *
+provider_called(const struct config *c, struct str name)
+{
+	for (size_t i = 0; i < c->n_providers; i++)
+		if (str_eq(c->providers[i].name, name))
+			return &c->providers[i];
+	return NULL;
+}
+
+static void
+diff_providers(struct show_lines *out, const struct config *from,
+    const struct config *to)
+{
+	for (size_t i = 0; i < from->n_providers; i++)
+		diff_provider(out, &from->providers[i], provider_called(to,
+		    from->providers[i].name));
+	for (size_t i = 0; i < to->n_providers; i++)
+		if (provider_called(from, to->providers[i].name) == NULL)
+			diff_provider(out, NULL, &to->providers[i]);
+}
+
+static void
 diff_account(struct show_lines *out, const struct account_rule *from,
     const struct account_rule *to)
 {
@@ -479,6 +524,7 @@ show_diff(const struct config *from, const struct config *to,
 	diff_scope(out, SCOPE_config, STR(""), STR(""), from, to);
 	diff_domains(out, from, to);
 	diff_transports(out, from, to);
+	diff_providers(out, from, to);
 	diff_accounts(out, from, to);
 	diff_tenants(out, from, to);
 	for (size_t i = 0; i < from->n_listeners || i < to->n_listeners; i++)

@@ -95,7 +95,8 @@ const struct site_limits *
 queue_config_limits(const struct queue_config *c, struct str site)
 {
 	for (size_t i = 0; i < c->n_rules; i++)
-		if (str_eq(c->rules[i].site, site))
+		if (str_eq(c->rules[i].site, c->rules[i].is_word ?
+		    str_sub(site, 0, str_find(site, ' ')) : site))
 			return &c->rules[i].limits;
 	return &c->limits;
 }

@@ -35,7 +35,8 @@ struct site_limits {
 };
 
 struct site_rule {
-	struct str site;		/* the whole key */
+	struct str site;		/* the whole key, or ... */
+	bool is_word;			/* ... its first word */
 	struct site_limits limits;
 };
 
@@ -70,7 +71,7 @@ struct queue_config {
 	struct backoff domain_backoff;	/* DNS trouble */
 	struct backoff site_backoff;	/* no connection */
 	struct site_limits limits;	/* where no rule is */
-	const struct site_rule *rules;	/* first match; exact keys */
+	const struct site_rule *rules;	/* first match */
 	size_t n_rules;
 	const struct flow_weight *weights;	/* first match; else 1 */
 	size_t n_weights;

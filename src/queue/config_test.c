@@ -40,7 +40,7 @@ static void
 test_insane(void **state)
 {
 	struct queue_config c;
-	struct site_rule rule = { STR("a"), { .connections = 0 } };
+	struct site_rule rule = { .site = STR("a") };
 	struct flow_weight weight = { .weight = FLOW_WEIGHT_MOST };
 
 	(void)state;
@@ -72,8 +72,9 @@ static void
 test_first_match(void **state)
 {
 	static const struct site_rule rules[] = {
-		{ { "a", 1 }, { .connections = 3 } },
-		{ { "a", 1 }, { .connections = 4 } },
+		{ { "a", 1 }, false, { .connections = 3 } },
+		{ { "a", 1 }, false, { .connections = 4 } },
+		{ { "p:a", 3 }, true, { .connections = 5 } },
 	};
 	static const struct flow_weight weights[] = {
 		{ { "t", 1 }, { "s", 1 }, 2 }, { { "t", 1 }, { NULL, 0 }, 3 },
@@ -83,11 +84,16 @@ test_first_match(void **state)
 
 	(void)state;
 	c.rules = rules;
-	c.n_rules = 2;
+	c.n_rules = 3;
 	c.weights = weights;
 	c.n_weights = 3;
 	assert_int_equal(queue_config_limits(&c, STR("a"))->connections, 3);
 	assert_ptr_equal(queue_config_limits(&c, STR("b")), &c.limits);
+	assert_ptr_equal(queue_config_limits(&c, STR("a b")), &c.limits);
+	assert_ptr_equal(queue_config_limits(&c, STR("p:ab")), &c.limits);
+	assert_int_equal(queue_config_limits(&c, STR("p:a"))->connections, 5);
+	assert_int_equal(queue_config_limits(&c, STR("p:a for b"))->connections,
+	    5);
 	assert_int_equal(queue_config_weight(&c, STR("t"), STR("s")), 2);
 	assert_int_equal(queue_config_weight(&c, STR("t"), STR("x")), 3);
 	assert_int_equal(queue_config_weight(&c, STR("x"), STR("s")), 4);

@@ -433,7 +433,7 @@ static void
 test_limits_follow_the_configuration(void **state)
 {
 	static const struct site_rule rules[] = {
-		{ { "mx", 2 }, { .connections = 1, .per_connection = 100 } } };
+		{ { "mx", 2 }, false, { .connections = 1, .per_connection = 100 } } };
 	struct queue_config tighter = config;
 	struct mono until;
 	unsigned spent = 0;
@@ -530,7 +530,7 @@ static void
 test_sites_are_forgotten_when_it_is_safe(void **state)
 {
 	static const struct site_rule rules[] = {
-		{ { "slow", 4 }, { .connections = 1,
+		{ { "slow", 4 }, false, { .connections = 1,
 		    .rate = { 1, 3600 * NS_PER_SECOND, 1 } } } };
 	struct ready_connection c;
 	char name[32];

@@ -117,4 +117,23 @@ def recipients(where):
         check("5 recipients at once" in site(s)["pace"], "shown", site(s))
 
 
-CASES = [rate, connections, recipients]
+def provider(where):
+    """Domains of one provider are one site, with its limits; others have the usual."""
+    zone = ["one.example. MX 10 mx1.big.test.", "two.example. MX 10 mx2.big.test.", "own.example. MX 10 mx.own.test.",
+            "mx1.big.test. A 127.0.0.2", "mx2.big.test. A 127.0.0.2", "mx.own.test. A 127.0.0.2"]
+    port = free_port("127.0.0.2")
+    more = 'shaping: { default: { connections: 7 }, big: { mx: [ "*.big.test" ], connections: 1, recipients: 2 } }\n'
+    with Peer("127.0.0.2", port) as peer, started(where / "s", zone=zone, mx_port=port, more=more) as s:
+        s.send(*[f"u{i}@one.example" for i in range(5)])
+        for domain in ("two", "own"):
+            s.send(*[f"u{i}@{domain}.example" for i in range(5)])
+        check(wait_for(lambda: sum(len(m["rcpts"]) for m in peer.mails) == 15, 40), "not all", s.mail_log())
+        check(sorted(len(m["rcpts"]) for m in peer.mails) == [1, 1, 2, 2, 2, 2, 5], "recipients", peer.mails)
+        got = subprocess.run([BINARY, "sites", "--json", "--socket", s.dir / "control.sock"],
+                             capture_output=True, text=True, timeout=30)
+        rows = {r["site"]: r for r in map(json.loads, got.stdout.splitlines())}
+        check(rows["provider:big"]["connections_most"] == 1 and rows["provider:big"]["messages"] == 2, "big", rows)
+        check(rows["mx: 10 mx.own.test"]["connections_most"] == 7 and "mx: 10 mx1.big.test" not in rows, "own", rows)
+
+
+CASES = [rate, connections, recipients, provider]
