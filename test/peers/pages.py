@@ -162,6 +162,16 @@ def guide_header(where):
             expect(re.search(rf"\b{words}\b", said), lambda: f"no {words}\n{said}")
 
 
+def guide_errors(where):
+    with Guide(where / "box", "guide-errors.md", has_outside=False) as g:
+        install(g, MX)
+        bounce = (TOP / "test/vectors/bounces-flufl/msg/qmail_05.txt").read_text()
+        g.box.write(g.source + "/message.eml", bounce)
+        g.follow({})
+        said = g.said["nightmail bounce read message.eml"]
+        expect("message.eml: failure" in said and "hard     no_mailbox" in said, said)
+
+
 # ---- what goes on ----
 
 def guide_forwarding(where):
@@ -355,7 +365,7 @@ def manuals(where):
 
 FOLLOWED = {"README.md": readme, "nightmail.8": manuals, "nightmail-sendmail.1": manuals, "nightmail.yaml.5": manuals,
             **{f.__name__.replace("_", "-") + ".md": f for f in (
-                guide_reports, guide_directories, guide_rights, guide_receiving, guide_header, guide_forwarding, guide_sources, guides.guide_dns,
+                guide_reports, guide_directories, guide_rights, guide_receiving, guide_header, guide_errors, guide_forwarding, guide_sources, guides.guide_dns,
                 guides.guide_signing, guides.guide_from_postfix, guides.guide_beside_dovecot, guides.guide_certificates,
                 guides.guide_submission)}}
 NOT_FOLLOWED = {"limits.md": "figures, each with the test that tries it",
@@ -377,4 +387,4 @@ def every_page(where):
         expect(place_of(name).exists(), f"{name} is no page")
 
 
-CASES = [readme, manuals, every_page, guide_reports, guide_directories, guide_rights, guide_receiving, guide_header, guide_forwarding, guide_sources]
+CASES = [readme, manuals, every_page, guide_reports, guide_directories, guide_rights, guide_receiving, guide_header, guide_errors, guide_forwarding, guide_sources]
