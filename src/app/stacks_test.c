@@ -18,6 +18,7 @@
 #include "fiber/stack.h"
 #include "fiber/test_tls.h"
 #include "fiber/world_sim.h"
+#include "policy/bounce_rules.h"
 #include "trust/certificate.h"
 #include "trust/client_cert.h"
 #include "trust/dkim_pair.h"
@@ -40,6 +41,8 @@ enum { STACK_WORST = 48 * 1024, HUGE_BITS = 16384, HUGE = HUGE_BITS / 8,
 
 static struct stream one, other;
 static EVP_PKEY *small, *large;		/* of 2048 and 4096 bits */
+static const struct bounce_rules *expressions;
+static struct arena rules;
 static bool is_over;
 
 /* ---- certificates that cost the most to look at ---- */
@@ -468,6 +471,20 @@ path_gzip(void *arg)
 	arena_clear(&a);
 }
 
+/* Expressions that go on as long as they are let, over all that is looked at. */
+static yields void
+path_expressions(void *arg)
+{
+	static char text[2 * BOUNCE_TEXT];
+	struct bounce_reply reply = { .host = STR("mx.example"),
+		.text = { text, sizeof text } };
+
+	(void)arg;
+	memset(text, 'a', sizeof text);
+	assert_int_equal(bounce_judge(expressions, &reply).reason->class,
+	    REASON_unknown);
+}
+
 /* ---- all of them ---- */
 
 struct way { const char *name; yields void (*fn)(void *); };
@@ -482,6 +499,7 @@ static const struct way paths[] = {
 	{ "tokens: RSA of 8192 bits, JSON as deep as may be", path_tokens },
 	{ "names: IDNA, SASLprep", path_names },
 	{ "gzip", path_gzip },
+	{ "expressions without an end", path_expressions },
 };
 static const struct way *path;
 static size_t deepest;
@@ -505,10 +523,31 @@ measure(void *arg)
 	deepest = fiber_stats().stack_high;
 }
 
+/* libfyaml and PCRE2's compiler do not run on fibers. */
+static void
+expressions_make(void)
+{
+	struct source_file file = { .name = STR("r.yaml"), .bytes = STR("rules:\n"
+	    "  - { class: spam, expression: '(((((((a|b)+)+)+)+)+)+)+$' }\n"
+	    "  - { class: spam, expression: '^ (?:(?<x>a(?&x)?b|a)+)+c' }\n") };
+	struct problems problems;
+	struct arena scratch;
+
+	problems_init(&problems);
+	arena_init(&rules, 1 << 24);
+	arena_init(&scratch, 1 << 24);
+	expressions = bounce_rules_read(&rules, &scratch, &problems, &file);
+	assert_non_null(expressions);
+	assert_non_null(bounce_rules_builtin());
+	arena_clear(&scratch);
+	problems_clear(&problems);
+}
+
 static int
 keys_make(void **state)
 {
 	(void)state;
+	expressions_make();
 	small = EVP_RSA_gen(2048);
 	large = EVP_RSA_gen(4096);
 	return small != NULL && large != NULL ? 0 : -1;
@@ -520,6 +559,7 @@ keys_free(void **state)
 	(void)state;
 	EVP_PKEY_free(small);
 	EVP_PKEY_free(large);
+	arena_clear(&rules);
 	return 0;
 }
 
