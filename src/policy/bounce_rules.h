@@ -109,7 +109,7 @@ const struct reason *bounce_judge_said(const struct bounce_rules *own,
 /* Strings are copied into the arena; NULL when there is an error. */
 const struct bounce_rules *bounce_rules_read(struct arena *,
     struct arena *scratch, struct problems *, const struct source_file *);
-/* The first call reads them: not on a fiber. */
+/* The first call reads them: not on a fiber.  NULL: no memory. */
 const struct bounce_rules *bounce_rules_builtin(void);
 
 #endif

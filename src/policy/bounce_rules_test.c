@@ -130,6 +130,7 @@ table_is_whole(void **state)
 	const struct bounce_rules *b = bounce_rules_builtin();
 
 	(void)state;
+	assert_non_null(b);
 	assert_ptr_equal(b, bounce_rules_builtin());
 	assert_true(b->n > 150 && b->n_providers > 20);
 	for (size_t i = 0; i < b->n_providers; i++) {

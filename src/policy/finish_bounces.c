@@ -10,7 +10,8 @@ finish_bounces(struct load *l)
 	struct config *c = l->config;
 	struct source_file file;
 
-	(void)bounce_rules_builtin();
+	if (bounce_rules_builtin() == NULL)
+		finish_is_full(l);
 	if (c->bounces.path.n == 0 || !value_file(&l->reader, c->bounces.path,
 	    finish_place(c->origins, "bounces.rules"), &file))
 		return;

@@ -323,8 +323,8 @@ very_many_app_passwords(void *arg)
 {
 	(void)arg;
 	url = "sqlite:/many.db";
-	database_make();
 	begin("");
+	database_make();
 	assert_int_equal(try("apps", "abcdefgh"), LOGIN_OK);
 	assert_int_equal(lane_run(login.records, apps_put, NULL), 0);
 	assert_int_equal(try("apps", "abcdefgh"), LOGIN_OK);

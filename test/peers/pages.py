@@ -234,6 +234,28 @@ def guide_sources(where):
         g.follow({"": leaves})
 
 
+def guide_volume(where):
+    zone = f"""elsewhere.example. MX 10 mx1.big.example.
+also.example. MX 10 mx2.big.example.
+mx1.big.example. A {SMARTHOST}
+mx2.big.example. A {SMARTHOST}
+"""
+    with Guide(where / "box", "guide-volume.md", zone=zone) as g:
+        g.person("alice")
+        install(g, HERE + "outbound: { port: 587 }\n")
+
+        def one_site():
+            for to in ("bob@elsewhere.example", "bob@also.example"):
+                g.post(letter("alice@example.org", to), "alice@example.org", to)
+                g.outside(to, to)
+            expect("provider:big" in g.sh("nightmail sites"), lambda: g.sh("nightmail sites"))
+
+        def as_it_was():
+            """The port of the outside is the box's own."""
+            g.part("", "outbound: { port: 587, connections: 20, rate: 50/s }\n")
+        g.follow({"Limits of your own": as_it_was, "Providers": one_site})
+
+
 # ---- reports ----
 
 REPORTERS = """
@@ -365,7 +387,7 @@ def manuals(where):
 
 FOLLOWED = {"README.md": readme, "nightmail.8": manuals, "nightmail-sendmail.1": manuals, "nightmail.yaml.5": manuals,
             **{f.__name__.replace("_", "-") + ".md": f for f in (
-                guide_reports, guide_directories, guide_rights, guide_receiving, guide_header, guide_errors, guide_forwarding, guide_sources, guides.guide_dns,
+                guide_reports, guide_directories, guide_rights, guide_receiving, guide_header, guide_errors, guide_forwarding, guide_sources, guide_volume, guides.guide_dns,
                 guides.guide_signing, guides.guide_from_postfix, guides.guide_beside_dovecot, guides.guide_certificates,
                 guides.guide_submission)}}
 NOT_FOLLOWED = {"limits.md": "figures, each with the test that tries it",
@@ -387,4 +409,4 @@ def every_page(where):
         expect(place_of(name).exists(), f"{name} is no page")
 
 
-CASES = [readme, manuals, every_page, guide_reports, guide_directories, guide_rights, guide_receiving, guide_header, guide_errors, guide_forwarding, guide_sources]
+CASES = [readme, manuals, every_page, guide_reports, guide_directories, guide_rights, guide_receiving, guide_header, guide_errors, guide_forwarding, guide_sources, guide_volume]

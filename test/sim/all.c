@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "base/num.h"
+#include "policy/bounce_rules.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -149,6 +150,8 @@ main(int argc, char **argv)
 	done = mmap(NULL, sizeof *done, PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	must(done != MAP_FAILED);
+	/* It stays, once read, and is no memory that a world left behind. */
+	must(bounce_rules_builtin() != NULL);
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
 		bool chosen = argc < 2;
 
