@@ -587,7 +587,7 @@ tls_start(struct stream *s, struct tls_context *c)
 }
 
 static yields int
-tls_start_server(struct stream *s, struct tls_context *c)
+server_start(struct stream *s, struct tls_context *c)
 {
 	struct tls_hello hello;
 
@@ -603,6 +603,17 @@ tls_start_server(struct stream *s, struct tls_context *c)
 	}
 	s->tls->hello = hello;
 	return 0;
+}
+
+/* While the hello is awaited, the certificates of the server may be replaced. */
+static yields int
+tls_start_server(struct stream *s, struct tls_context *c)
+{
+	struct tls_context *kept = tls_keep(c);
+	int rc = server_start(s, kept);
+
+	tls_drop(kept);
+	return rc;
 }
 
 yields int

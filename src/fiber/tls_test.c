@@ -493,6 +493,37 @@ body_hello(void *arg)
 	test_identity_free(&id);
 }
 
+/* The server's certificates are replaced while somebody's hello is awaited: the
+ * handshake goes on with those that it began with. */
+static void
+body_replaced(void *arg)
+{
+	struct tls_identity id = test_identity("EC", "mx.test");
+	const struct tls_server_setup setup = { .identities = &id, .n = 1 };
+
+	(void)arg;
+	contexts(&setup, NULL);
+	make_pair(&client, &server);
+	left = 1;
+	assert_int_equal(fiber_go("accept", accepting, NULL), 0);
+	fiber_sleep(in_ms(5));
+	tls_drop(shown);
+	assert_int_equal(tls_connect(&client, asking, STR("mx.test")), 0);
+	while (left > 0)
+		fiber_sleep(in_ms(1));
+	assert_int_equal(accepted, 0);
+	close_both();
+	tls_drop(asking);
+	test_identity_free(&id);
+}
+
+static void
+test_replaced(void **state)
+{
+	(void)state;
+	on_core(body_replaced);
+}
+
 static void
 test_hello(void **state)
 {
@@ -522,6 +553,7 @@ main(void)
 		cmocka_unit_test(test_resumes),
 		cmocka_unit_test(test_binding),
 		cmocka_unit_test(test_hello),
+		cmocka_unit_test(test_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "fiber/world_sim.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +16,13 @@ void *__wrap_malloc(size_t);
 void *__wrap_calloc(size_t, size_t);
 void *__wrap_realloc(void *, size_t);
 void *__wrap_aligned_alloc(size_t, size_t);
+int __wrap_posix_memalign(void **, size_t, size_t);
 void __wrap_free(void *);
 void *__real_malloc(size_t);
 void *__real_calloc(size_t, size_t);
 void *__real_realloc(void *, size_t);
 void *__real_aligned_alloc(size_t, size_t);
+int __real_posix_memalign(void **, size_t, size_t);
 void __real_free(void *);
 
 static size_t live;
@@ -167,6 +170,15 @@ __wrap_aligned_alloc(size_t to, size_t n)
 
 	live += p != NULL;
 	return p;
+}
+
+int
+__wrap_posix_memalign(void **out, size_t to, size_t n)
+{
+	int rc = is_refused() ? ENOMEM : __real_posix_memalign(out, to, n);
+
+	live += rc == 0;
+	return rc;
 }
 
 void
