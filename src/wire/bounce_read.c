@@ -322,7 +322,7 @@ static void
 complaint_read(struct bounce_reader *r, struct str type)
 {
 	struct bounce_told **last = &r->report.told;
-	struct str who, one;
+	struct str who, one = STR_NONE;	/* it may not say whom */
 
 	r->report.kind = BOUNCE_COMPLAINT;
 	r->report.feedback = type;
