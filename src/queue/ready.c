@@ -384,7 +384,7 @@ ready_throttled(struct ready *r, struct mono now, struct ready_connection *c,
 
 	must(c->state == CONNECTION_OPENING && !c->is_good);
 	reply.begun = c->begun;
-	reply.n_good = e->n_good;
+	reply.n_good = e->n_out - 1;	/* those that are coming in, too */
 	if (e->limits.is_fixed ||
 	    (said->said != PACE_SLOWER && said->said != PACE_NARROWER) ||
 	    pace_shut_ns(&e->pace, now) > BORNE_NS)

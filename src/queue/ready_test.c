@@ -104,6 +104,33 @@ site(void)
 	return s;
 }
 
+/* Sent away because others are just coming in: then it is the number, though none
+ * of them has been greeted, and what those carry is not slowed. */
+static void
+test_too_many_at_once(void **state)
+{
+	struct pace_reply said = { .said = PACE_NARROWER,
+		.words = STR("421 too many connections") };
+	bool is_news;
+
+	(void)state;
+	admit_many(1, 5, "mx");
+	for (int i = 0; i < 3; i++)
+		assert_true(ready_next_site(r, now, &cs[i]));
+	assert_true(ready_throttled(r, now, &cs[2], &said, &is_news));
+	assert_true(is_news);
+	ready_closed(r, now, &cs[2]);
+	assert_false(ready_next_site(r, now, &cs[2]));
+	ready_opened(r, now, &cs[0]);
+	assert_int_equal(take(&cs[0]), 1);
+	ready_closed(r, now, &cs[0]);
+	/* The only one there is: not for the number. */
+	assert_true(ready_throttled(r, now, &cs[1], &said, &is_news));
+	ready_closed(r, now, &cs[1]);
+	assert_false(ready_next_site(r, now, &cs[1]));
+	assert_true(ready_next_at(r).ns > now.ns);
+}
+
 static void
 test_one_message(void **state)
 {
@@ -572,6 +599,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_one_message),
+		TEST(test_too_many_at_once),
 		TEST(test_never_more_connections_than_allowed),
 		TEST(test_no_connection_without_need),
 		TEST(test_idle_connections_are_called),
